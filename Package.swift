@@ -1,0 +1,138 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The arrows between the modules are explained in docs/ARCHITECTURE.md and kept by Tests/TidyTests.
+let package = Package(
+    name: "outputfs",
+    products: [.executable(name: "outputfs", targets: ["outputfs"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", exact: "1.8.1"),
+        .package(url: "https://github.com/apple/swift-collections", exact: "1.6.0"),
+    ],
+    targets: [
+        // The system's libraries, each behind one door. No `pkgConfig`: its -D_FILE_OFFSET_BITS=64 gives
+        // Glibc's structures a second definition; the module maps carry the `link` lines instead.
+        .systemLibrary(name: "CFuse3", providers: [.apt(["libfuse3-dev"])]),
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
+        .systemLibrary(name: "CLinux"),
+
+        // Pure values.
+        .target(name: "OutputConventions", dependencies: ["COpenSSL"]),
+        .target(name: "FileSystemModel"),
+        .target(name: "Checksums", dependencies: ["COpenSSL", "CLinux"]),
+
+        // Storage.
+        .target(name: "BlobStorage", dependencies: [.product(name: "Logging", package: "swift-log")]),
+        .target(
+            name: "AzureBlob",
+            dependencies: [
+                "BlobStorage", "Checksums", "CCurl", "COpenSSL", "CExpat",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+
+        // The tree.
+        .target(
+            name: "LocalStore",
+            dependencies: [
+                "CLinux",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "BlobReading",
+            dependencies: [
+                "BlobStorage", "LocalStore",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "BlobWriting",
+            dependencies: [
+                "BlobStorage", "LocalStore", "Checksums",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "OutputTree",
+            dependencies: [
+                "FileSystemModel", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading", "BlobWriting",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .target(
+            name: "FuseBinding",
+            dependencies: [
+                "FileSystemModel", "CFuse3", "CLinux", .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+
+        // The embedded server: nothing of ours, an independent opinion on the protocol.
+        .target(name: "BlobEmulator", dependencies: ["COpenSSL", "CLinux", "CExpat"]),
+
+        // The program.
+        .target(
+            name: "OutputFSCommands",
+            dependencies: [
+                "FileSystemModel", "OutputConventions", "BlobStorage", "AzureBlob", "LocalStore", "BlobReading",
+                "BlobWriting", "OutputTree", "FuseBinding", "BlobEmulator", "CLinux",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .executableTarget(name: "outputfs", dependencies: ["OutputFSCommands"]),
+
+        // Tests: one folder per module, then the suites that cross them.
+        .target(
+            name: "TestSupport",
+            dependencies: [
+                "BlobStorage", "FileSystemModel", "AzureBlob", "BlobEmulator", "Checksums",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/TestSupport"
+        ),
+        .testTarget(name: "OutputConventionsTests", dependencies: ["OutputConventions", "TestSupport"]),
+        .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
+        .testTarget(
+            name: "AzureBlobTests",
+            dependencies: ["AzureBlob", "BlobStorage", "Checksums", "TestSupport"],
+            resources: [.copy("Vectors")]
+        ),
+        .testTarget(
+            name: "BlobReadingTests",
+            dependencies: ["BlobReading", "BlobStorage", "LocalStore", "TestSupport"]
+        ),
+        .testTarget(
+            name: "BlobWritingTests",
+            dependencies: ["BlobWriting", "BlobStorage", "LocalStore", "Checksums", "TestSupport"]
+        ),
+        .testTarget(name: "FuseBindingTests", dependencies: ["FuseBinding", "FileSystemModel", "CFuse3", "CLinux"]),
+        .testTarget(name: "BlobEmulatorTests", dependencies: ["BlobEmulator", "COpenSSL"]),
+        .testTarget(
+            name: "OutputTreeTests",
+            dependencies: ["OutputTree", "BlobReading", "BlobWriting", "TestSupport"]
+        ),
+        .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
+        .testTarget(name: "TidyTests"),
+    ],
+    swiftLanguageModes: [.v6]
+)
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+for target in package.targets where target.type != .system {
+    target.swiftSettings = (target.swiftSettings ?? []) + strict
+}

@@ -1,0 +1,86 @@
+/// What storage must offer: the seam between the tree and whatever keeps the blobs.
+///
+/// Each operation is one promise, retries and recovery included: it succeeds, or says why not, within the deadlines
+/// that the implementation was given; a commit whose answer was lost is recognised as done, and an append is never
+/// applied twice. All async operations end soon when their task is cancelled.
+///
+/// Implementations: `AzureBlobStore` (the service), `MemoryStore` (tests).
+package protocol BlobStore: AnyObject, Sendable {
+    // MARK: Containers
+
+    func listContainers(_ query: ContainerQuery, after marker: ListMarker?) async throws(StorageError) -> ContainerPage
+    /// `.alreadyExists` if it is there.
+    func createContainer(_ name: String, metadata: BlobMetadata) async throws(StorageError) -> BlobVersion
+    func properties(ofContainer name: String) async throws(StorageError) -> ContainerProperties
+    func setMetadata(_ metadata: BlobMetadata, ofContainer name: String) async throws(StorageError) -> BlobVersion
+    func deleteContainer(_ name: String) async throws(StorageError)
+
+    // MARK: Blobs
+
+    func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage
+    func properties(of blob: BlobAddress) async throws(StorageError) -> BlobProperties
+    /// The data plane: starts a ranged GET; `completion` is called once, on the transport's thread, and must not block.
+    @discardableResult
+    func read(
+        _ read: BlobRead,
+        completion: @escaping @Sendable (Result<BlobReadResult, StorageError>) -> Void
+    ) -> any ReadOperation
+
+    /// Put Blob: the whole content in one request, at most 5,000 MiB.
+    func putBlob(
+        _ blob: BlobAddress,
+        _ body: UploadBody,
+        headers: BlobHeaders,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobVersion
+    /// Put Block: stages bytes that a later commit may name; at most 4,000 MiB.
+    func putBlock(_ id: BlockID, of blob: BlobAddress, _ body: UploadBody) async throws(StorageError)
+    /// Put Block From URL: stages a range of another blob of this account, without moving it through here.
+    func putBlock(
+        _ id: BlockID,
+        of blob: BlobAddress,
+        from source: BlobAddress,
+        range: Range<UInt64>,
+        sourceCondition: VersionCondition
+    ) async throws(StorageError)
+    /// Put Block List: the list becomes the blob, in one step.
+    func putBlockList(
+        _ blocks: [BlockReference],
+        of blob: BlobAddress,
+        headers: BlobHeaders,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobVersion
+    func blockList(of blob: BlobAddress) async throws(StorageError) -> BlockList
+
+    /// Puts an empty append blob in place. With `.any` it empties an append blob that is there.
+    func createAppendBlob(
+        _ blob: BlobAddress,
+        headers: BlobHeaders,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobVersion
+    /// Append Block at exactly this position: `.conditionFailed` if the blob's end is elsewhere. At most 4 MiB.
+    func append(_ body: UploadBody, to blob: BlobAddress, at position: UInt64) async throws(StorageError)
+        -> AppendResult
+
+    /// A complete server-side copy within the account, visible all at once. `metadata` nil keeps the source's.
+    func copy(
+        _ source: BlobAddress,
+        sourceCondition: VersionCondition,
+        to destination: BlobAddress,
+        metadata: BlobMetadata?,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobVersion
+    func setMetadata(
+        _ metadata: BlobMetadata,
+        of blob: BlobAddress,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobVersion
+    /// Set Blob Properties: clears what is not given. The metadata of `headers` is not looked at.
+    func setProperties(
+        _ headers: BlobHeaders,
+        of blob: BlobAddress,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobVersion
+    /// Deletes the blob and its snapshots.
+    func delete(_ blob: BlobAddress, condition: VersionCondition) async throws(StorageError)
+}

@@ -1,0 +1,38 @@
+// What Linux has and Swift's Glibc module does not show: GNU-only calls, function-like macros, variadics.
+// Declared by hand where <features.h> would need _GNU_SOURCE (which would redefine Glibc's structures).
+#ifndef OUTPUTFS_CLINUX_H
+#define OUTPUTFS_CLINUX_H
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/types.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+extern int fallocate(int fd, int mode, off_t offset, off_t len);
+extern int memfd_create(const char *name, unsigned int flags);
+extern int pthread_setname_np(pthread_t thread, const char *name);
+extern int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags);
+extern ssize_t sendfile(int out_fd, int in_fd, off_t *offset, size_t count);
+extern int accept4(int fd, struct sockaddr *addr, unsigned int *len, int flags);
+extern int sync_file_range(int fd, off_t offset, off_t count, unsigned int flags);
+
+enum {
+    clinux_falloc_keep_size = 0x01,
+    clinux_falloc_punch_hole = 0x02,
+    clinux_falloc_zero_range = 0x10,
+    clinux_seek_data = 3,
+    clinux_seek_hole = 4,
+    clinux_rename_noreplace = 1,
+    clinux_rename_exchange = 2,
+    clinux_mfd_cloexec = 1,
+    clinux_o_tmpfile = 020000000 | 0200000,
+    clinux_o_direct = 040000,
+};
+
+static inline pid_t clinux_gettid(void) { return (pid_t)syscall(SYS_gettid); }
+#endif

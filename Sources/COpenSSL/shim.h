@@ -1,0 +1,8 @@
+#ifndef OUTPUTFS_COPENSSL_H
+#define OUTPUTFS_COPENSSL_H
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+#endif
