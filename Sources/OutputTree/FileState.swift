@@ -1,0 +1,160 @@
+import BlobReading
+import BlobStorage
+import BlobWriting
+import FileSystemModel
+
+/// Everything that is true of one file on this mount: which version the store has, which bytes are here only, who has
+/// it open. Reading, writing and naming all ask this one value.
+///
+/// ```
+///            write, truncate, O_TRUNC               commit succeeds
+///  clean  ────────────────────────────►  unsent  ────────────────────►  clean, local copy kept while open
+///    ▲                                      │ ▲                            │
+///    │                                      └─┘ commit fails: bytes stay   │ last close
+///    └─────────────────────────────────────────────────────────────────────┘
+/// ```
+struct FileState: Sendable {
+    /// Where the blob lives, or will.
+    var address: BlobAddress
+    /// The committed version that this file stands for; `nil` while nothing is in the store.
+    var facts: FileFacts?
+    /// When the request that told `facts` began.
+    var learnedAt: Duration
+    /// All that the store knows of that version; there once the file was opened or committed.
+    var properties: BlobProperties?
+    /// The bytes of that version.
+    var reader: BlobReader?
+    /// The bytes as this mount's programs see them, when they were changed here.
+    var local: DirtyFile?
+    /// Created or truncated here, and not committed since: to be committed even if nobody writes a byte.
+    var isPlacementPending = false
+    /// Something was written since the last open of an untouched file: tells `echo x > f`, whose shell closes a
+    /// duplicate before the first write, from a close that must place the file.
+    var hasWrites = false
+    /// The first commit must find no blob (O_EXCL).
+    var mustBeNew = false
+    /// Attributes that were set here and are not in the store yet.
+    var pending = PendingAttributes()
+    /// Open handles, and those of them that may write.
+    var openCount = 0
+    var writerCount = 0
+    /// The name is gone; the bytes live as long as somebody has them open.
+    var isUnlinked = false
+    /// The version whose bytes the kernel's page cache holds.
+    var pageCacheVersion: ETag?
+    var linkTarget: String?
+    /// The last commit's failure, until one succeeds.
+    var lastFailure: FileSystemError?
+    var failedCommits = 0
+
+    init(address: BlobAddress, facts: FileFacts?, learnedAt: Duration) {
+        self.address = address
+        self.facts = facts
+        self.learnedAt = learnedAt
+    }
+
+    /// Whether the store lacks something that this mount has.
+    var hasUnsentContent: Bool { !isUnlinked && (isPlacementPending || local?.isDirty == true) }
+    var hasUnsentChanges: Bool { hasUnsentContent || (!isUnlinked && !pending.isEmpty) }
+    /// Whether the node must outlive the kernel's interest in it.
+    var isBusy: Bool { openCount > 0 || hasUnsentChanges }
+
+    var size: UInt64 {
+        if let local { return local.size }
+        if let reader { return max(reader.length, facts?.length ?? 0) }
+        return facts?.length ?? 0
+    }
+
+    var kind: FileKind { facts?.kind ?? .file }
+
+    func attributes(inode: UInt64, options: TreeOptions, now: Timestamp) -> Attributes {
+        let stored = options.usesPosixMetadata ? facts?.posix : nil
+        let modified =
+            pending.modificationTime ?? facts?.posix.modificationTime
+            ?? facts.map { Timestamp(seconds: $0.lastModified) } ?? now
+        return Attributes(
+            inode: inode,
+            kind: kind,
+            permissions: kind == .symbolicLink
+                ? 0o777 : pending.permissions ?? stored?.permissions ?? options.filePermissions,
+            linkCount: isUnlinked ? 0 : 1,
+            userID: pending.userID ?? stored?.userID ?? options.userID,
+            groupID: pending.groupID ?? stored?.groupID ?? options.groupID,
+            size: size,
+            accessTime: modified,
+            modificationTime: modified,
+            changeTime: max(modified, facts.map { Timestamp(seconds: $0.lastModified) } ?? modified)
+        )
+    }
+
+    /// The metadata that the next commit stores: what is there, with what was set here laid over it.
+    func metadata(options: TreeOptions) -> BlobMetadata {
+        var metadata = properties?.metadata ?? [:]
+        pending.apply(to: &metadata, kind: kind, options: options)
+        return metadata
+    }
+
+    /// What the next commit stores beside the bytes.
+    func headers(options: TreeOptions) -> BlobHeaders {
+        var headers = properties.map { BlobHeaders(of: $0) } ?? BlobHeaders()
+        if headers.contentType == nil || headers.contentType == ContentTypes.unknown {
+            headers.contentType = ContentTypes.type(forName: address.name)
+        }
+        // The bytes change: their MD5 is the uploader's to know, and an encoding of the old bytes says nothing of the new.
+        headers.contentMD5 = nil
+        headers.contentEncoding = nil
+        headers.metadata = metadata(options: options)
+        return headers
+    }
+
+    /// Takes over what a HEAD or a listing that began at `startedAt` says, unless this mount knows better.
+    mutating func observe(_ newer: FileFacts, startedAt: Duration) -> VersionRelation {
+        guard let facts, startedAt >= learnedAt else { return .same }
+        let relation = facts.relation(to: newer)
+        switch relation {
+        case .same, .sameBytes, .grown:
+            // What this mount has in hand wins over what it hears.
+            guard !hasUnsentContent else { return .same }
+            if relation == .sameBytes {
+                properties = nil
+                if pageCacheVersion == facts.etag { pageCacheVersion = newer.etag }
+                reader?.adopt(newer.etag)
+            }
+            if relation == .grown {
+                properties = nil
+                pageCacheVersion = nil
+                reader?.extend(to: newer.length)
+            }
+            self.facts = newer
+            learnedAt = startedAt
+        case .replaced:
+            if hasUnsentContent { return .same }
+        }
+        return relation
+    }
+}
+
+/// Owner, mode, times and user attributes that wait for the next commit.
+struct PendingAttributes: Sendable, Hashable {
+    var permissions: UInt16?
+    var userID: UInt32?
+    var groupID: UInt32?
+    var modificationTime: Timestamp?
+    /// Metadata keys of extended attributes; `nil` removes.
+    var extended: [String: String?] = [:]
+    /// Whether they need a commit by themselves; the time of a write does not, it rides with the bytes.
+    var isEmpty: Bool { permissions == nil && userID == nil && groupID == nil && !hasExplicitTime && extended.isEmpty }
+    var hasExplicitTime = false
+
+    func apply(to metadata: inout BlobMetadata, kind: FileKind, options: TreeOptions) {
+        var posix = PosixMetadata()
+        posix.modificationTime = modificationTime
+        if options.usesPosixMetadata {
+            posix.permissions = permissions
+            posix.userID = userID
+            posix.groupID = groupID
+        }
+        posix.write(to: &metadata, kind: kind)
+        for (key, value) in extended { metadata[key] = value }
+    }
+}

@@ -1,0 +1,30 @@
+import BlobStorage
+import FileSystemModel
+import Glibc
+
+extension FileSystemError {
+    /// What a failure of storage is to a program: the one place where storage's kinds become errno.
+    ///
+    /// `pinned` says that a certain version was wanted: then its absence is ESTALE, which the kernel answers with a
+    /// fresh lookup and a second try.
+    init(_ error: StorageError, pinned: Bool = false) {
+        let errno: Int32 =
+            switch error.kind {
+            case .notFound: pinned ? ESTALE : ENOENT
+            case .alreadyExists: EEXIST
+            case .conditionFailed: ESTALE
+            // Not EPERM: the same call may succeed with other credentials.
+            case .unauthenticated, .denied: EACCES
+            case .leased, .containerBeingDeleted: EBUSY
+            case .immutable: EPERM
+            // "Object is remote": the tape archive's errno, and what `--tier` tools expect.
+            case .archived: EREMOTE
+            case .conflict: EBUSY
+            case .invalid: EINVAL
+            case .tooLarge: EFBIG
+            case .cancelled: EINTR
+            case .throttled, .unavailable, .corrupted, .localInput, .unexpected: EIO
+            }
+        self.init(errno: errno, error.description)
+    }
+}

@@ -1,0 +1,148 @@
+import BlobStorage
+import OutputConventions
+import Synchronization
+
+/// What this mount did to names that a listing may not show yet.
+///
+/// A listing that began before a change was finished may or may not hold it, so the change is laid over every such
+/// listing. Files that are not in the store yet stay until they are. Kept by blob name, not by path: a file written
+/// through one view is there in the others as well.
+final class LocalChanges: Sendable {
+    enum FileChange: Sendable {
+        case present(FileNode)
+        case absent
+    }
+
+    enum FolderChange: Sendable {
+        /// Made here, or emptied here of its last blob and kept for a while, so that `rm -r` finds what it removes.
+        case present
+        case absent
+    }
+
+    private struct Change<What: Sendable>: Sendable {
+        var what: What
+        var at: Duration
+    }
+
+    private struct Folder: Sendable {
+        var files: [NameBytes: Change<FileChange>] = [:]
+        var folders: [NameBytes: Change<FolderChange>] = [:]
+        var isEmpty: Bool { files.isEmpty && folders.isEmpty }
+    }
+
+    private struct State {
+        var folders: [BlobAddress: Folder] = [:]
+        var containers: [String: Change<String?>] = [:]
+        var changesSincePrune = 0
+    }
+
+    private let state = Mutex(State())
+    /// How long a finished change is laid over listings at least: longer than any listing should take.
+    private let keep: Duration
+
+    init(keep: Duration) { self.keep = keep }
+
+    // MARK: Recording
+
+    func record(file address: BlobAddress, _ change: FileChange, at now: Duration) {
+        update(address, now) { folder in folder.files[.init(address.name)] = Change(what: change, at: now) }
+    }
+
+    /// `folder.name` without the slash at its end.
+    func record(folder address: BlobAddress, _ change: FolderChange, at now: Duration) {
+        update(address, now) { folder in folder.folders[.init(address.name)] = Change(what: change, at: now) }
+    }
+
+    func record(container: String, jobID: String?, at now: Duration) {
+        state.withLock { $0.containers[container] = Change(what: jobID, at: now) }
+    }
+
+    private func update(_ address: BlobAddress, _ now: Duration, _ body: (inout Folder) -> Void) {
+        let parent = BlobAddress(container: address.container, name: Self.parentPrefix(of: address.name))
+        state.withLock { state in
+            body(&state.folders[parent, default: Folder()])
+            state.changesSincePrune += 1
+            // Amortised: every 1,024 changes one walk over what is kept.
+            guard state.changesSincePrune >= 1024 else { return }
+            state.changesSincePrune = 0
+            prune(&state, now)
+        }
+    }
+
+    private func prune(_ state: inout State, _ now: Duration) {
+        for (address, var folder) in state.folders {
+            folder.files = folder.files.filter { _, change in
+                if case .present(let node) = change.what, node.hasUnsentContent { return true }
+                return now - change.at < keep
+            }
+            folder.folders = folder.folders.filter { now - $0.value.at < keep }
+            state.folders[address] = folder.isEmpty ? nil : folder
+        }
+        state.containers = state.containers.filter { now - $0.value.at < keep }
+    }
+
+    // MARK: Asking
+
+    /// What is known here of the blob, unless it is older than `since` and in the store.
+    func file(_ address: BlobAddress, since: Duration) -> FileChange? {
+        let parent = BlobAddress(container: address.container, name: Self.parentPrefix(of: address.name))
+        guard let change = state.withLock({ $0.folders[parent]?.files[.init(address.name)] }) else { return nil }
+        return Self.isRelevant(change, since) ? change.what : nil
+    }
+
+    func folder(_ address: BlobAddress, since: Duration) -> FolderChange? {
+        let parent = BlobAddress(container: address.container, name: Self.parentPrefix(of: address.name))
+        guard let change = state.withLock({ $0.folders[parent]?.folders[.init(address.name)] }) else { return nil }
+        return change.at >= since ? change.what : nil
+    }
+
+    func container(_ name: String, since: Duration) -> Bool {
+        state.withLock { $0.containers[name].map { $0.at >= since } ?? false }
+    }
+
+    func containers(since: Duration) -> [(name: String, jobID: String?)] {
+        state.withLock { state in state.containers.filter { $0.value.at >= since }.map { ($0.key, $0.value.what) } }
+    }
+
+    /// The changes that a listing of `prefix` by `/` that began at `since` may lack.
+    func changes(
+        in container: String,
+        prefix: String,
+        since: Duration
+    ) -> (files: [(name: String, FileChange)], folders: [(name: String, FolderChange)]) {
+        let parent = BlobAddress(container: container, name: Self.parentPrefix(of: prefix))
+        guard let folder = state.withLock({ $0.folders[parent] }) else { return ([], []) }
+        let files = folder.files.compactMap { key, change in
+            key.text.utf8.starts(with: prefix.utf8) && Self.isRelevant(change, since) ? (key.text, change.what) : nil
+        }
+        let folders = folder.folders.compactMap { key, change in
+            key.text.utf8.starts(with: prefix.utf8) && change.at >= since ? (key.text, change.what) : nil
+        }
+        return (files, folders)
+    }
+
+    private static func isRelevant(_ change: Change<FileChange>, _ since: Duration) -> Bool {
+        if case .present(let node) = change.what, node.hasUnsentContent { return true }
+        return change.at >= since
+    }
+
+    /// Up to and with the last slash.
+    static func parentPrefix(of name: String) -> String {
+        guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
+        return String(name[...slash])
+    }
+}
+
+/// A blob's name that is compared by its bytes.
+private struct NameBytes: Hashable, Sendable {
+    let text: String
+
+    init(_ text: String) { self.text = text }
+
+    static func == (one: NameBytes, other: NameBytes) -> Bool { one.text.utf8.elementsEqual(other.text.utf8) }
+
+    func hash(into hasher: inout Hasher) {
+        var text = text
+        text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+}

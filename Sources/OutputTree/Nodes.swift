@@ -1,0 +1,74 @@
+import BlobReading
+import BlobStorage
+import BlobWriting
+import FileSystemModel
+import OutputConventions
+import Synchronization
+
+/// What the kernel knows by a node id.
+enum Node: Sendable {
+    case directory(DirectoryNode)
+    case file(FileNode)
+    /// `/self`
+    case selfLink(NodeID)
+
+    var id: NodeID {
+        switch self {
+        case .directory(let node): node.id
+        case .file(let node): node.id
+        case .selfLink(let id): id
+        }
+    }
+}
+
+/// A file or symbolic link: one per blob and lineage of versions.
+///
+/// A version that somebody else put in its place is another node, so that pages and handles of the old one can never
+/// mix with it.
+final class FileNode: Sendable {
+    let id: NodeID
+    let inode: UInt64
+    /// Held over commits, renames, removals and metadata changes of this file: one after the other.
+    let changes = AsyncLock()
+    private let state: Mutex<FileState>
+
+    init(id: NodeID, inode: UInt64, _ state: FileState) {
+        self.id = id
+        self.inode = inode
+        self.state = Mutex(state)
+    }
+
+    func withState<Value>(_ body: (inout sending FileState) -> sending Value) -> sending Value {
+        state.withLock { state in body(&state) }
+    }
+
+    var hasUnsentContent: Bool { state.withLock { $0.hasUnsentContent } }
+    var address: BlobAddress { state.withLock { $0.address } }
+}
+
+/// A directory: one per path.
+final class DirectoryNode: Sendable {
+    struct State: Sendable {
+        var place: TreePlace
+        /// Of the blob that marks it, if one is known.
+        var facts: FileFacts?
+        var snapshot: DirectorySnapshot?
+        var refresh: SharedWork<DirectorySnapshot>?
+    }
+
+    let id: NodeID
+    let inode: UInt64
+    private let state: Mutex<State>
+
+    init(id: NodeID, inode: UInt64, place: TreePlace, facts: FileFacts?) {
+        self.id = id
+        self.inode = inode
+        state = Mutex(State(place: place, facts: facts))
+    }
+
+    var place: TreePlace { state.withLock { $0.place } }
+
+    func withState<Value>(_ body: (inout sending State) -> sending Value) -> sending Value {
+        state.withLock { state in body(&state) }
+    }
+}

@@ -1,0 +1,293 @@
+import BlobStorage
+import FileSystemModel
+import Glibc
+import OutputConventions
+
+extension OutputFileSystem {
+    package func opendir(_ request: consuming Request<Opened>, _ node: NodeID) {
+        do throws(FileSystemError) {
+            let handle = handles.insert(DirectoryHandle(node: try directoryNode(node)))
+            request.succeed(Opened(handle: handle))
+        } catch { request.fail(error) }
+    }
+
+    package func readdir(
+        _ request: consuming DirectoryRequest,
+        _ node: NodeID,
+        handle: HandleID,
+        offset: UInt64
+    ) {
+        guard let handle = handles.directory(handle) else {
+            request.fail(FileSystemError(errno: EBADF, "no open directory"))
+            return
+        }
+        // A rewind reads the directory anew, as rewinddir(3) promises.
+        if offset == 0 { handle.pin(nil) }
+        if let entries = handle.pinned ?? pinFromMemory(handle) {
+            request.later { [self] buffer in fill(buffer, handle, entries, offset) }
+            return
+        }
+        request.later { [self] (buffer) async throws(FileSystemError) in
+            let snapshot = try await snapshot(of: handle.node)
+            let entries = merged(snapshot, of: handle.node)
+            handle.pin(entries)
+            fill(buffer, handle, entries, offset)
+        }
+    }
+
+    package func fsyncdir(_ request: consuming Request<Done>, _ node: NodeID, handle: HandleID) {
+        // Names are in the store before mkdir, rename and unlink answer: there is nothing left to do.
+        request.succeed(Done())
+    }
+
+    package func releasedir(_ request: consuming Request<Done>, _ node: NodeID, handle: HandleID) {
+        handles.removeDirectory(handle)
+        request.succeed(Done())
+    }
+
+    // MARK: Filling
+
+    private func pinFromMemory(_ handle: DirectoryHandle) -> [SnapshotEntry]? {
+        let since = clock.monotonic() - options.attributeValidity
+        let snapshot = handle.node.withState { state -> DirectorySnapshot? in
+            guard let snapshot = state.snapshot, snapshot.startedAt >= since else { return nil }
+            return snapshot
+        }
+        guard let snapshot else { return nil }
+        let entries = merged(snapshot, of: handle.node)
+        handle.pin(entries)
+        return entries
+    }
+
+    /// Offsets: 0 is ".", 1 is "..", 2 + n the n-th entry of what was pinned.
+    private func fill(
+        _ buffer: any DirectoryBuffer,
+        _ handle: DirectoryHandle,
+        _ entries: [SnapshotEntry],
+        _ offset: UInt64
+    ) {
+        var position = offset
+        while position < 2 {
+            let dot = DirectoryEntry(
+                name: position == 0 ? "." : "..",
+                inode: handle.node.inode,
+                kind: .directory,
+                entry: nil,
+                nextOffset: position + 1
+            )
+            guard buffer.add(dot) else { return }
+            position += 1
+        }
+        let startedAt = handle.node.withState { $0.snapshot?.startedAt } ?? clock.monotonic()
+        while position - 2 < UInt64(entries.count) {
+            let item = entries[Int(position - 2)]
+            position += 1
+            guard add(item, to: buffer, startedAt: startedAt, nextOffset: position) else { return }
+        }
+    }
+
+    private func add(
+        _ item: SnapshotEntry,
+        to buffer: any DirectoryBuffer,
+        startedAt: Duration,
+        nextOffset: UInt64
+    ) -> Bool {
+        let kind: FileKind =
+            item.place == .selfLink ? .symbolicLink : item.place.isDirectory ? .directory : item.facts?.kind ?? .file
+        var line = DirectoryEntry(
+            name: item.name,
+            inode: inode(of: item.place),
+            kind: kind,
+            entry: nil,
+            nextOffset: nextOffset
+        )
+        if buffer.wantsEntries {
+            line.entry = entry(for: item, startedAt: startedAt)
+            if let entry = line.entry { line.inode = entry.attributes.inode }
+        }
+        guard !buffer.add(line) else { return true }
+        // It did not fit, and the kernel does not get to know of it: take the lookup back.
+        if let entry = line.entry { nodes.forget(entry.node, count: 1) }
+        return false
+    }
+
+    private func entry(for item: SnapshotEntry, startedAt: Duration) -> Entry? {
+        guard let address = item.place.blob else { return handOut(located(item, startedAt: startedAt)) }
+        // What was written here wins over what the listing says.
+        if let node = nodes.file(at: address), node.hasUnsentContent { return handOut(.node(node)) }
+        guard let facts = item.facts else { return nil }
+        return handOut(.file(address, facts, startedAt: startedAt))
+    }
+
+    // MARK: Listing
+
+    /// The directory as the store has it, at most `attributeValidity` old; one listing at a time per directory.
+    func snapshot(of directory: DirectoryNode) async throws(FileSystemError) -> DirectorySnapshot {
+        let since = clock.monotonic() - options.attributeValidity
+        enum Choice { case ready(DirectorySnapshot), wait(SharedWork<DirectorySnapshot>) }
+        let choice: Choice = directory.withState { state in
+            if let snapshot = state.snapshot, snapshot.startedAt >= since { return .ready(snapshot) }
+            if let refresh = state.refresh, !refresh.isFinished { return .wait(refresh) }
+            let refresh = SharedWork { [self] () async throws(FileSystemError) in
+                let snapshot = try await list(directory.place)
+                directory.withState { state in
+                    state.snapshot = snapshot
+                    state.refresh = nil
+                }
+                return snapshot
+            }
+            state.refresh = refresh
+            return .wait(refresh)
+        }
+        switch choice {
+        case .ready(let snapshot): return snapshot
+        case .wait(let work): return try await work.value()
+        }
+    }
+
+    /// Asks the store for everything in the directory.
+    private func list(_ place: TreePlace) async throws(FileSystemError) -> DirectorySnapshot {
+        let startedAt = clock.monotonic()
+        let plan = place.planned(views: options.views)
+        var builder = SnapshotBuilder(of: place)
+        for (name, fixed) in plan.fixed { builder.addDirectory(name, fixed) }
+        var isComplete = true
+        do throws(StorageError) {
+            switch plan.source {
+            case .nothing: break
+            case .containers(let prefix): try await listContainers(prefix, in: place, &builder)
+            case .blobs(let container, let prefix): try await listBlobs(container, prefix, in: place, &builder)
+            }
+        } catch {
+            // Without permission to list, a directory shows what this mount wrote, and every name can be opened.
+            guard error.kind == .denied else { throw failure(error, "readdir", error.resource) }
+            isComplete = false
+        }
+        return builder.finish(startedAt: startedAt, isComplete: isComplete)
+    }
+
+    private func listContainers(
+        _ prefix: String,
+        in place: TreePlace,
+        _ builder: inout SnapshotBuilder
+    ) async throws(StorageError) {
+        if let only = options.onlyContainer {
+            if let (name, target) = place.shown(container: only, jobID: nil) { builder.addDirectory(name, target) }
+            return
+        }
+        let query = ContainerQuery(prefix: prefix, includesMetadata: true)
+        var marker: ListMarker?
+        repeat {
+            let page = try await store.listContainers(query, after: marker)
+            for container in page.containers {
+                let jobID = container.metadata[Self.jobIDKey]
+                guard let (name, target) = place.shown(container: container.name, jobID: jobID) else { continue }
+                builder.addDirectory(name, target)
+            }
+            marker = page.next
+        } while marker != nil
+    }
+
+    /// The metadata key of a container under which outputfs keeps the true id of the job that it made it for.
+    static let jobIDKey = "outputfs_jobid"
+
+    private func listBlobs(
+        _ container: String,
+        _ prefix: String,
+        in place: TreePlace,
+        _ builder: inout SnapshotBuilder
+    ) async throws(StorageError) {
+        let query = BlobQuery(container: container, prefix: prefix, delimiter: "/", includesMetadata: true)
+        var marker: ListMarker?
+        repeat {
+            let page = try await store.listBlobs(query, after: marker)
+            for item in page.items { add(item, in: place, &builder) }
+            marker = page.next
+        } while marker != nil
+    }
+
+    private func add(_ item: ListedItem, in place: TreePlace, _ builder: inout SnapshotBuilder) {
+        switch item {
+        case .prefix(let prefix):
+            guard let (name, target) = place.shown(prefix: prefix) else { return }
+            builder.addDirectory(name, target)
+        case .blob(let blob, let properties):
+            let facts = FileFacts(properties)
+            if facts.posix.isDirectory, facts.length == 0, let (name, target) = place.shown(prefix: blob + "/") {
+                builder.addDirectory(name, target, facts: facts)
+            } else if let (name, target) = place.shown(blob: blob) {
+                if target.isDirectory { builder.addDirectory(name, target) } else {
+                    builder.addFile(name, target, facts: facts)
+                }
+            }
+        }
+    }
+
+    // MARK: Laying local changes over
+
+    /// The snapshot with what this mount did since it was begun.
+    func merged(_ snapshot: DirectorySnapshot, of directory: DirectoryNode) -> [SnapshotEntry] {
+        let place = directory.place
+        let plan = place.planned(views: options.views)
+        switch plan.source {
+        case .nothing: return snapshot.entries
+        case .containers:
+            let made = changes.containers(since: snapshot.startedAt)
+            guard !made.isEmpty else { return snapshot.entries }
+            var builder = SnapshotBuilder(of: place)
+            for entry in snapshot.entries { builder.addDirectory(entry.name.string, entry.place) }
+            for (container, jobID) in made {
+                guard let (name, target) = place.shown(container: container, jobID: jobID),
+                    !snapshot.entries.contains(where: { $0.place == target })
+                else { continue }
+                builder.addDirectory(name, target)
+            }
+            return builder.finish(startedAt: snapshot.startedAt, isComplete: true).entries
+        case .blobs(let container, let prefix):
+            return merged(snapshot, place, container, prefix)
+        }
+    }
+
+    private func merged(
+        _ snapshot: DirectorySnapshot,
+        _ place: TreePlace,
+        _ container: String,
+        _ prefix: String
+    ) -> [SnapshotEntry] {
+        let (files, folders) = changes.changes(in: container, prefix: prefix, since: snapshot.startedAt)
+        guard !files.isEmpty || !folders.isEmpty else { return snapshot.entries }
+        let fixed = Set(place.planned(views: options.views).fixed.map { FileName($0.name) })
+        var builder = SnapshotBuilder(of: place)
+        for entry in snapshot.entries {
+            if entry.place.isDirectory {
+                builder.addDirectory(entry.name.string, entry.place, facts: entry.facts)
+            } else if let facts = entry.facts, let blob = entry.place.blob, let (name, _) = place.shown(blob: blob.name) {
+                builder.addFile(name, entry.place, facts: facts)
+            }
+        }
+        for (blob, change) in files {
+            guard let (name, target) = place.shown(blob: blob), !target.isDirectory else { continue }
+            switch change {
+            case .absent: builder.removeFile(name)
+            case .present(let node):
+                let facts = node.withState { $0.facts } ?? FileFacts.unsent
+                builder.addFile(name, target, facts: facts)
+            }
+        }
+        for (blob, change) in folders {
+            guard let (name, target) = place.shown(prefix: blob + "/"), !fixed.contains(FileName(name)) else { continue }
+            switch change {
+            case .absent: builder.removeDirectory(name)
+            case .present: builder.addDirectory(name, target)
+            }
+        }
+        return builder.finish(startedAt: snapshot.startedAt, isComplete: true).entries
+    }
+}
+
+extension FileFacts {
+    /// What stands for a version where there is none yet: the file lives on this mount only.
+    static var unsent: FileFacts {
+        FileFacts(BlobProperties(version: BlobVersion(etag: ETag(""), lastModified: 0), length: 0))
+    }
+}

@@ -1,0 +1,240 @@
+import BlobStorage
+import FileSystemModel
+import Glibc
+import OutputConventions
+
+/// What a name turned out to be, before a node is handed out for it.
+enum Located: Sendable {
+    case directory(TreePlace, FileFacts?)
+    case file(BlobAddress, FileFacts, startedAt: Duration)
+    /// A file that this mount has in hand.
+    case node(FileNode)
+    case selfLink
+    case absent
+}
+
+extension OutputFileSystem {
+    package func lookup(_ request: consuming Request<LookupResult>, _ name: FileName, in parent: NodeID) {
+        let directory: DirectoryNode
+        do throws(FileSystemError) { directory = try directoryNode(parent) } catch {
+            request.fail(error)
+            return
+        }
+        if let located = locateInMemory(name, in: directory) {
+            request.succeed(lookupResult(located))
+            return
+        }
+        request.later { [self] () async throws(FileSystemError) in
+            lookupResult(try await locate(name, in: directory))
+        }
+    }
+
+    package func forget(_ node: NodeID, count: UInt64) { nodes.forget(node, count: count) }
+
+    /// Counts the lookup and makes the answer.
+    func lookupResult(_ located: Located) -> LookupResult {
+        switch located {
+        case .absent: .absent(validity: options.attributeValidity)
+        default: handOut(located).map { .found($0) } ?? .absent(validity: options.attributeValidity)
+        }
+    }
+
+    func handOut(_ located: Located) -> Entry? {
+        switch located {
+        case .directory(let place, let facts):
+            return entry(nodes.lookUp(directory: place, inode: inode(of: place), facts: facts))
+        case .file(let address, let facts, let startedAt):
+            return entry(
+                nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
+            )
+        case .node(let node):
+            nodes.lookUp(node)
+            return entry(node)
+        case .selfLink: return selfEntry()
+        case .absent: return nil
+        }
+    }
+
+    // MARK: From memory
+
+    /// What is known of the name without asking anybody; `nil` when the store has to be asked.
+    func locateInMemory(_ name: FileName, in directory: DirectoryNode) -> Located? {
+        let place = directory.place
+        let resolution = place.resolve(name.string, views: options.views)
+        let now = clock.monotonic()
+        let fresh = now - options.attributeValidity
+        switch resolution {
+        case .fixed(.selfLink): return .selfLink
+        case .fixed(let place): return .directory(place, nil)
+        case .impossible: return .absent
+        case .container(let target):
+            guard let container = target.contents?.container else { return .absent }
+            if let only = options.onlyContainer { return container == only ? .directory(target, nil) : .absent }
+            if changes.container(container, since: fresh) { return .directory(target, nil) }
+            guard let snapshot = freshSnapshot(of: directory, since: fresh) else { return nil }
+            let isThere = snapshot.entries.contains { $0.place == target }
+            return isThere ? .directory(target, nil) : .absent
+        case .folder(let folder):
+            if let known = knownFolder(folder, since: fresh) { return known }
+            return fromSnapshot(name, of: directory, since: fresh)
+        case .file(let file):
+            guard let address = file.blob else { return .absent }
+            if let known = knownFile(address, since: fresh) { return known }
+            return fromSnapshot(name, of: directory, since: fresh)
+        case .either(let file, let folder):
+            if let known = knownFolder(folder, since: fresh), case .directory = known { return known }
+            if let address = file.blob, let known = knownFile(address, since: fresh) {
+                // An absent file may still be a directory, unless that is known to be absent, too.
+                guard case .absent = known, knownFolder(folder, since: fresh) == nil else { return known }
+            }
+            return fromSnapshot(name, of: directory, since: fresh)
+        }
+    }
+
+    private func knownFolder(_ folder: TreePlace, since: Duration) -> Located? {
+        guard let marker = folder.markerBlob, let change = changes.folder(marker, since: since) else { return nil }
+        switch change {
+        case .present: return .directory(folder, nil)
+        case .absent: return .absent
+        }
+    }
+
+    private func knownFile(_ address: BlobAddress, since: Duration) -> Located? {
+        if let node = nodes.file(at: address) {
+            let isKnown = node.withState { $0.hasUnsentContent || ($0.facts != nil && $0.learnedAt >= since) }
+            if isKnown { return .node(node) }
+        }
+        switch changes.file(address, since: since) {
+        case .present(let node): return .node(node)
+        case .absent: return .absent
+        case nil: return nil
+        }
+    }
+
+    private func fromSnapshot(_ name: FileName, of directory: DirectoryNode, since: Duration) -> Located? {
+        guard let snapshot = freshSnapshot(of: directory, since: since) else { return nil }
+        guard let entry = snapshot[name] else { return .absent }
+        return located(entry, startedAt: snapshot.startedAt)
+    }
+
+    func located(_ entry: SnapshotEntry, startedAt: Duration) -> Located {
+        guard let address = entry.place.blob, let facts = entry.facts else {
+            return entry.place == .selfLink ? .selfLink : .directory(entry.place, entry.facts)
+        }
+        return .file(address, facts, startedAt: startedAt)
+    }
+
+    private func freshSnapshot(of directory: DirectoryNode, since: Duration) -> DirectorySnapshot? {
+        directory.withState { state in
+            guard let snapshot = state.snapshot, snapshot.isComplete, snapshot.startedAt >= since else { return nil }
+            return snapshot
+        }
+    }
+
+    // MARK: From the store
+
+    /// Asks the store what the name is.
+    func locate(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) -> Located {
+        if let known = locateInMemory(name, in: directory) { return known }
+        switch directory.place.resolve(name.string, views: options.views) {
+        case .fixed(.selfLink): return .selfLink
+        case .fixed(let place): return .directory(place, nil)
+        case .impossible: return .absent
+        case .container(let place): return try await locateContainer(place)
+        case .folder(let place): return try await locateFolder(place) ?? .absent
+        case .file(let place): return try await locateFile(place) ?? .absent
+        case .either(let file, let folder):
+            // A file that is known as such costs one request.
+            if let address = file.blob, nodes.file(at: address) != nil, let found = try await locateFile(file) {
+                return found
+            }
+            async let folderResult = folderExistence(folder)
+            let found = try await locateFile(file)
+            if case .directory = found { return found ?? .absent }
+            switch await folderResult {
+            case .success(true): return .directory(folder, nil)
+            case .success(false): return found ?? .absent
+            case .failure(let error):
+                // Without permission to list, a name is what it is by itself.
+                if error.kind == .denied || error.kind == .notFound { return found ?? .absent }
+                throw failure(error, "lookup", error.resource)
+            }
+        }
+    }
+
+    private func locateContainer(_ place: TreePlace) async throws(FileSystemError) -> Located {
+        guard let container = place.contents?.container else { return .absent }
+        do throws(StorageError) {
+            _ = try await store.properties(ofContainer: container)
+            return .directory(place, nil)
+        } catch {
+            // A name that no container can have is a job that nobody can have.
+            if error.kind == .notFound || error.kind == .invalid { return .absent }
+            // Container properties need an account's rights; a token for blobs alone may still list or read in it.
+            if error.kind == .denied { return .directory(place, nil) }
+            throw failure(error, "lookup", container)
+        }
+    }
+
+    private func locateFile(_ place: TreePlace) async throws(FileSystemError) -> Located? {
+        guard let address = place.blob else { return nil }
+        let startedAt = clock.monotonic()
+        do throws(StorageError) {
+            let facts = FileFacts(try await store.properties(of: address))
+            if facts.posix.isDirectory, facts.length == 0, let folder = folder(markedBy: place) {
+                return .directory(folder, facts)
+            }
+            return .file(address, facts, startedAt: startedAt)
+        } catch {
+            switch error.kind {
+            case .notFound: return nil
+            // A token that only writes cannot tell; the name must stay free for open(O_CREAT).
+            case .denied: return nil
+            default: throw failure(error, "lookup", address.description)
+            }
+        }
+    }
+
+    /// The directory that a marker blob stands for.
+    private func folder(markedBy place: TreePlace) -> TreePlace? {
+        guard case .file(let view, let container, let name) = place else { return nil }
+        return .folder(view, container: container, prefix: name + "/")
+    }
+
+    private func locateFolder(_ place: TreePlace) async throws(FileSystemError) -> Located? {
+        async let existence = folderExistence(place)
+        var facts: FileFacts?
+        if let marker = place.markerBlob {
+            do throws(StorageError) {
+                let found = FileFacts(try await store.properties(of: marker))
+                if found.posix.isDirectory { facts = found }
+            } catch {
+                if error.kind != .notFound && error.kind != .denied {
+                    throw failure(error, "lookup", marker.description)
+                }
+            }
+        }
+        switch await existence {
+        case .success(let exists): return exists || facts != nil ? .directory(place, facts) : nil
+        case .failure(let error):
+            if facts != nil || error.kind == .denied { return .directory(place, facts) }
+            if error.kind == .notFound { return nil }
+            throw failure(error, "lookup", error.resource)
+        }
+    }
+
+    /// Whether anything lives below the directory's prefix.
+    func folderExistence(_ place: TreePlace) async -> Result<Bool, StorageError> {
+        guard let contents = place.contents else { return .success(true) }
+        let query = BlobQuery(container: contents.container, prefix: contents.name, pageSize: 1)
+        do throws(StorageError) {
+            var marker: ListMarker?
+            repeat {
+                let page = try await store.listBlobs(query, after: marker)
+                if !page.items.isEmpty { return .success(true) }
+                marker = page.next
+            } while marker != nil
+            return .success(false)
+        } catch { return .failure(error) }
+    }
+}

@@ -1,0 +1,203 @@
+package import BlobReading
+package import BlobStorage
+package import BlobWriting
+package import FileSystemModel
+import Glibc
+package import Logging
+import OutputConventions
+import Synchronization
+
+/// The tree of job and task outputs: answers the kernel from what the store holds and from what was written here.
+///
+/// Operations that memory can answer are answered on the calling thread; the others go on in a task. Each operation
+/// stands in the file of its family: `OutputFileSystem+Lookup`, `+Directories`, `+Files`, `+Reading`, `+Writing`,
+/// `+Names`, `+Rename`, `+Attributes`, `+ExtendedAttributes`.
+package final class OutputFileSystem: FileSystem {
+    package let notifications = KernelNotifications()
+    package let options: TreeOptions
+
+    let store: any BlobStore
+    let cache: BlockCache
+    let uploads: UploadScheduler
+    let clock: TreeClock
+    let logger: Logger
+    let nodes = NodeTable()
+    let handles = HandleTable()
+    let changes: LocalChanges
+    let errors = ErrorLog(capacity: 64)
+    /// The time of directories that have none stored.
+    let startTime: Timestamp
+    let background: BackgroundCommits
+
+    package init(
+        store: any BlobStore,
+        cache: BlockCache,
+        uploads: UploadScheduler,
+        options: TreeOptions,
+        logger: Logger,
+        clock: TreeClock = .system
+    ) {
+        self.store = store
+        self.cache = cache
+        self.uploads = uploads
+        self.options = options
+        self.clock = clock
+        self.logger = logger
+        startTime = clock.wall()
+        // A listing of a million names takes about a minute over a slow line; changes must outlive it.
+        changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4))
+        background = BackgroundCommits(clock: clock, logger: logger)
+    }
+
+    package func start(_ kernel: KernelCapabilities) {}
+
+    // MARK: What every operation needs
+
+    func fileNode(_ id: NodeID) throws(FileSystemError) -> FileNode {
+        guard let node = nodes.file(id) else { throw Self.stale(id) }
+        return node
+    }
+
+    func directoryNode(_ id: NodeID) throws(FileSystemError) -> DirectoryNode {
+        switch nodes[id] {
+        case .directory(let node): return node
+        case .file, .selfLink: throw FileSystemError(errno: ENOTDIR, "not a directory")
+        case nil: throw Self.stale(id)
+        }
+    }
+
+    func fileHandle(_ id: HandleID) throws(FileSystemError) -> FileHandle {
+        guard let handle = handles.file(id) else { throw FileSystemError(errno: EBADF, "no open file \(id.rawValue)") }
+        return handle
+    }
+
+    func requireWritable() throws(FileSystemError) {
+        guard options.isReadOnly else { return }
+        throw FileSystemError(errno: EROFS, "the mount is read-only")
+    }
+
+    private static func stale(_ id: NodeID) -> FileSystemError {
+        FileSystemError(errno: ESTALE, "the kernel asks for node \(id.rawValue), which it has forgotten")
+    }
+
+    /// A failure of storage for this operation: logged with all it knows, remembered for `status`, turned into errno.
+    func failure(_ error: StorageError, _ operation: String, _ path: String, pinned: Bool = false) -> FileSystemError {
+        let answer = FileSystemError(error, pinned: pinned)
+        report(answer, operation, path, expected: error.kind == .notFound || error.kind == .cancelled)
+        return answer
+    }
+
+    func report(_ error: FileSystemError, _ operation: String, _ path: String, expected: Bool = false) {
+        guard !expected else {
+            logger.debug("\(operation) \(path): \(error)")
+            return
+        }
+        logger.warning("\(operation) \(path): \(error)")
+        errors.record(operation: operation, path: path, error: error, at: clock.wall())
+    }
+
+    // MARK: Entries
+
+    func inode(of place: TreePlace) -> UInt64 {
+        switch place {
+        case .root: StableInode.root
+        case .selfLink: StableInode.number("self")
+        case .view(let view): StableInode.number("view", view.rawValue)
+        case .container(let view, let container): StableInode.number("directory", view.rawValue, container, "")
+        case .tasks(let container): StableInode.number("tasks", container)
+        case .task(let container, let task): StableInode.number("task", container, task)
+        case .folder(let view, let container, let prefix):
+            StableInode.number("directory", view.rawValue, container, prefix)
+        case .file(_, let container, let name): inode(of: BlobAddress(container: container, name: name))
+        }
+    }
+
+    func inode(of address: BlobAddress) -> UInt64 { StableInode.number("blob", address.container, address.name) }
+
+    func attributes(of node: DirectoryNode) -> Attributes {
+        let facts = node.withState { $0.facts }
+        let posix = options.usesPosixMetadata ? facts?.posix : nil
+        let time =
+            facts?.posix.modificationTime ?? facts.map { Timestamp(seconds: $0.lastModified) } ?? startTime
+        return Attributes(
+            inode: node.inode,
+            kind: .directory,
+            permissions: posix?.permissions ?? options.directoryPermissions,
+            userID: posix?.userID ?? options.userID,
+            groupID: posix?.groupID ?? options.groupID,
+            size: 4096,
+            accessTime: time,
+            modificationTime: time,
+            changeTime: time
+        )
+    }
+
+    func attributes(of node: FileNode) -> Attributes {
+        let now = clock.wall()
+        return node.withState { $0.attributes(inode: node.inode, options: options, now: now) }
+    }
+
+    /// An entry for a node whose lookup was counted.
+    func entry(_ node: DirectoryNode, validity: Duration? = nil) -> Entry {
+        let validity = validity ?? options.attributeValidity
+        return Entry(
+            node: node.id,
+            attributes: attributes(of: node),
+            attributeValidity: validity,
+            entryValidity: validity
+        )
+    }
+
+    func entry(_ node: FileNode) -> Entry {
+        Entry(
+            node: node.id,
+            attributes: attributes(of: node),
+            attributeValidity: options.attributeValidity,
+            entryValidity: options.attributeValidity
+        )
+    }
+
+    func selfEntry() -> Entry {
+        Entry(
+            node: nodes.selfLink,
+            attributes: selfAttributes(),
+            attributeValidity: .seconds(3600),
+            entryValidity: .seconds(3600)
+        )
+    }
+
+    func selfAttributes() -> Attributes {
+        Attributes(
+            inode: inode(of: .selfLink),
+            kind: .symbolicLink,
+            permissions: 0o777,
+            userID: options.userID,
+            groupID: options.groupID,
+            size: 0,
+            accessTime: startTime,
+            modificationTime: startTime,
+            changeTime: startTime
+        )
+    }
+}
+
+extension TreePlace {
+    /// The blob that a file's place names.
+    var blob: BlobAddress? {
+        guard case .file(_, let container, let name) = self else { return nil }
+        return BlobAddress(container: container, name: name)
+    }
+
+    /// What all blobs in this directory have in common: container and the beginning of their names.
+    var contents: BlobAddress? {
+        switch self {
+        case .root, .selfLink, .view, .file: nil
+        case .container(_, let container), .tasks(let container): BlobAddress(container: container, name: "")
+        case .task(let container, let task): BlobAddress(container: container, name: task + "/")
+        case .folder(_, let container, let prefix): BlobAddress(container: container, name: prefix)
+        }
+    }
+
+    /// The blob that keeps this directory alive while it is empty.
+    var markerBlob: BlobAddress? { marker.map { BlobAddress(container: $0.container, name: $0.name) } }
+}

@@ -1,0 +1,85 @@
+import BlobStorage
+import FileSystemModel
+
+/// What blob metadata says about a file as Unix sees it, in the keys of the other tools.
+///
+/// Written: azcopy's (`modtime` in nanoseconds, `permissions` as the whole `st_mode` in decimal, `posix_owner`,
+/// `posix_group`), `is_symlink` and `hdi_isfolder` of azcopy, blobfuse2 and the hierarchical namespace. Read as well:
+/// rclone's `mtime` (RFC 3339), azcopy's AMLFS style (`owner`, `group`, octal `permissions`, textual `modtime`),
+/// adlfs' `is_directory`.
+struct PosixMetadata: Sendable, Hashable {
+    var modificationTime: Timestamp?
+    /// The low twelve bits of `st_mode`, without setuid and setgid, which are never honoured.
+    var permissions: UInt16?
+    var userID: UInt32?
+    var groupID: UInt32?
+    var isSymbolicLink = false
+    var isDirectory = false
+
+    init() {}
+
+    init(_ metadata: BlobMetadata) {
+        modificationTime =
+            metadata["modtime"].flatMap(Self.time(ofModtime:)) ?? metadata["mtime"].flatMap(Self.time(ofRFC3339:))
+        permissions = metadata["permissions"].flatMap(Self.permissions(of:))
+        userID = (metadata["posix_owner"] ?? metadata["owner"]).flatMap { UInt32($0) }
+        groupID = (metadata["posix_group"] ?? metadata["group"]).flatMap { UInt32($0) }
+        isSymbolicLink = Self.isTrue(metadata["is_symlink"])
+        isDirectory = !isSymbolicLink && (Self.isTrue(metadata["hdi_isfolder"]) || Self.isTrue(metadata["is_directory"]))
+    }
+
+    /// Lays these values into `metadata` and leaves every other key as it is.
+    func write(to metadata: inout BlobMetadata, kind: FileKind) {
+        if let modificationTime {
+            metadata["modtime"] = Self.nanoseconds(modificationTime)
+            // rclone's own key would win for rclone: keep it true where it is there.
+            if metadata["mtime"] != nil { metadata["mtime"] = Self.rfc3339(modificationTime) }
+        }
+        if let permissions {
+            let type: UInt32 =
+                switch kind {
+                case .file: 0o100000
+                case .directory: 0o040000
+                case .symbolicLink: 0o120000
+                }
+            metadata["permissions"] = String(type | UInt32(permissions))
+        }
+        if let userID {
+            metadata["posix_owner"] = String(userID)
+            metadata["owner"] = nil
+        }
+        if let groupID {
+            metadata["posix_group"] = String(groupID)
+            metadata["group"] = nil
+        }
+        if isSymbolicLink { metadata["is_symlink"] = "true" }
+        if isDirectory { metadata["hdi_isfolder"] = "true" }
+    }
+
+    private static func isTrue(_ value: String?) -> Bool { value?.lowercased() == "true" }
+
+    /// A leading 0 and at most four digits is azcopy's AMLFS style (octal), anything else the whole mode in decimal.
+    private static func permissions(of text: String) -> UInt16? {
+        let value = text.hasPrefix("0") && text.utf8.count <= 4 ? UInt32(text, radix: 8) : UInt32(text)
+        return value.map { UInt16($0 & 0o1777) }
+    }
+
+    private static func time(ofModtime text: String) -> Timestamp? {
+        if let nanoseconds = Int64(text) {
+            let seconds = nanoseconds >= 0 ? nanoseconds / 1_000_000_000 : (nanoseconds - 999_999_999) / 1_000_000_000
+            return Timestamp(seconds: seconds, nanoseconds: Int32(nanoseconds - seconds * 1_000_000_000))
+        }
+        return CivilTime.parse(text)
+    }
+
+    private static func time(ofRFC3339 text: String) -> Timestamp? { CivilTime.parse(text) }
+
+    static func nanoseconds(_ time: Timestamp) -> String {
+        let (product, overflow) = time.seconds.multipliedReportingOverflow(by: 1_000_000_000)
+        guard !overflow else { return String(time.seconds > 0 ? Int64.max : Int64.min) }
+        let (sum, carried) = product.addingReportingOverflow(Int64(time.nanoseconds))
+        return String(carried ? product : sum)
+    }
+
+    static func rfc3339(_ time: Timestamp) -> String { CivilTime.format(time) }
+}

@@ -1,0 +1,25 @@
+package import OutputConventions
+
+/// How a tree behaves; everything that a mount may be told about it.
+package struct TreeOptions: Sendable {
+    /// The top-level folders that are shown.
+    package var views: Set<OutputView> = Set(OutputView.allCases)
+    /// The one container that the tree holds, for credentials that reach no other; `nil` shows the whole account.
+    package var onlyContainer: String?
+    /// How long stat, ls and absent names may lag behind the store.
+    package var attributeValidity: Duration = .seconds(1)
+    /// Owner and group of what has none stored.
+    package var userID: UInt32
+    package var groupID: UInt32
+    /// Permissions of files and directories that have none stored.
+    package var filePermissions: UInt16 = 0o644
+    package var directoryPermissions: UInt16 = 0o755
+    /// Whether stored owners and modes are shown and kept; off where the uids are not this machine's.
+    package var usesPosixMetadata = true
+    /// Refuses every change (EROFS).
+    package var isReadOnly = false
+    package init(userID: UInt32, groupID: UInt32) {
+        self.userID = userID
+        self.groupID = groupID
+    }
+}
