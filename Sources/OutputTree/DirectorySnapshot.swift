@@ -1,3 +1,4 @@
+import BlobStorage
 import FileSystemModel
 import OutputConventions
 
@@ -64,8 +65,8 @@ struct SnapshotBuilder {
                 entries.append(file)
                 continue
             }
-            let shadowed = FileName(TreePlace.shadowedName(of: name.string))
-            entries.append(SnapshotEntry(name: shadowed, place: file.place, facts: file.facts))
+            guard let blob = file.place.blob, let (shadowed, target) = place.shadowed(blob: blob.name) else { continue }
+            entries.append(SnapshotEntry(name: FileName(shadowed), place: target, facts: file.facts))
         }
         entries.sort { $0.name < $1.name }
         return DirectorySnapshot(entries: entries, startedAt: startedAt, isComplete: isComplete)

@@ -113,7 +113,9 @@ final class NodeTable: Sendable {
 
     func directory(at place: TreePlace) -> DirectoryNode? {
         state.withLock { state in
-            guard let id = state.directories[place], case .directory(let node) = state.items[id]?.node else { return nil }
+            guard let id = state.directories[place], case .directory(let node) = state.items[id]?.node else {
+                return nil
+            }
             return node
         }
     }

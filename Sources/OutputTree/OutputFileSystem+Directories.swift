@@ -1,5 +1,5 @@
 import BlobStorage
-import FileSystemModel
+package import FileSystemModel
 import Glibc
 import OutputConventions
 
@@ -213,10 +213,14 @@ extension OutputFileSystem {
             builder.addDirectory(name, target)
         case .blob(let blob, let properties):
             let facts = FileFacts(properties)
+            // Other tools' marker of this very directory says nothing about what is in it.
+            if facts.length == 0, let own = place.slashMarker, own.name.utf8.elementsEqual(blob.utf8) { return }
             if facts.posix.isDirectory, facts.length == 0, let (name, target) = place.shown(prefix: blob + "/") {
                 builder.addDirectory(name, target, facts: facts)
             } else if let (name, target) = place.shown(blob: blob) {
-                if target.isDirectory { builder.addDirectory(name, target) } else {
+                if target.isDirectory {
+                    builder.addDirectory(name, target)
+                } else {
                     builder.addFile(name, target, facts: facts)
                 }
             }
@@ -261,7 +265,8 @@ extension OutputFileSystem {
         for entry in snapshot.entries {
             if entry.place.isDirectory {
                 builder.addDirectory(entry.name.string, entry.place, facts: entry.facts)
-            } else if let facts = entry.facts, let blob = entry.place.blob, let (name, _) = place.shown(blob: blob.name) {
+            } else if let facts = entry.facts, let blob = entry.place.blob, let (name, _) = place.shown(blob: blob.name)
+            {
                 builder.addFile(name, entry.place, facts: facts)
             }
         }
@@ -275,7 +280,9 @@ extension OutputFileSystem {
             }
         }
         for (blob, change) in folders {
-            guard let (name, target) = place.shown(prefix: blob + "/"), !fixed.contains(FileName(name)) else { continue }
+            guard let (name, target) = place.shown(prefix: blob + "/"), !fixed.contains(FileName(name)) else {
+                continue
+            }
             switch change {
             case .absent: builder.removeDirectory(name)
             case .present: builder.addDirectory(name, target)

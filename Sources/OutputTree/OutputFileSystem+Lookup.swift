@@ -1,5 +1,5 @@
 import BlobStorage
-import FileSystemModel
+package import FileSystemModel
 import Glibc
 import OutputConventions
 

@@ -25,7 +25,8 @@ struct PosixMetadata: Sendable, Hashable {
         userID = (metadata["posix_owner"] ?? metadata["owner"]).flatMap { UInt32($0) }
         groupID = (metadata["posix_group"] ?? metadata["group"]).flatMap { UInt32($0) }
         isSymbolicLink = Self.isTrue(metadata["is_symlink"])
-        isDirectory = !isSymbolicLink && (Self.isTrue(metadata["hdi_isfolder"]) || Self.isTrue(metadata["is_directory"]))
+        isDirectory =
+            !isSymbolicLink && (Self.isTrue(metadata["hdi_isfolder"]) || Self.isTrue(metadata["is_directory"]))
     }
 
     /// Lays these values into `metadata` and leaves every other key as it is.

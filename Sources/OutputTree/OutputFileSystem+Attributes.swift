@@ -1,0 +1,286 @@
+import BlobReading
+import BlobStorage
+import BlobWriting
+package import FileSystemModel
+import Glibc
+import LocalStore
+
+extension OutputFileSystem {
+    package func getattr(_ request: consuming Request<AttributesAnswer>, _ node: NodeID, handle: HandleID?) {
+        switch nodes[node] {
+        case .directory(let directory):
+            request.succeed(AttributesAnswer(attributes(of: directory), validity: options.attributeValidity))
+        case .selfLink: request.succeed(AttributesAnswer(selfAttributes(), validity: .seconds(3600)))
+        case .file(let file):
+            if isFresh(file) {
+                request.succeed(AttributesAnswer(attributes(of: file), validity: options.attributeValidity))
+                return
+            }
+            request.later { [self] () async throws(FileSystemError) in
+                try await refresh(file)
+                return AttributesAnswer(attributes(of: file), validity: options.attributeValidity)
+            }
+        case nil: request.fail(FileSystemError(errno: ESTALE, "the kernel asks for a node that it has forgotten"))
+        }
+    }
+
+    /// Whether stat can be answered without a request: changed here, learned within the validity, or pinned by a handle
+    /// (a block blob's version never changes; an append blob's grows).
+    private func isFresh(_ node: FileNode) -> Bool {
+        let since = clock.monotonic() - options.attributeValidity
+        return node.withState { file in
+            if file.local != nil || file.hasUnsentContent || file.isUnlinked { return true }
+            if file.learnedAt >= since { return true }
+            return file.openCount > 0 && file.facts?.type != .append
+        }
+    }
+
+    private func refresh(_ node: FileNode) async throws(FileSystemError) {
+        let address = node.address
+        let startedAt = clock.monotonic()
+        let facts: FileFacts
+        do throws(StorageError) { facts = FileFacts(try await store.properties(of: address)) } catch {
+            // A token that only writes cannot ask: what is known has to do.
+            if error.kind == .denied { return }
+            throw failure(error, "getattr", address.description, pinned: true)
+        }
+        guard node.withState({ $0.observe(facts, startedAt: startedAt) }) == .replaced else { return }
+        throw replaced(address)
+    }
+
+    package func setattr(
+        _ request: consuming Request<AttributesAnswer>,
+        _ node: NodeID,
+        _ changes: AttributeChanges,
+        handle: HandleID?
+    ) {
+        do throws(FileSystemError) {
+            try requireWritable()
+            switch nodes[node] {
+            case .file(let file):
+                let isOpenForWriting = handle.flatMap { handles.file($0) }?.flags.allowsWriting ?? false
+                request.later { [self] () async throws(FileSystemError) in
+                    try await apply(changes, to: file, isOpenForWriting: isOpenForWriting)
+                    return AttributesAnswer(attributes(of: file), validity: options.attributeValidity)
+                }
+            case .directory(let directory):
+                request.later { [self] () async throws(FileSystemError) in
+                    try await apply(changes, to: directory)
+                    return AttributesAnswer(attributes(of: directory), validity: options.attributeValidity)
+                }
+            case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
+            case nil: throw FileSystemError(errno: ESTALE, "the kernel asks for a node that it has forgotten")
+            }
+        } catch { request.fail(error) }
+    }
+
+    private func apply(
+        _ changes: AttributeChanges,
+        to node: FileNode,
+        isOpenForWriting: Bool
+    ) async throws(FileSystemError) {
+        try await node.changes.withLock { () async throws(FileSystemError) in
+            if let size = changes.size { try await truncate(node, to: size) }
+            note(changes, for: node)
+            // With bytes on their way the attributes ride with them. truncate(2) has no close to report at: it commits.
+            let rides = node.withState { $0.hasUnsentContent }
+            if !rides {
+                try await commitAttributes(node)
+            } else if changes.size != nil, !isOpenForWriting {
+                try await commitLocked(node, placesUntouched: true)
+                settle(node)
+            }
+        }
+    }
+
+    private func note(_ changes: AttributeChanges, for node: FileNode) {
+        let now = clock.wall()
+        node.withState { file in
+            if let permissions = changes.permissions { file.pending.permissions = permissions & 0o1777 }
+            if let user = changes.userID { file.pending.userID = user }
+            if let group = changes.groupID { file.pending.groupID = group }
+            switch changes.modificationTime {
+            case .now:
+                file.pending.modificationTime = now
+                file.pending.hasExplicitTime = true
+            case .at(let time):
+                file.pending.modificationTime = time
+                file.pending.hasExplicitTime = true
+            case nil: break
+            }
+        }
+    }
+
+    private func truncate(_ node: FileNode, to size: UInt64) async throws(FileSystemError) {
+        if node.withState({ $0.local == nil && $0.properties == nil && $0.facts != nil }), size > 0 {
+            try await pinForChange(node)
+        }
+        let local = try localContent(of: node)
+        guard local.size != size else { return }
+        try await whenWritable(local) { () throws(FileSystemError) in
+            do throws(LocalStoreError) { return try local.truncate(to: size) } catch { throw FileSystemError(error) }
+        }
+        let now = clock.wall()
+        node.withState { file in
+            file.hasWrites = true
+            file.pending.modificationTime = now
+        }
+        changes.record(file: node.address, .present(node), at: clock.monotonic())
+    }
+
+    /// Learns all about the version that a change builds on.
+    func pinForChange(_ node: FileNode) async throws(FileSystemError) {
+        let address = node.address
+        let startedAt = clock.monotonic()
+        let properties: BlobProperties
+        do throws(StorageError) { properties = try await store.properties(of: address) } catch {
+            throw failure(error, "setattr", address.description, pinned: true)
+        }
+        guard adopt(properties, by: node, startedAt: startedAt) == .replaced else { return }
+        throw replaced(address)
+    }
+
+    /// The kernel answers ESTALE by looking the name up afresh and asking again.
+    func replaced(_ address: BlobAddress) -> FileSystemError {
+        FileSystemError(errno: ESTALE, "\(address) was replaced since it was looked up")
+    }
+
+    /// Owner, mode, times and user attributes of a file whose bytes are in the store: Set Blob Metadata, with the
+    /// version that was read, so that nobody's change is lost.
+    func commitAttributes(_ node: FileNode) async throws(FileSystemError) {
+        guard node.withState({ !$0.pending.isEmpty && !$0.isUnlinked && $0.facts != nil }) else { return }
+        var triesLeft = 3
+        while true {
+            if node.withState({ $0.properties == nil }) { try await pinForChange(node) }
+            let work = node.withState { file -> (BlobAddress, BlobMetadata, ETag, PendingAttributes)? in
+                guard let properties = file.properties else { return nil }
+                return (file.address, file.metadata(options: options), properties.version.etag, file.pending)
+            }
+            guard let (address, metadata, etag, pending) = work else { return }
+            do throws(StorageError) {
+                let version = try await store.setMetadata(metadata, of: address, condition: .matches(etag))
+                let now = clock.monotonic()
+                node.withState { file in
+                    guard var properties = file.properties else { return }
+                    let oldVersion = properties.version.etag
+                    properties.version = version
+                    properties.metadata = metadata
+                    file.properties = properties
+                    var facts = FileFacts(properties)
+                    // The answer does not say; an append blob keeps its creation time.
+                    facts.creationTime = file.facts?.creationTime
+                    file.facts = facts
+                    file.learnedAt = now
+                    file.reader?.adopt(version.etag)
+                    if file.pageCacheVersion == oldVersion { file.pageCacheVersion = version.etag }
+                    if file.pending == pending { file.pending = PendingAttributes() }
+                }
+                changes.record(file: address, .present(node), at: now)
+                return
+            } catch {
+                triesLeft -= 1
+                // Somebody changed metadata in between, or an append came: look again and lay ours over it.
+                if error.kind == .conditionFailed, triesLeft > 0 {
+                    node.withState { $0.properties = nil }
+                    continue
+                }
+                node.withState { $0.pending = PendingAttributes() }
+                throw failure(error, "setattr", address.description, pinned: true)
+            }
+        }
+    }
+
+    private func apply(_ changes: AttributeChanges, to node: DirectoryNode) async throws(FileSystemError) {
+        guard let marker = node.place.markerBlob else {
+            // The tree's own directories have nowhere to keep it; times of directories are nobody's promise.
+            if changes.permissions == nil, changes.userID == nil, changes.groupID == nil { return }
+            throw FileSystemError(errno: EPERM, "this directory belongs to the tree: mount with other owner and modes")
+        }
+        var pending = PendingAttributes()
+        if let permissions = changes.permissions { pending.permissions = permissions & 0o1777 }
+        pending.userID = changes.userID
+        pending.groupID = changes.groupID
+        switch changes.modificationTime {
+        case .now: pending.modificationTime = clock.wall()
+        case .at(let time): pending.modificationTime = time
+        case nil: break
+        }
+        do throws(StorageError) {
+            let facts = try await store.updateMarker(marker) { metadata in
+                pending.apply(to: &metadata, kind: .directory, options: options)
+            }
+            node.withState { $0.facts = FileFacts(facts) }
+        } catch { throw failure(error, "setattr", marker.description) }
+    }
+
+    package func statfs(_ request: consuming Request<FileSystemStatistics>, _ node: NodeID) {
+        // The store has no quota of its own: 8 EiB in blocks of 4 KiB, large and constant.
+        let blocks: UInt64 = 1 << 51
+        request.succeed(
+            FileSystemStatistics(
+                blockSize: 4096,
+                blocks: blocks,
+                freeBlocks: blocks,
+                files: 1 << 40,
+                freeFiles: 1 << 40,
+                nameLengthMax: 255
+            )
+        )
+    }
+
+    package func lseek(
+        _ request: consuming Request<FileOffset>,
+        _ node: NodeID,
+        handle: HandleID,
+        offset: UInt64,
+        whence: SeekWhence
+    ) {
+        do throws(FileSystemError) {
+            let size = try fileHandle(handle).node.withState { $0.size }
+            guard offset < size else { throw FileSystemError(errno: ENXIO, "behind the end") }
+            // A blob is all data: its one hole begins at its end.
+            request.succeed(FileOffset(Int64(whence == .data ? offset : size)))
+        } catch { request.fail(error) }
+    }
+
+    package func copyFileRange(
+        _ request: consuming Request<ByteCount>,
+        from source: (node: NodeID, handle: HandleID, offset: UInt64),
+        to destination: (node: NodeID, handle: HandleID, offset: UInt64),
+        length: UInt64
+    ) {
+        // The kernel then reads and writes by itself.
+        request.fail(FileSystemError(errno: EOPNOTSUPP, "copies go through the kernel"))
+    }
+}
+
+extension BlobStore {
+    /// Changes the metadata of the blob that marks a directory, and makes it if there is none.
+    func updateMarker(
+        _ marker: BlobAddress,
+        _ change: (inout BlobMetadata) -> Void
+    ) async throws(StorageError) -> BlobProperties {
+        do throws(StorageError) {
+            var properties = try await properties(of: marker)
+            change(&properties.metadata)
+            properties.metadata["hdi_isfolder"] = "true"
+            properties.version = try await setMetadata(
+                properties.metadata,
+                of: marker,
+                condition: .matches(properties.version.etag)
+            )
+            return properties
+        } catch {
+            guard error.kind == .notFound else { throw error }
+            var metadata: BlobMetadata = ["hdi_isfolder": "true"]
+            change(&metadata)
+            let version = try await putBlob(
+                marker,
+                .empty,
+                headers: BlobHeaders(metadata: metadata),
+                condition: .absent
+            )
+            return BlobProperties(version: version, length: 0, metadata: metadata)
+        }
+    }
+}

@@ -1,0 +1,232 @@
+import BlobReading
+import BlobStorage
+import BlobWriting
+package import FileSystemModel
+import Glibc
+import LocalStore
+import OutputConventions
+
+extension OutputFileSystem {
+    package func open(_ request: consuming Request<Opened>, _ node: NodeID, flags: OpenFlags) {
+        let file: FileNode
+        do throws(FileSystemError) {
+            file = try fileNode(node)
+            if flags.allowsWriting || flags.truncates { try requireWritable() }
+        } catch {
+            request.fail(error)
+            return
+        }
+        // What was changed here is known best here: no request.
+        let isLocal = file.withState { $0.local != nil || $0.hasUnsentContent }
+        if isLocal && !flags.truncates {
+            request.succeed(opened(file, flags))
+            return
+        }
+        request.later { [self] () async throws(FileSystemError) in
+            if flags.truncates {
+                try truncateAtOpen(file)
+            } else {
+                try await pinVersion(file, flags)
+            }
+            return opened(file, flags)
+        }
+    }
+
+    package func create(
+        _ request: consuming Request<Created>,
+        _ name: FileName,
+        in parent: NodeID,
+        permissions: UInt16,
+        flags: OpenFlags
+    ) {
+        let caller = request.caller
+        do throws(FileSystemError) {
+            try requireWritable()
+            let node = try makeFile(
+                name,
+                in: try directoryNode(parent),
+                permissions: permissions,
+                caller: caller,
+                isExclusive: flags.isExclusive
+            )
+            let opened = opened(node, flags)
+            request.succeed(Created(entry: entry(node), opened: opened))
+        } catch { request.fail(error) }
+    }
+
+    /// A new file that exists on this mount only; its lookup is counted.
+    func makeFile(
+        _ name: FileName,
+        in directory: DirectoryNode,
+        permissions: UInt16,
+        caller: Caller,
+        isExclusive: Bool
+    ) throws(FileSystemError) -> FileNode {
+        let address = try newBlob(name, in: directory)
+        var state = FileState(address: address, facts: nil, learnedAt: clock.monotonic())
+        do throws(LocalStoreError) {
+            state.local = try DirtyFile(scheduler: uploads, blob: address, base: nil)
+        } catch { throw FileSystemError(error) }
+        state.isPlacementPending = true
+        state.mustBeNew = isExclusive
+        state.pending.modificationTime = clock.wall()
+        setOwner(&state.pending, permissions: permissions, caller: caller, default: options.filePermissions)
+        if let old = nodes.file(at: address) { nodes.detach(old) }
+        let node = nodes.insert(state, inode: inode(of: address))
+        changes.record(file: address, .present(node), at: clock.monotonic())
+        return node
+    }
+
+    /// Owner and mode of something new; what equals the defaults is not stored.
+    func setOwner(
+        _ pending: inout PendingAttributes,
+        permissions: UInt16,
+        caller: Caller,
+        default defaultPermissions: UInt16
+    ) {
+        guard options.usesPosixMetadata else { return }
+        let permissions = permissions & 0o1777
+        if permissions != defaultPermissions { pending.permissions = permissions }
+        if caller.userID != options.userID { pending.userID = caller.userID }
+        if caller.groupID != options.groupID { pending.groupID = caller.groupID }
+    }
+
+    /// The blob that a new file of this name becomes, or why there can be none.
+    func newBlob(_ name: FileName, in directory: DirectoryNode) throws(FileSystemError) -> BlobAddress {
+        let place = directory.place
+        if let problem = place.obstacle(toMaking: name.string, views: options.views) {
+            throw FileSystemError(problem, name: name)
+        }
+        switch place.resolve(name.string, views: options.views) {
+        case .either(let file, _):
+            guard let address = file.blob else { break }
+            return address
+        case .file: throw FileSystemError(errno: EEXIST, "\(name) is the name of a file beside a directory")
+        case .impossible(let problem): throw FileSystemError(problem, name: name)
+        case .fixed: throw FileSystemError(errno: EEXIST, "\(name) is always there")
+        case .container, .folder: break
+        }
+        throw FileSystemError(errno: EPERM, "\(name): only directories live here")
+    }
+
+    /// Counts the handle and says what the kernel may do with its pages.
+    func opened(_ node: FileNode, _ flags: OpenFlags) -> Opened {
+        let handle = handles.insert(FileHandle(node: node, flags: flags))
+        let keepsPageCache = node.withState { file -> Bool in
+            file.openCount += 1
+            if flags.allowsWriting { file.writerCount += 1 }
+            guard let version = file.facts?.etag else { return file.local != nil }
+            defer { file.pageCacheVersion = version }
+            return file.pageCacheVersion == version
+        }
+        return Opened(handle: handle, keepsPageCache: keepsPageCache)
+    }
+
+    /// Asks the store once which version there is, and has the handle read that one to its end.
+    ///
+    /// A version that somebody else put there is another node: ESTALE makes the kernel look the name up again.
+    private func pinVersion(_ node: FileNode, _ flags: OpenFlags) async throws(FileSystemError) {
+        let (address, isUnlinked) = node.withState { ($0.address, $0.isUnlinked) }
+        if isUnlinked { throw FileSystemError(errno: ENOENT, "\(address) was removed") }
+        let startedAt = clock.monotonic()
+        let properties: BlobProperties
+        do throws(StorageError) { properties = try await store.properties(of: address) } catch {
+            // A token that only writes cannot ask, and need not: it replaces.
+            if error.kind == .denied, flags.access == .writeOnly { return }
+            throw failure(error, "open", address.description, pinned: true)
+        }
+        if properties.isArchived, flags.allowsReading {
+            let error = FileSystemError(
+                errno: EREMOTE,
+                "\(address) is in the archive tier: set its tier to Hot, Cool or Cold and wait for its rehydration"
+            )
+            report(error, "open", address.description)
+            throw error
+        }
+        guard adopt(properties, by: node, startedAt: startedAt) == .replaced else { return }
+        throw replaced(address)
+    }
+
+    /// Takes a HEAD's answer over into the node, with the reader of that version.
+    @discardableResult
+    func adopt(_ properties: BlobProperties, by node: FileNode, startedAt: Duration) -> VersionRelation {
+        node.withState { file -> VersionRelation in
+            let facts = FileFacts(properties)
+            guard file.facts != nil else { return .same }
+            let relation = file.observe(facts, startedAt: startedAt)
+            guard relation != .replaced, file.facts?.etag == facts.etag else { return relation }
+            file.properties = properties
+            if file.reader == nil {
+                file.reader = BlobReader(cache: cache, blob: file.address, properties: properties)
+            }
+            return relation
+        }
+    }
+
+    /// O_TRUNC: the old content is gone for this mount at once; the store keeps it until the commit.
+    private func truncateAtOpen(_ node: FileNode) throws(FileSystemError) {
+        let (address, local) = node.withState { ($0.address, $0.local) }
+        do throws(LocalStoreError) {
+            let replacement = try DirtyFile(scheduler: uploads, blob: address, base: nil)
+            node.withState { file in
+                file.local = replacement
+                file.isPlacementPending = true
+                file.hasWrites = false
+                file.pending.modificationTime = clock.wall()
+                file.pageCacheVersion = nil
+            }
+        } catch { throw FileSystemError(error) }
+        local?.discard()
+        changes.record(file: address, .present(node), at: clock.monotonic())
+    }
+
+    package func release(_ request: consuming Request<Done>, _ node: NodeID, handle: HandleID) {
+        guard let handle = handles.removeFile(handle) else {
+            request.fail(FileSystemError(errno: EBADF, "no open file"))
+            return
+        }
+        let file = handle.node
+        enum Rest { case nothing, commit, remove }
+        let rest = file.withState { state -> Rest in
+            state.openCount -= 1
+            if handle.flags.allowsWriting { state.writerCount -= 1 }
+            if state.isUnlinked { return state.openCount == 0 ? .remove : .nothing }
+            // Stores through a mapping come after the last flush; a file that nobody wrote to is placed now.
+            if state.writerCount == 0, state.hasUnsentContent { return .commit }
+            return .nothing
+        }
+        switch rest {
+        case .nothing: settle(file)
+        case .commit: commitInBackground(file)
+        case .remove: removeNow(file)
+        }
+        request.succeed(Done())
+    }
+
+    /// Lets local copies and nodes go that nobody needs any more.
+    func settle(_ node: FileNode) {
+        let (local, reader) = node.withState { file -> (DirtyFile?, BlobReader?) in
+            guard file.openCount == 0, !file.hasUnsentContent else { return (nil, nil) }
+            defer {
+                file.local = nil
+                file.reader = nil
+            }
+            return (file.local, file.reader)
+        }
+        local?.discard()
+        reader?.close()
+        nodes.settle(node)
+    }
+}
+
+extension FileSystemError {
+    init(_ problem: NameProblem, name: FileName) {
+        let errno: Int32 =
+            switch problem.kind {
+            case .invalid: EINVAL
+            case .tooLong: ENAMETOOLONG
+            case .notHere: EPERM
+            }
+        self.init(errno: errno, "\(name): \(problem.reason)")
+    }
+}

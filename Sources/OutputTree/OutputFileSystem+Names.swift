@@ -1,0 +1,392 @@
+import BlobReading
+import BlobStorage
+import BlobWriting
+package import FileSystemModel
+import Glibc
+import OutputConventions
+
+extension OutputFileSystem {
+    // MARK: Making
+
+    package func mknod(
+        _ request: consuming Request<Entry>,
+        _ name: FileName,
+        in parent: NodeID,
+        permissions: UInt16
+    ) {
+        let caller = request.caller
+        do throws(FileSystemError) {
+            try requireWritable()
+            let directory = try directoryNode(parent)
+            let node = try makeFile(name, in: directory, permissions: permissions, caller: caller, isExclusive: true)
+            request.later { [self] () async throws(FileSystemError) in
+                // No descriptor and so no close follows: the empty file is in the store when mknod answers.
+                do throws(FileSystemError) { try await commit(node, placesUntouched: true) } catch {
+                    removeLocally(node)
+                    nodes.forget(node.id, count: 1)
+                    throw error
+                }
+                settle(node)
+                return entry(node)
+            }
+        } catch { request.fail(error) }
+    }
+
+    package func mkdir(
+        _ request: consuming Request<Entry>,
+        _ name: FileName,
+        in parent: NodeID,
+        permissions: UInt16
+    ) {
+        let caller = request.caller
+        do throws(FileSystemError) {
+            try requireWritable()
+            let directory = try directoryNode(parent)
+            let place = try newDirectory(name, in: directory)
+            request.later { [self] () async throws(FileSystemError) in
+                if case .container(let view, let container) = place {
+                    try await makeContainer(container, jobID: view == .jobs ? name.string : nil)
+                    return entry(nodes.lookUp(directory: place, inode: inode(of: place), facts: nil))
+                }
+                let facts = try await makeMarker(place, permissions: permissions, caller: caller)
+                let node = nodes.lookUp(directory: place, inode: inode(of: place), facts: facts)
+                // What was just made is empty: the first names in it need no request.
+                let now = clock.monotonic()
+                node.withState { state in
+                    let fixed = place.planned(views: options.views).fixed.map { name, place in
+                        SnapshotEntry(name: FileName(name), place: place, facts: nil)
+                    }
+                    state.snapshot = DirectorySnapshot(entries: fixed, startedAt: now, isComplete: true)
+                }
+                return entry(node)
+            }
+        } catch { request.fail(error) }
+    }
+
+    /// The place that a new directory of this name is, or why there can be none.
+    func newDirectory(_ name: FileName, in directory: DirectoryNode) throws(FileSystemError) -> TreePlace {
+        let place = directory.place
+        if let problem = place.obstacle(toMaking: name.string, views: options.views) {
+            throw FileSystemError(problem, name: name)
+        }
+        switch place.resolve(name.string, views: options.views) {
+        case .fixed, .file: throw FileSystemError(errno: EEXIST, "\(name) is there")
+        case .impossible(let problem): throw FileSystemError(problem, name: name)
+        case .container(let target):
+            if let only = options.onlyContainer, target.contents?.container != only {
+                throw FileSystemError(errno: EPERM, "\(name): the mount holds the container \(only) only")
+            }
+            return target
+        case .folder(let folder), .either(_, let folder): return folder
+        }
+    }
+
+    private func makeContainer(_ container: String, jobID: String?) async throws(FileSystemError) {
+        var metadata: BlobMetadata = [:]
+        // The true id, where it says more than the container's name; header values are ASCII.
+        if let jobID, jobID.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) { metadata[Self.jobIDKey] = jobID }
+        do throws(StorageError) {
+            _ = try await store.createContainer(container, metadata: metadata)
+        } catch { throw failure(error, "mkdir", container) }
+        changes.record(container: container, jobID: jobID, at: clock.monotonic())
+    }
+
+    private func makeMarker(
+        _ place: TreePlace,
+        permissions: UInt16,
+        caller: Caller
+    ) async throws(FileSystemError) -> FileFacts {
+        guard let marker = place.markerBlob else {
+            throw FileSystemError(errno: EINVAL, "no blob can keep a directory of this name alive")
+        }
+        if case .success(true) = await folderExistence(place) {
+            throw FileSystemError(errno: EEXIST, "\(marker) is there")
+        }
+        var pending = PendingAttributes()
+        setOwner(&pending, permissions: permissions, caller: caller, default: options.directoryPermissions)
+        pending.modificationTime = clock.wall()
+        var metadata: BlobMetadata = ["hdi_isfolder": "true"]
+        pending.apply(to: &metadata, kind: .directory, options: options)
+        do throws(StorageError) {
+            let version = try await store.putBlob(
+                marker,
+                .empty,
+                headers: BlobHeaders(metadata: metadata),
+                condition: .absent
+            )
+            changes.record(folder: marker, .present, at: clock.monotonic())
+            return FileFacts(BlobProperties(version: version, length: 0, metadata: metadata))
+        } catch { throw failure(error, "mkdir", marker.description) }
+    }
+
+    // MARK: Symbolic links
+
+    package func symlink(
+        _ request: consuming Request<Entry>,
+        _ name: FileName,
+        in parent: NodeID,
+        target: String
+    ) {
+        let caller = request.caller
+        do throws(FileSystemError) {
+            try requireWritable()
+            let address = try newBlob(name, in: try directoryNode(parent))
+            var pending = PendingAttributes()
+            setOwner(&pending, permissions: 0o777, caller: caller, default: 0o777)
+            pending.modificationTime = clock.wall()
+            var metadata: BlobMetadata = ["is_symlink": "true"]
+            pending.apply(to: &metadata, kind: .symbolicLink, options: options)
+            let (headers, body) = (BlobHeaders(contentType: "text/plain", metadata: metadata), Array(target.utf8))
+            request.later { [self] () async throws(FileSystemError) in
+                do throws(StorageError) {
+                    let version = try await store.putBlob(
+                        address,
+                        UploadBody(body),
+                        headers: headers,
+                        condition: .absent
+                    )
+                    let now = clock.monotonic()
+                    let properties = BlobProperties(
+                        version: version,
+                        length: UInt64(body.count),
+                        metadata: headers.metadata
+                    )
+                    let node = nodes.lookUp(
+                        file: address,
+                        facts: FileFacts(properties),
+                        startedAt: now,
+                        inode: inode(of: address)
+                    )
+                    node.withState { $0.linkTarget = target }
+                    changes.record(file: address, .present(node), at: now)
+                    return entry(node)
+                } catch { throw failure(error, "symlink", address.description) }
+            }
+        } catch { request.fail(error) }
+    }
+
+    package func readlink(_ request: consuming Request<String>, _ node: NodeID) {
+        switch nodes[node] {
+        case .selfLink:
+            guard let target = SelfLink.target(ofProcess: request.caller.processID) else {
+                let reason = "the reader's environment names no AZ_BATCH_JOB_ID and AZ_BATCH_TASK_ID"
+                request.fail(FileSystemError(errno: ENOENT, reason))
+                return
+            }
+            request.succeed(target)
+        case .file(let file):
+            let (kind, target) = file.withState { ($0.kind, $0.linkTarget) }
+            guard kind == .symbolicLink else {
+                request.fail(FileSystemError(errno: EINVAL, "not a symbolic link"))
+                return
+            }
+            if let target {
+                request.succeed(target)
+                return
+            }
+            request.later { [self] () async throws(FileSystemError) in
+                let target = try await readTarget(of: file)
+                file.withState { $0.linkTarget = target }
+                return target
+            }
+        case .directory, nil: request.fail(FileSystemError(errno: EINVAL, "not a symbolic link"))
+        }
+    }
+
+    private func readTarget(of node: FileNode) async throws(FileSystemError) -> String {
+        let (address, length) = node.withState { ($0.address, $0.facts?.length ?? 0) }
+        // PATH_MAX; a longer one could not be followed.
+        guard length > 0, length <= 4096 else {
+            throw FileSystemError(errno: EIO, "\(address): a link's target has 1 to 4096 bytes, this has \(length)")
+        }
+        let bytes: [UInt8]
+        do throws(StorageError) { bytes = try await store.readAll(address, length: Int(length)) } catch {
+            throw failure(error, "readlink", address.description)
+        }
+        guard let text = String(validating: bytes, as: UTF8.self), !text.utf8.contains(0) else {
+            throw FileSystemError(errno: EIO, "\(address): a link's target must be text without NUL")
+        }
+        return text
+    }
+
+    // MARK: Removing
+
+    package func unlink(_ request: consuming Request<Done>, _ name: FileName, in parent: NodeID) {
+        do throws(FileSystemError) {
+            try requireWritable()
+            let directory = try directoryNode(parent)
+            request.later { [self] () async throws(FileSystemError) in
+                try await unlink(name, in: directory)
+                return Done()
+            }
+        } catch { request.fail(error) }
+    }
+
+    private func unlink(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
+        let address = try await existingFile(name, in: directory)
+        // The directory must not vanish under the feet of `rm -r` with its last file.
+        if let marker = directory.place.markerBlob { changes.record(folder: marker, .present, at: clock.monotonic()) }
+        guard let node = nodes.file(at: address) else {
+            try await delete(address)
+            return
+        }
+        try await node.changes.withLock { () async throws(FileSystemError) in
+            let isOpen = node.withState { $0.openCount > 0 }
+            let isStored = node.withState { $0.facts != nil }
+            if isOpen {
+                // Who has it open reads on: the blob goes when the last handle does.
+                removeLocally(node)
+                return
+            }
+            if isStored { try await delete(address) }
+            removeLocally(node)
+            settle(node)
+        }
+    }
+
+    private func delete(_ address: BlobAddress) async throws(FileSystemError) {
+        do throws(StorageError) { try await store.delete(address, condition: .any) } catch {
+            throw failure(error, "unlink", address.description)
+        }
+        changes.record(file: address, .absent, at: clock.monotonic())
+    }
+
+    /// The name is gone on this mount.
+    func removeLocally(_ node: FileNode) {
+        let (address, local) = node.withState { file -> (BlobAddress, DirtyFile?) in
+            file.isUnlinked = true
+            return (file.address, file.openCount == 0 ? file.local : nil)
+        }
+        nodes.detach(node)
+        local?.discard()
+        changes.record(file: address, .absent, at: clock.monotonic())
+    }
+
+    /// The last handle of an unlinked file is gone: now the store may forget it, unless the name means another file.
+    func removeNow(_ node: FileNode) {
+        let (address, local, reader, version) = node.withState { file in
+            defer {
+                file.local = nil
+                file.reader = nil
+            }
+            return (file.address, file.local, file.reader, file.facts?.etag)
+        }
+        local?.discard()
+        reader?.close()
+        nodes.settle(node)
+        guard let version, nodes.file(at: address) == nil else { return }
+        Task { [self] in
+            do throws(StorageError) { try await store.delete(address, condition: .matches(version)) } catch {
+                guard error.kind != .notFound, error.kind != .conditionFailed else { return }
+                _ = failure(error, "unlink", address.description)
+            }
+        }
+    }
+
+    /// The blob of a file that is there; the errno that unlink and rename owe otherwise.
+    func existingFile(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) -> BlobAddress {
+        switch try await locate(name, in: directory) {
+        case .file(let address, _, _): return address
+        case .node(let node): return node.address
+        case .directory: throw FileSystemError(errno: EISDIR, "\(name) is a directory")
+        case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
+        case .absent: throw FileSystemError(errno: ENOENT, "\(name) is not there")
+        }
+    }
+
+    package func rmdir(_ request: consuming Request<Done>, _ name: FileName, in parent: NodeID) {
+        do throws(FileSystemError) {
+            try requireWritable()
+            let directory = try directoryNode(parent)
+            request.later { [self] () async throws(FileSystemError) in
+                try await rmdir(name, in: directory)
+                return Done()
+            }
+        } catch { request.fail(error) }
+    }
+
+    private func rmdir(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
+        let place: TreePlace
+        switch directory.place.resolve(name.string, views: options.views) {
+        case .fixed(let fixed):
+            // Predefined kinds and `tasks` are always there: removing an empty one changes nothing.
+            guard case .folder = fixed else {
+                if case .tasks = fixed {
+                    try await requireEmpty(fixed, name)
+                    return
+                }
+                throw FileSystemError(errno: EPERM, "\(name) belongs to the tree")
+            }
+            place = fixed
+        case .container:
+            throw FileSystemError(
+                errno: EPERM,
+                "\(name): no file operation deletes a container; delete it with the storage account's own tools"
+            )
+        case .folder(let folder), .either(_, let folder): place = folder
+        case .file: throw FileSystemError(errno: ENOTDIR, "\(name) is a file")
+        case .impossible(let problem): throw FileSystemError(problem, name: name)
+        }
+        try await requireEmpty(place, name)
+        guard let marker = place.markerBlob else { return }
+        for blob in [marker, place.slashMarkerBlob].compactMap(\.self) {
+            do throws(StorageError) { try await store.delete(blob, condition: .any) } catch {
+                guard error.kind != .notFound else { continue }
+                throw failure(error, "rmdir", blob.description)
+            }
+        }
+        changes.record(folder: marker, .absent, at: clock.monotonic())
+        if let parentMarker = directory.place.markerBlob {
+            changes.record(folder: parentMarker, .present, at: clock.monotonic())
+        }
+        nodes.directory(at: place)?.withState { $0.snapshot = nil }
+    }
+
+    /// ENOTEMPTY if anything lives in the directory, here or in the store.
+    func requireEmpty(_ place: TreePlace, _ name: FileName) async throws(FileSystemError) {
+        let notEmpty = FileSystemError(errno: ENOTEMPTY, "\(name) is not empty")
+        guard let contents = place.contents else { throw FileSystemError(errno: EPERM, "\(name) belongs to the tree") }
+        let own = place.slashMarker?.name ?? ""
+        // `tasks` lists the whole container, of which the job's own kinds are no task.
+        let isTasks = if case .tasks = place { true } else { false }
+        let isLocal: (FileState) -> Bool = { file in
+            file.hasUnsentContent && file.address.container == contents.container
+                && file.address.name.utf8.starts(with: contents.name.utf8)
+        }
+        if !isTasks, !nodes.files(where: isLocal).isEmpty { throw notEmpty }
+        let removed = clock.monotonic() - options.attributeValidity
+        let found: BlobAddress?
+        do throws(StorageError) {
+            found = try await firstBlob(in: contents, pageSize: isTasks ? nil : 2) { address in
+                if address.name.utf8.elementsEqual(own.utf8) { return false }
+                if isTasks, address.name.utf8.first == UInt8(ascii: "$") { return false }
+                // A listing may still show what was removed here a moment ago.
+                if case .absent = changes.file(address, since: removed) { return false }
+                return true
+            }
+        } catch { throw failure(error, "rmdir", error.resource) }
+        if found != nil { throw notEmpty }
+    }
+
+    private func firstBlob(
+        in contents: BlobAddress,
+        pageSize: Int?,
+        where counts: (BlobAddress) -> Bool
+    ) async throws(StorageError) -> BlobAddress? {
+        let query = BlobQuery(container: contents.container, prefix: contents.name, pageSize: pageSize)
+        var marker: ListMarker?
+        repeat {
+            let page = try await store.listBlobs(query, after: marker)
+            for item in page.items {
+                let address = BlobAddress(container: contents.container, name: item.name)
+                if counts(address) { return address }
+            }
+            marker = page.next
+        } while marker != nil
+        return nil
+    }
+}
+
+extension TreePlace {
+    var slashMarkerBlob: BlobAddress? { slashMarker.map { BlobAddress(container: $0.container, name: $0.name) } }
+}

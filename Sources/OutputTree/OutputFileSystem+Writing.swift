@@ -1,0 +1,298 @@
+import BlobReading
+import BlobStorage
+import BlobWriting
+package import FileSystemModel
+import Glibc
+import LocalStore
+import Logging
+
+extension OutputFileSystem {
+    package func write(
+        _ request: consuming Request<ByteCount>,
+        _ node: NodeID,
+        handle: HandleID,
+        offset: UInt64,
+        _ bytes: UnsafeRawBufferPointer,
+        flags: WriteFlags
+    ) {
+        do throws(FileSystemError) {
+            let file = try fileHandle(handle).node
+            let local = try localContent(of: file)
+            let position = flags.appends && !flags.isFromPageCache ? local.size : offset
+            guard try apply(bytes, to: local, at: position) == .busy else {
+                noteWrite(file)
+                request.succeed(ByteCount(bytes.count))
+                return
+            }
+            // A commit holds the file: the bytes are only lent, so they are copied for the wait.
+            let copy = [UInt8](bytes)
+            request.later { [self] () async throws(FileSystemError) in
+                try await whenWritable(local) { () throws(FileSystemError) in
+                    let position = flags.appends && !flags.isFromPageCache ? local.size : offset
+                    return try copy.withUnsafeBytesTyped { (bytes) throws(FileSystemError) in
+                        try apply(bytes, to: local, at: position)
+                    }
+                }
+                noteWrite(file)
+                return ByteCount(copy.count)
+            }
+        } catch { request.fail(error) }
+    }
+
+    package func fallocate(
+        _ request: consuming Request<Done>,
+        _ node: NodeID,
+        handle: HandleID,
+        mode: FallocateMode,
+        offset: UInt64,
+        length: UInt64
+    ) {
+        do throws(FileSystemError) {
+            let file = try fileHandle(handle).node
+            let local = try localContent(of: file)
+            let change = ContentChange(mode: mode, offset: offset, length: length)
+            request.later { [self] () async throws(FileSystemError) in
+                try await whenWritable(local) { () throws(FileSystemError) in try change.apply(to: local) }
+                noteWrite(file)
+                return Done()
+            }
+        } catch { request.fail(error) }
+    }
+
+    package func flush(_ request: consuming Request<Done>, _ node: NodeID, handle: HandleID) {
+        commitForCaller(request, handle: handle, placesUntouched: false)
+    }
+
+    package func fsync(_ request: consuming Request<Done>, _ node: NodeID, handle: HandleID, dataOnly: Bool) {
+        commitForCaller(request, handle: handle, placesUntouched: true)
+    }
+
+    /// close and fsync: 0 only when the blob is there with exactly these bytes.
+    private func commitForCaller(_ request: consuming Request<Done>, handle: HandleID, placesUntouched: Bool) {
+        let file: FileHandle
+        do throws(FileSystemError) { file = try fileHandle(handle) } catch {
+            request.fail(error)
+            return
+        }
+        guard file.flags.allowsWriting, file.node.withState({ $0.needsCommit(placesUntouched: placesUntouched) }) else {
+            request.succeed(Done())
+            return
+        }
+        request.later { [self] () async throws(FileSystemError) in
+            try await commit(file.node, placesUntouched: placesUntouched)
+            return Done()
+        }
+    }
+
+    // MARK: The local bytes
+
+    /// The file's local content, made at the first change; it builds on the version that is open.
+    func localContent(of node: FileNode) throws(FileSystemError) -> DirtyFile {
+        enum Choice { case here(DirtyFile), make(BlobAddress, BlobProperties?) }
+        let choice: Choice = node.withState { file in
+            if let local = file.local { return .here(local) }
+            return .make(file.address, file.properties)
+        }
+        switch choice {
+        case .here(let local): return local
+        case .make(let address, let properties):
+            do throws(LocalStoreError) {
+                let made = try DirtyFile(scheduler: uploads, blob: address, base: properties)
+                let kept = node.withState { file -> DirtyFile in
+                    // Two first writes may meet here; one of them makes the file.
+                    if let local = file.local { return local }
+                    file.local = made
+                    return made
+                }
+                if kept !== made { made.discard() }
+                return kept
+            } catch { throw FileSystemError(error) }
+        }
+    }
+
+    private func apply(
+        _ bytes: UnsafeRawBufferPointer,
+        to local: DirtyFile,
+        at offset: UInt64
+    ) throws(FileSystemError) -> WriteOutcome {
+        do throws(LocalStoreError) { return try local.write(bytes, at: offset) } catch { throw FileSystemError(error) }
+    }
+
+    /// Tries until no commit holds the file.
+    func whenWritable(
+        _ local: DirtyFile,
+        _ body: () throws(FileSystemError) -> WriteOutcome
+    ) async throws(FileSystemError) {
+        while try body() == .busy {
+            await local.waitUntilWritable()
+            if Task.isCancelled { throw FileSystemError(errno: EINTR, "interrupted while a commit held the file") }
+        }
+    }
+
+    func noteWrite(_ node: FileNode) {
+        let now = clock.wall()
+        let isFirst = node.withState { file -> Bool in
+            file.pending.modificationTime = now
+            file.pending.hasExplicitTime = false
+            defer { file.hasWrites = true }
+            return !file.hasWrites
+        }
+        if isFirst { changes.record(file: node.address, .present(node), at: clock.monotonic()) }
+    }
+
+    // MARK: Commit
+
+    /// Makes the store hold what this mount has of the file: bytes, owner, mode, times and user attributes.
+    func commit(_ node: FileNode, placesUntouched: Bool) async throws(FileSystemError) {
+        try await node.changes.withLock { () async throws(FileSystemError) in
+            try await commitLocked(node, placesUntouched: placesUntouched)
+        }
+    }
+
+    /// For callers that hold the node's lock.
+    func commitLocked(_ node: FileNode, placesUntouched: Bool) async throws(FileSystemError) {
+        struct Work {
+            var local: DirtyFile
+            var headers: BlobHeaders
+            var condition: VersionCondition
+            var pending: PendingAttributes
+            var address: BlobAddress
+        }
+        let work = node.withState { file -> Work? in
+            guard file.needsCommit(placesUntouched: placesUntouched), let local = file.local else { return nil }
+            return Work(
+                local: local,
+                headers: file.headers(options: options),
+                condition: file.mustBeNew ? .absent : condition(of: local, file),
+                pending: file.pending,
+                address: file.address
+            )
+        }
+        guard let work else {
+            try await commitAttributes(node)
+            return
+        }
+        let committed: CommittedFile
+        do throws(CommitError) {
+            committed = try await work.local.commit(headers: work.headers, condition: work.condition)
+        } catch {
+            let answer = commitFailure(error, work.address, mustBeNew: work.condition == .absent)
+            node.withState { file in
+                file.lastFailure = answer
+                file.failedCommits += 1
+            }
+            throw answer
+        }
+        let now = clock.monotonic()
+        node.withState { file in
+            var properties = BlobProperties(version: committed.version, length: committed.size)
+            properties.contentType = work.headers.contentType
+            properties.contentMD5 = committed.contentMD5
+            properties.metadata = work.headers.metadata
+            file.properties = properties
+            file.facts = FileFacts(properties)
+            file.learnedAt = now
+            file.reader = nil
+            file.isPlacementPending = false
+            file.mustBeNew = false
+            file.lastFailure = nil
+            file.failedCommits = 0
+            // What was set during the commit waits for the next one.
+            if file.pending == work.pending { file.pending = PendingAttributes() }
+            // The kernel's pages are what was written through it.
+            file.pageCacheVersion = committed.version.etag
+        }
+        changes.record(file: work.address, .present(node), at: now)
+    }
+
+    /// A file that still lives on bytes of an older version goes up only if that version is still there; one whose
+    /// bytes are all here replaces whatever is: the last close wins as a whole.
+    private func condition(of local: DirtyFile, _ file: FileState) -> VersionCondition {
+        guard let etag = file.facts?.etag, local.size > 0 else { return .any }
+        let usesBase = local.segments(of: 0..<local.size).contains { if case .base = $0 { true } else { false } }
+        return usesBase ? .matches(etag) : .any
+    }
+
+    private func commitFailure(_ error: CommitError, _ address: BlobAddress, mustBeNew: Bool) -> FileSystemError {
+        switch error {
+        case .local(let error):
+            let answer = FileSystemError(error)
+            report(answer, "commit", address.description)
+            return answer
+        case .storage(let error):
+            // O_EXCL lost to somebody who was faster.
+            if mustBeNew, error.kind == .conditionFailed || error.kind == .alreadyExists {
+                return FileSystemError(errno: EEXIST, "\(address): somebody else made it first")
+            }
+            let answer = FileSystemError(error)
+            report(answer, "commit", address.description, expected: error.kind == .cancelled)
+            return answer
+        }
+    }
+
+    // MARK: Without a caller
+
+    /// For bytes that nobody waits for: stores after the last flush, and files that nobody wrote to. Tried until it
+    /// works or cannot; failures go to the log, to status, and to the next open or fsync.
+    func commitInBackground(_ node: FileNode) {
+        background.run(node) { [self] in
+            do throws(FileSystemError) {
+                try await commit(node, placesUntouched: true)
+                settle(node)
+                return true
+            } catch {
+                logger.warning("commit \(node.address) after its last close: \(error)")
+                return false
+            }
+        }
+    }
+}
+
+extension FileState {
+    /// Whether close (or, with `placesUntouched`, fsync and the last release) has anything to send.
+    ///
+    /// `echo x > f` closes a duplicate of the descriptor before it writes: that close must not upload an empty blob.
+    func needsCommit(placesUntouched: Bool) -> Bool {
+        guard !isUnlinked else { return false }
+        guard hasUnsentContent else { return !pending.isEmpty }
+        return placesUntouched || hasWrites || !isPlacementPending
+    }
+}
+
+/// A change of a file's bytes that is no write.
+struct ContentChange: Sendable {
+    let mode: FallocateMode
+    let offset: UInt64
+    let length: UInt64
+
+    func apply(to local: DirtyFile) throws(FileSystemError) -> WriteOutcome {
+        let end = offset + length
+        do throws(LocalStoreError) {
+            switch mode {
+            // Blobs have no reserved space: what is promised is the size.
+            case .allocate(keepsSize: true): return .done
+            case .allocate(keepsSize: false): return end > local.size ? try local.truncate(to: end) : .done
+            case .punchHole: return try local.punchHole(offset: offset, length: length)
+            case .zeroRange(let keepsSize):
+                if !keepsSize, end > local.size, try local.truncate(to: end) == .busy { return .busy }
+                return try local.zeroRange(offset: offset, length: length)
+            }
+        } catch { throw FileSystemError(error) }
+    }
+}
+
+extension FileSystemError {
+    init(_ error: LocalStoreError) { self.init(errno: error.errno, error.description) }
+}
+
+extension [UInt8] {
+    /// `withUnsafeBytes` with a typed error.
+    fileprivate func withUnsafeBytesTyped<Value>(
+        _ body: (UnsafeRawBufferPointer) throws(FileSystemError) -> Value
+    ) throws(FileSystemError) -> Value {
+        let result: Result<Value, FileSystemError> = withUnsafeBytes { bytes in
+            do throws(FileSystemError) { return .success(try body(bytes)) } catch { return .failure(error) }
+        }
+        return try result.get()
+    }
+}
