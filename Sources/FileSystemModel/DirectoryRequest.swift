@@ -45,12 +45,10 @@ package struct DirectoryRequest: ~Copyable, Sendable {
         buffer.fail(FileSystemError(errno: 5, "a readdir was dropped without an answer"))
     }
 
-    package var wantsEntries: Bool { buffer.wantsEntries }
-
-    package borrowing func add(_ entry: DirectoryEntry) -> Bool { buffer.add(entry) }
-
-    package consuming func finish() {
+    /// Fills and answers on the spot.
+    package consuming func now(_ body: (any DirectoryBuffer) -> Void) {
         isAnswered = true
+        body(buffer)
         buffer.finish()
     }
 

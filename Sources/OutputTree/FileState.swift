@@ -40,6 +40,10 @@ struct FileState: Sendable {
     var writerCount = 0
     /// The name is gone; the bytes live as long as somebody has them open.
     var isUnlinked = false
+    /// The store's delete waits for the last handle: until then the name must not come back from there.
+    var isRemovalPending = false
+    /// Made while the blob of an unlinked file was still in the store: unlinking this one has to delete it.
+    var coversStoredBlob = false
     /// The version whose bytes the kernel's page cache holds.
     var pageCacheVersion: ETag?
     var linkTarget: String?

@@ -11,6 +11,8 @@ final class LocalChanges: Sendable {
     enum FileChange: Sendable {
         case present(FileNode)
         case absent
+        /// Unlinked while open: the blob is still in the store, for those who read on.
+        case held(FileNode)
     }
 
     enum FolderChange: Sendable {
@@ -48,6 +50,12 @@ final class LocalChanges: Sendable {
         update(address, now) { folder in folder.files[.init(address.name)] = Change(what: change, at: now) }
     }
 
+    /// Whether the store still has the blob of a file that was unlinked here.
+    func holdsBlob(_ address: BlobAddress) -> Bool {
+        guard case .held(let node) = file(address, since: .zero) else { return false }
+        return node.withState { $0.isRemovalPending }
+    }
+
     /// `folder.name` without the slash at its end.
     func record(folder address: BlobAddress, _ change: FolderChange, at now: Duration) {
         update(address, now) { folder in folder.folders[.init(address.name)] = Change(what: change, at: now) }
@@ -72,8 +80,7 @@ final class LocalChanges: Sendable {
     private func prune(_ state: inout State, _ now: Duration) {
         for (address, var folder) in state.folders {
             folder.files = folder.files.filter { _, change in
-                if case .present(let node) = change.what, node.hasUnsentContent { return true }
-                return now - change.at < keep
+                Self.isRelevant(change, now - keep)
             }
             folder.folders = folder.folders.filter { now - $0.value.at < keep }
             state.folders[address] = folder.isEmpty ? nil : folder
@@ -122,8 +129,11 @@ final class LocalChanges: Sendable {
     }
 
     private static func isRelevant(_ change: Change<FileChange>, _ since: Duration) -> Bool {
-        if case .present(let node) = change.what, node.hasUnsentContent { return true }
-        return change.at >= since
+        switch change.what {
+        case .present(let node) where node.hasUnsentContent: true
+        case .held(let node) where node.withState({ $0.isRemovalPending }): true
+        default: change.at >= since
+        }
     }
 
     /// Up to and with the last slash.

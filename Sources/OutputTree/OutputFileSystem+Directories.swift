@@ -23,15 +23,12 @@ extension OutputFileSystem {
         }
         // A rewind reads the directory anew, as rewinddir(3) promises.
         if offset == 0 { handle.pin(nil) }
-        if let entries = handle.pinned ?? pinFromMemory(handle) {
-            request.later { [self] buffer in fill(buffer, handle, entries, offset) }
+        if let listing = handle.pinned ?? pinFromMemory(handle) {
+            request.now { buffer in fill(buffer, handle, listing, offset) }
             return
         }
         request.later { [self] (buffer) async throws(FileSystemError) in
-            let snapshot = try await snapshot(of: handle.node)
-            let entries = merged(snapshot, of: handle.node)
-            handle.pin(entries)
-            fill(buffer, handle, entries, offset)
+            fill(buffer, handle, pin(try await snapshot(of: handle.node), handle), offset)
         }
     }
 
@@ -47,23 +44,26 @@ extension OutputFileSystem {
 
     // MARK: Filling
 
-    private func pinFromMemory(_ handle: DirectoryHandle) -> [SnapshotEntry]? {
+    private func pin(_ snapshot: DirectorySnapshot, _ handle: DirectoryHandle) -> PinnedListing {
+        let listing = PinnedListing(entries: merged(snapshot, of: handle.node), startedAt: snapshot.startedAt)
+        handle.pin(listing)
+        return listing
+    }
+
+    private func pinFromMemory(_ handle: DirectoryHandle) -> PinnedListing? {
         let since = clock.monotonic() - options.attributeValidity
         let snapshot = handle.node.withState { state -> DirectorySnapshot? in
             guard let snapshot = state.snapshot, snapshot.startedAt >= since else { return nil }
             return snapshot
         }
-        guard let snapshot else { return nil }
-        let entries = merged(snapshot, of: handle.node)
-        handle.pin(entries)
-        return entries
+        return snapshot.map { pin($0, handle) }
     }
 
     /// Offsets: 0 is ".", 1 is "..", 2 + n the n-th entry of what was pinned.
     private func fill(
         _ buffer: any DirectoryBuffer,
         _ handle: DirectoryHandle,
-        _ entries: [SnapshotEntry],
+        _ listing: PinnedListing,
         _ offset: UInt64
     ) {
         var position = offset
@@ -78,11 +78,10 @@ extension OutputFileSystem {
             guard buffer.add(dot) else { return }
             position += 1
         }
-        let startedAt = handle.node.withState { $0.snapshot?.startedAt } ?? clock.monotonic()
-        while position - 2 < UInt64(entries.count) {
-            let item = entries[Int(position - 2)]
+        while position - 2 < UInt64(listing.entries.count) {
+            let item = listing.entries[Int(position - 2)]
             position += 1
-            guard add(item, to: buffer, startedAt: startedAt, nextOffset: position) else { return }
+            guard add(item, to: buffer, startedAt: listing.startedAt, nextOffset: position) else { return }
         }
     }
 
@@ -273,7 +272,7 @@ extension OutputFileSystem {
         for (blob, change) in files {
             guard let (name, target) = place.shown(blob: blob), !target.isDirectory else { continue }
             switch change {
-            case .absent: builder.removeFile(name)
+            case .absent, .held: builder.removeFile(name)
             case .present(let node):
                 let facts = node.withState { $0.facts } ?? FileFacts.unsent
                 builder.addFile(name, target, facts: facts)

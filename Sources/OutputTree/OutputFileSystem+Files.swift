@@ -17,8 +17,7 @@ extension OutputFileSystem {
             return
         }
         // What was changed here is known best here: no request.
-        let isLocal = file.withState { $0.local != nil || $0.hasUnsentContent }
-        if isLocal && !flags.truncates {
+        if file.hasUnsentContent && !flags.truncates {
             request.succeed(opened(file, flags))
             return
         }
@@ -42,16 +41,32 @@ extension OutputFileSystem {
         let caller = request.caller
         do throws(FileSystemError) {
             try requireWritable()
-            let node = try makeFile(
-                name,
-                in: try directoryNode(parent),
-                permissions: permissions,
-                caller: caller,
-                isExclusive: flags.isExclusive
-            )
+            let directory = try directoryNode(parent)
+            let node: FileNode
+            if let unsent = try unsentFile(name, in: directory) {
+                if flags.isExclusive { throw FileSystemError(errno: EEXIST, "\(name) is there") }
+                if flags.truncates { try truncateAtOpen(unsent) }
+                nodes.lookUp(unsent)
+                node = unsent
+            } else {
+                node = try makeFile(
+                    name,
+                    in: directory,
+                    permissions: permissions,
+                    caller: caller,
+                    isExclusive: flags.isExclusive
+                )
+            }
             let opened = opened(node, flags)
             request.succeed(Created(entry: entry(node), opened: opened))
         } catch { request.fail(error) }
+    }
+
+    /// A file that this mount has under another view's path and that is not in the store yet: the kernel, which knows
+    /// paths only, takes it for absent.
+    private func unsentFile(_ name: FileName, in directory: DirectoryNode) throws(FileSystemError) -> FileNode? {
+        guard let node = nodes.file(at: try newBlob(name, in: directory)), node.hasUnsentContent else { return nil }
+        return node
     }
 
     /// A new file that exists on this mount only; its lookup is counted.
@@ -71,8 +86,10 @@ extension OutputFileSystem {
         state.mustBeNew = isExclusive
         state.pending.modificationTime = clock.wall()
         setOwner(&state.pending, permissions: permissions, caller: caller, default: options.filePermissions)
+        state.coversStoredBlob = changes.holdsBlob(address)
         if let old = nodes.file(at: address) { nodes.detach(old) }
         let node = nodes.insert(state, inode: inode(of: address))
+        unsent.insert(node)
         changes.record(file: address, .present(node), at: clock.monotonic())
         return node
     }
@@ -177,6 +194,7 @@ extension OutputFileSystem {
             }
         } catch { throw FileSystemError(error) }
         local?.discard()
+        unsent.insert(node)
         changes.record(file: address, .present(node), at: clock.monotonic())
     }
 
@@ -215,6 +233,7 @@ extension OutputFileSystem {
         }
         local?.discard()
         reader?.close()
+        unsent.removeIfSent(node)
         nodes.settle(node)
     }
 }

@@ -72,7 +72,8 @@ extension OutputFileSystem {
             if let only = options.onlyContainer { return container == only ? .directory(target, nil) : .absent }
             if changes.container(container, since: fresh) { return .directory(target, nil) }
             guard let snapshot = freshSnapshot(of: directory, since: fresh) else { return nil }
-            let isThere = snapshot.entries.contains { $0.place == target }
+            // A true job id may differ from the name that the listing shows: then the place decides.
+            let isThere = snapshot[name]?.place == target || snapshot.entries.contains { $0.place == target }
             return isThere ? .directory(target, nil) : .absent
         case .folder(let folder):
             if let known = knownFolder(folder, since: fresh) { return known }
@@ -106,7 +107,7 @@ extension OutputFileSystem {
         }
         switch changes.file(address, since: since) {
         case .present(let node): return .node(node)
-        case .absent: return .absent
+        case .absent, .held: return .absent
         case nil: return nil
         }
     }
@@ -155,7 +156,10 @@ extension OutputFileSystem {
             case .success(true): return .directory(folder, nil)
             case .success(false): return found ?? .absent
             case .failure(let error):
-                // Without permission to list, a name is what it is by itself.
+                // Without permission to list, a name is what it is by itself, and what was a directory stays one.
+                if error.kind == .denied, found == nil, nodes.directory(at: folder) != nil {
+                    return .directory(folder, nil)
+                }
                 if error.kind == .denied || error.kind == .notFound { return found ?? .absent }
                 throw failure(error, "lookup", error.resource)
             }

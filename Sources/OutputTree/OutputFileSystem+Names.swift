@@ -231,16 +231,15 @@ extension OutputFileSystem {
             return
         }
         try await node.changes.withLock { () async throws(FileSystemError) in
-            let isOpen = node.withState { $0.openCount > 0 }
-            let isStored = node.withState { $0.facts != nil }
-            if isOpen {
+            let (isOpen, isStored) = node.withState { ($0.openCount > 0, $0.facts != nil || $0.coversStoredBlob) }
+            if isOpen, isStored {
                 // Who has it open reads on: the blob goes when the last handle does.
-                removeLocally(node)
+                removeLocally(node, holdsBlob: true)
                 return
             }
             if isStored { try await delete(address) }
             removeLocally(node)
-            settle(node)
+            if !isOpen { settle(node) }
         }
     }
 
@@ -252,34 +251,43 @@ extension OutputFileSystem {
     }
 
     /// The name is gone on this mount.
-    func removeLocally(_ node: FileNode) {
+    func removeLocally(_ node: FileNode, holdsBlob: Bool = false) {
         let (address, local) = node.withState { file -> (BlobAddress, DirtyFile?) in
             file.isUnlinked = true
+            file.isRemovalPending = holdsBlob
             return (file.address, file.openCount == 0 ? file.local : nil)
         }
         nodes.detach(node)
         local?.discard()
-        changes.record(file: address, .absent, at: clock.monotonic())
+        unsent.removeIfSent(node)
+        changes.record(file: address, holdsBlob ? .held(node) : .absent, at: clock.monotonic())
     }
 
     /// The last handle of an unlinked file is gone: now the store may forget it, unless the name means another file.
     func removeNow(_ node: FileNode) {
-        let (address, local, reader, version) = node.withState { file in
+        let (address, local, reader, version, isPending) = node.withState { file in
             defer {
                 file.local = nil
                 file.reader = nil
             }
-            return (file.address, file.local, file.reader, file.facts?.etag)
+            return (file.address, file.local, file.reader, file.facts?.etag, file.isRemovalPending)
         }
         local?.discard()
         reader?.close()
         nodes.settle(node)
-        guard let version, nodes.file(at: address) == nil else { return }
+        guard isPending else { return }
         Task { [self] in
-            do throws(StorageError) { try await store.delete(address, condition: .matches(version)) } catch {
-                guard error.kind != .notFound, error.kind != .conditionFailed else { return }
-                _ = failure(error, "unlink", address.description)
+            if nodes.file(at: address) == nil {
+                do throws(StorageError) {
+                    try await store.delete(address, condition: version.map { .matches($0) } ?? .any)
+                } catch {
+                    if error.kind != .notFound, error.kind != .conditionFailed {
+                        _ = failure(error, "unlink", address.description)
+                    }
+                }
+                changes.record(file: address, .absent, at: clock.monotonic())
             }
+            node.withState { $0.isRemovalPending = false }
         }
     }
 
@@ -349,11 +357,7 @@ extension OutputFileSystem {
         let own = place.slashMarker?.name ?? ""
         // `tasks` lists the whole container, of which the job's own kinds are no task.
         let isTasks = if case .tasks = place { true } else { false }
-        let isLocal: (FileState) -> Bool = { file in
-            file.hasUnsentContent && file.address.container == contents.container
-                && file.address.name.utf8.starts(with: contents.name.utf8)
-        }
-        if !isTasks, !nodes.files(where: isLocal).isEmpty { throw notEmpty }
+        if !isTasks, !unsent.files(below: contents).isEmpty { throw notEmpty }
         let removed = clock.monotonic() - options.attributeValidity
         let found: BlobAddress?
         do throws(StorageError) {
@@ -361,8 +365,10 @@ extension OutputFileSystem {
                 if address.name.utf8.elementsEqual(own.utf8) { return false }
                 if isTasks, address.name.utf8.first == UInt8(ascii: "$") { return false }
                 // A listing may still show what was removed here a moment ago.
-                if case .absent = changes.file(address, since: removed) { return false }
-                return true
+                switch changes.file(address, since: removed) {
+                case .absent, .held: return false
+                case .present, nil: return true
+                }
             }
         } catch { throw failure(error, "rmdir", error.resource) }
         if found != nil { throw notEmpty }

@@ -4,6 +4,7 @@ import BlobWriting
 package import FileSystemModel
 import Glibc
 import OutputConventions
+import Synchronization
 
 extension OutputFileSystem {
     package func rename(
@@ -201,22 +202,22 @@ extension OutputFileSystem {
             try await requireEmpty(existing, newName)
         case .file, .node, .selfLink: throw FileSystemError(errno: ENOTDIR, "\(newName) is not a directory")
         }
-        try await moveBlobs(from, to, place, destination)
-        moveNodes(from, to, place, destination)
+        let versions = try await moveBlobs(from, to, place, destination)
+        moveNodes(from, to, place, destination, versions)
     }
 
+    /// The versions of the copies whose files this mount knows, by the old address.
     private func moveBlobs(
         _ from: BlobAddress,
         _ to: BlobAddress,
         _ place: TreePlace,
         _ destination: TreePlace
-    ) async throws(FileSystemError) {
+    ) async throws(FileSystemError) -> [BlobAddress: BlobVersion] {
+        let versions = CopiedVersions()
         // What is on this mount only has to be in the store to be found there.
-        let unsent = nodes.files { file in
-            file.hasUnsentChanges && file.facts != nil && file.address.container == from.container
-                && file.address.name.utf8.starts(with: from.name.utf8)
+        for node in unsent.files(below: from) where node.withState({ $0.facts != nil }) {
+            try await commit(node, placesUntouched: true)
         }
-        for node in unsent { try await commit(node, placesUntouched: true) }
         do throws(StorageError) {
             var sources: [(BlobAddress, ETag)] = []
             if let marker = place.markerBlob, let newMarker = destination.markerBlob,
@@ -238,12 +239,12 @@ extension OutputFileSystem {
                     )
                 }
                 try await concurrently(blobs) { [self] blob async throws(StorageError) in
-                    _ = try await copy(blob.0, blob.1, to: blob.2)
+                    let version = try await copy(blob.0, blob.1, to: blob.2)
+                    if nodes.file(at: blob.0) != nil { versions.insert(blob.0, version) }
                 }
                 sources.append(contentsOf: blobs.map { ($0.0, $0.1) })
                 next = page.next
             } while next != nil
-            guard !sources.isEmpty else { return }
             try await concurrently(sources) { [self] source async throws(StorageError) in
                 do throws(StorageError) { try await store.delete(source.0, condition: .matches(source.1)) } catch {
                     guard error.kind != .notFound else { return }
@@ -251,6 +252,7 @@ extension OutputFileSystem {
                 }
             }
         } catch { throw failure(error, "rename", error.resource) }
+        return versions.all
     }
 
     private func markerVersion(_ marker: BlobAddress) async throws(StorageError) -> ETag? {
@@ -264,7 +266,13 @@ extension OutputFileSystem {
     }
 
     /// Open and known files follow, and so do the directories below.
-    private func moveNodes(_ from: BlobAddress, _ to: BlobAddress, _ place: TreePlace, _ destination: TreePlace) {
+    private func moveNodes(
+        _ from: BlobAddress,
+        _ to: BlobAddress,
+        _ place: TreePlace,
+        _ destination: TreePlace,
+        _ versions: [BlobAddress: BlobVersion]
+    ) {
         let now = clock.monotonic()
         let moved = nodes.files { file in
             file.address.container == from.container && file.address.name.utf8.starts(with: from.name.utf8)
@@ -275,12 +283,16 @@ extension OutputFileSystem {
             let new = BlobAddress(container: to.container, name: to.name + tail)
             nodes.move(node, to: new) { file in
                 file.local?.move(to: new)
-                // The copy has another version: the next question learns it.
-                file.reader = nil
-                file.properties = nil
-                if file.facts != nil { file.facts?.etag = ETag("") }
-                file.learnedAt = .zero
-                file.pageCacheVersion = nil
+                guard let version = versions[old] else { return }
+                // The same bytes under another name and version: handles go on there.
+                file.facts?.etag = version.etag
+                file.facts?.lastModified = version.lastModified
+                file.properties?.version = version
+                file.learnedAt = now
+                file.pageCacheVersion = file.pageCacheVersion.map { _ in version.etag }
+                file.reader = file.reader.flatMap { _ in file.properties }.map {
+                    BlobReader(cache: cache, blob: new, properties: $0)
+                }
             }
             changes.record(file: old, .absent, at: now)
             if node.hasUnsentContent { changes.record(file: new, .present(node), at: now) }
@@ -323,4 +335,13 @@ extension OutputFileSystem {
         }
         try result.get()
     }
+}
+
+/// What copies that run side by side have made.
+private final class CopiedVersions: Sendable {
+    private let versions = Mutex<[BlobAddress: BlobVersion]>([:])
+
+    func insert(_ source: BlobAddress, _ version: BlobVersion) { versions.withLock { $0[source] = version } }
+
+    var all: [BlobAddress: BlobVersion] { versions.withLock { $0 } }
 }

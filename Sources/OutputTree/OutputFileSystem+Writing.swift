@@ -105,6 +105,7 @@ extension OutputFileSystem {
                     return made
                 }
                 if kept !== made { made.discard() }
+                unsent.insert(node)
                 return kept
             } catch { throw FileSystemError(error) }
         }
@@ -158,6 +159,7 @@ extension OutputFileSystem {
             var pending: PendingAttributes
             var address: BlobAddress
         }
+        await learnHeaders(of: node)
         let work = node.withState { file -> Work? in
             guard file.needsCommit(placesUntouched: placesUntouched), let local = file.local else { return nil }
             return Work(
@@ -194,6 +196,8 @@ extension OutputFileSystem {
             file.learnedAt = now
             file.reader = nil
             file.isPlacementPending = false
+            file.hasWrites = false
+            file.coversStoredBlob = false
             file.mustBeNew = false
             file.lastFailure = nil
             file.failedCommits = 0
@@ -202,7 +206,19 @@ extension OutputFileSystem {
             // The kernel's pages are what was written through it.
             file.pageCacheVersion = committed.version.etag
         }
+        unsent.removeIfSent(node)
         changes.record(file: work.address, .present(node), at: now)
+    }
+
+    /// A file that was truncated at open never asked what the store keeps beside its bytes: owner, mode and what other
+    /// tools put there outlive the bytes.
+    private func learnHeaders(of node: FileNode) async {
+        guard node.withState({ $0.facts != nil && $0.properties == nil }) else { return }
+        let address = node.address
+        do throws(StorageError) {
+            let properties = try await store.properties(of: address)
+            node.withState { $0.properties = properties }
+        } catch { logger.debug("commit \(address) without its old headers: \(error)") }
     }
 
     /// A file that still lives on bytes of an older version goes up only if that version is still there; one whose

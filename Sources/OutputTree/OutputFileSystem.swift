@@ -24,6 +24,7 @@ package final class OutputFileSystem: FileSystem {
     let nodes = NodeTable()
     let handles = HandleTable()
     let changes: LocalChanges
+    let unsent = UnsentFiles()
     let errors = ErrorLog(capacity: 64)
     /// The time of directories that have none stored.
     let startTime: Timestamp

@@ -73,7 +73,7 @@ extension OutputFileSystem {
         cache.shutDown()
     }
 
-    private func unsentFiles() -> [FileNode] { nodes.files { $0.hasUnsentChanges } }
+    private func unsentFiles() -> [FileNode] { unsent.all }
 
     private func pendingFile(_ node: FileNode) -> TreeStatus.PendingFile {
         node.withState { file in
