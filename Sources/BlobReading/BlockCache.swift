@@ -59,6 +59,9 @@ package final class BlockCache: Sendable {
         perform(effects)
     }
 
+    /// See `CacheState.violations`.
+    func violations() -> [String] { state.withLock { $0.violations() } }
+
     // MARK: For readers
 
     var blocksMax: Int { blocksPerStream.load(ordering: .relaxed) }

@@ -99,6 +99,8 @@ struct SlabAllocator: Sendable {
 
     func isPinned(_ cell: Int32) -> Bool { pins[Int(cell)] > 0 }
 
+    func pinCount(_ cell: Int32) -> Int32 { pins[Int(cell)] }
+
     mutating func pin(_ cell: Int32) {
         pins[Int(cell)] += 1
         guard pins[Int(cell)] == 1 else { return }

@@ -55,7 +55,7 @@ struct VersionTable: Sendable {
     private var numbers: [VersionKey: SlotID] = [:]
     private var versions = SlotTable<Version>()
 
-    var count: Int { versions.count }
+    var numbersInUse: [Int32] { versions.ids.map(\.index) }
 
     /// The number of a version, known or new, with one more reference.
     mutating func open(_ key: VersionKey, length: UInt64) -> SlotID {
