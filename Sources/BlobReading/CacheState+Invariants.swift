@@ -1,0 +1,66 @@
+extension CacheState {
+    /// What is wrong with the bookkeeping, for the tests; empty when all is well. Call it while no bytes are lent.
+    func violations() -> [String] {
+        pinViolations() + placeViolations() + referenceViolations() + waitingViolations()
+    }
+
+    /// A cell is pinned for its fetch and for each read that waits with it.
+    private func pinViolations() -> [String] {
+        var expected = [Int32](repeating: 0, count: cells.count)
+        for fetch in fetches.ids.compactMap({ fetches[$0] }) {
+            for cell in fetch.firstCell..<fetch.firstCell + Int32(fetch.cellCount) { expected[Int(cell)] += 1 }
+        }
+        for read in reads.ids.compactMap({ reads[$0] }) {
+            for cell in read.cells { expected[Int(cell)] += 1 }
+        }
+        return cells.indices.compactMap { cell in
+            let actual = slabs.pinCount(Int32(cell))
+            return actual == expected[cell] ? nil : "cell \(cell) has \(actual) pins instead of \(expected[cell])"
+        }
+    }
+
+    /// The index and the cells say the same; no more is in use than what the index shows.
+    private func placeViolations() -> [String] {
+        var violations: [String] = []
+        for cell in cells.indices where cells[cell].block >= 0 {
+            let content = cells[cell]
+            if index.cell(content.block, Int(content.slot)) != Int32(cell) { violations.append("cell \(cell) is lost") }
+            if content.valid == 0, content.fetch < 0 { violations.append("cell \(cell) holds nothing") }
+        }
+        let used = cells.count(where: { $0.block >= 0 })
+        if used != slabs.usedCount { violations.append("\(slabs.usedCount) cells in use, \(used) in the index") }
+        let unread = cells.indices.count(where: { slabs.isUnread(Int32($0)) })
+        if unread != slabs.unreadCount { violations.append("\(slabs.unreadCount) cells counted as unread, not \(unread)") }
+        return violations
+    }
+
+    private func referenceViolations() -> [String] {
+        var references: [Int32: Int] = [:]
+        for fetch in fetches.ids.compactMap({ fetches[$0] }) { references[fetch.version, default: 0] += 1 }
+        for read in reads.ids.compactMap({ reads[$0] }) { references[read.version, default: 0] += 1 }
+        for block in Set(cells.lazy.filter { $0.block >= 0 }.map(\.block)) {
+            references[index.version(of: block), default: 0] += 1
+        }
+        return versions.numbersInUse.compactMap { number in
+            guard let version = versions[number] else { return "version \(number) is gone" }
+            let expected = references[number, default: 0] + version.readerCount
+            guard version.references != expected else { return nil }
+            return "version \(number) has \(version.references) references instead of \(expected)"
+        }
+    }
+
+    /// A read waits for fetches that know it, or in line and then holds nothing.
+    private func waitingViolations() -> [String] {
+        reads.ids.compactMap { id in
+            guard let read = reads[id] else { return nil }
+            if line.contains(id) {
+                return read.cells.isEmpty && read.fetches.isEmpty ? nil : "a read holds cells and waits in line"
+            }
+            guard read.outstanding > 0, read.outstanding == read.fetches.count else {
+                return "a read waits for \(read.outstanding) of \(read.fetches.count) fetches"
+            }
+            let isKnown = read.fetches.allSatisfy { fetches[$0]?.waiters.contains { $0.read == id } == true }
+            return isKnown ? nil : "a read waits for a fetch that does not know it"
+        }
+    }
+}

@@ -1,0 +1,219 @@
+/// Which cells of the pool are free, pinned, or read ahead and not yet read; and which slab is to go first.
+///
+/// Pure bookkeeping: cells are numbers, slab `s` has the cells `s * cellsPerSlab ..< (s + 1) * cellsPerSlab`. A run of
+/// cells lies within one slab, so that one GET can fill it. Slabs that became free are reused last in, first out: their
+/// memory is warm. Eviction goes by slab, least recently touched first; within a slab, pinned cells stay.
+struct SlabAllocator: Sendable {
+    /// One bit per cell in a word.
+    static let cellsPerSlabMax = 64
+
+    private struct Slab: Sendable {
+        var free: UInt64
+        var pinned: UInt64 = 0
+        var unread: UInt64 = 0
+    }
+
+    /// The lists of `recency`.
+    private enum Kind {
+        static let cached = 0
+        /// Slabs with cells that were read ahead and not yet read: evicted only when nothing else is left.
+        static let unread = 1
+    }
+
+    let cellsPerSlab: Int
+    private let full: UInt64
+    private var slabs: [Slab]
+    private var pins: [Int32]
+    private var freeSlabs: [Int32]
+    /// Slabs in use that have free cells.
+    private var partial: LinkedIndices
+    private var recency: LinkedIndices
+    /// Cells in use.
+    private(set) var usedCount = 0
+    /// Cells read ahead and not yet read.
+    private(set) var unreadCount = 0
+
+    init(slabCount: Int, cellsPerSlab: Int) {
+        self.cellsPerSlab = cellsPerSlab
+        full = cellsPerSlab == 64 ? .max : (1 << UInt64(cellsPerSlab)) - 1
+        slabs = Array(repeating: Slab(free: full), count: slabCount)
+        pins = Array(repeating: 0, count: slabCount * cellsPerSlab)
+        freeSlabs = (0..<Int32(slabCount)).reversed()
+        partial = LinkedIndices(count: slabCount, lists: 1)
+        recency = LinkedIndices(count: slabCount, lists: 2)
+    }
+
+    var cellCount: Int { pins.count }
+
+    // MARK: Taking and freeing
+
+    /// Takes a run of free cells, each pinned once; `nil` when there is none without eviction.
+    mutating func take(_ count: Int) -> Int32? {
+        if count < cellsPerSlab {
+            // A few looks at holes, so that small runs share slabs; a long search would cost more than a fresh slab.
+            var slab = partial.head(0)
+            for _ in 0..<8 where slab >= 0 {
+                if let cell = take(count, in: slab) { return cell }
+                slab = partial.next(slab)
+            }
+        }
+        guard let slab = freeSlabs.last else { return nil }
+        return take(count, in: slab)
+    }
+
+    /// Takes a run of this slab: one in use, or the one that became free last.
+    mutating func take(_ count: Int, in slab: Int32) -> Int32? {
+        guard let first = Self.firstRun(of: count, in: slabs[Int(slab)].free) else { return nil }
+        let bits = (count == 64 ? UInt64.max : (1 << UInt64(count)) - 1) << UInt64(first)
+        if slabs[Int(slab)].free == full {
+            precondition(freeSlabs.last == slab, "slab \(slab) is not the one that became free last")
+            freeSlabs.removeLast()
+        }
+        slabs[Int(slab)].free &= ~bits
+        slabs[Int(slab)].pinned |= bits
+        if slabs[Int(slab)].free == 0 { partial.remove(slab) } else { partial.moveToHead(slab, of: 0) }
+        if recency.list(of: slab) != Kind.unread { recency.moveToHead(slab, of: Kind.cached) }
+        let cell = slab * Int32(cellsPerSlab) + Int32(first)
+        for cell in Int(cell)..<Int(cell) + count { pins[cell] = 1 }
+        usedCount += count
+        return cell
+    }
+
+    /// Gives back a cell that nobody has pinned.
+    mutating func free(_ cell: Int32) {
+        let (slab, bit) = place(of: cell)
+        precondition(slabs[slab].free & bit == 0 && pins[Int(cell)] == 0, "cell \(cell) is free or pinned")
+        clearUnread(slab, bit)
+        slabs[slab].free |= bit
+        usedCount -= 1
+        if slabs[slab].free == full {
+            partial.remove(Int32(slab))
+            recency.remove(Int32(slab))
+            freeSlabs.append(Int32(slab))
+        } else if partial.list(of: Int32(slab)) < 0 {
+            partial.moveToHead(Int32(slab), of: 0)
+        }
+    }
+
+    // MARK: Pins
+
+    func isPinned(_ cell: Int32) -> Bool { pins[Int(cell)] > 0 }
+
+    func pinCount(_ cell: Int32) -> Int32 { pins[Int(cell)] }
+
+    mutating func pin(_ cell: Int32) {
+        pins[Int(cell)] += 1
+        guard pins[Int(cell)] == 1 else { return }
+        let (slab, bit) = place(of: cell)
+        slabs[slab].pinned |= bit
+    }
+
+    mutating func unpin(_ cell: Int32) {
+        pins[Int(cell)] -= 1
+        precondition(pins[Int(cell)] >= 0, "cell \(cell) was not pinned")
+        guard pins[Int(cell)] == 0 else { return }
+        let (slab, bit) = place(of: cell)
+        slabs[slab].pinned &= ~bit
+    }
+
+    // MARK: Recency
+
+    /// The cell is being fetched ahead of its reader.
+    mutating func markUnread(_ cell: Int32) {
+        let (slab, bit) = place(of: cell)
+        guard slabs[slab].unread & bit == 0 else { return }
+        slabs[slab].unread |= bit
+        unreadCount += 1
+        recency.moveToHead(Int32(slab), of: Kind.unread)
+    }
+
+    /// The cell is not what a stream waits for (any more): plain cache. Says whether it was unread.
+    @discardableResult
+    mutating func clearUnread(_ cell: Int32) -> Bool {
+        let (slab, bit) = place(of: cell)
+        return clearUnread(slab, bit)
+    }
+
+    func isUnread(_ cell: Int32) -> Bool {
+        let (slab, bit) = place(of: cell)
+        return slabs[slab].unread & bit != 0
+    }
+
+    /// The cell is being read.
+    mutating func touch(_ cell: Int32) {
+        let (slab, bit) = place(of: cell)
+        if slabs[slab].unread != 0 { clearUnread(slab, bit) }
+        if recency.list(of: Int32(slab)) == Kind.cached { recency.moveToHead(Int32(slab), of: Kind.cached) }
+    }
+
+    // MARK: Eviction
+
+    /// The slab to evict for a run of `count` cells: the one touched longest ago where its free and unpinned cells have
+    /// such a run. Slabs with unread cells come last, and only if asked for.
+    func victim(for count: Int, sparingUnread: Bool) -> Int32? {
+        for list in sparingUnread ? [Kind.cached] : [Kind.cached, Kind.unread] {
+            var slab = recency.tail(list)
+            while slab >= 0 {
+                let state = slabs[Int(slab)]
+                if state.pinned != full, Self.firstRun(of: count, in: ~state.pinned & full) != nil { return slab }
+                slab = recency.previous(slab)
+            }
+        }
+        return nil
+    }
+
+    /// The slab with unread cells whose reader was heard of longest ago.
+    var oldestUnread: Int32? {
+        let slab = recency.tail(Kind.unread)
+        return slab >= 0 ? slab : nil
+    }
+
+    /// The cells of a slab that may be evicted.
+    func evictable(in slab: Int32) -> CellSet {
+        let state = slabs[Int(slab)]
+        return CellSet(first: slab * Int32(cellsPerSlab), bits: ~(state.free | state.pinned) & full)
+    }
+
+    func slab(of cell: Int32) -> Int { Int(cell) / cellsPerSlab }
+
+    // MARK: Bits
+
+    /// Where `count` ones in a row begin.
+    static func firstRun(of count: Int, in mask: UInt64) -> Int? {
+        // After each step a bit says that `length` ones begin there.
+        var mask = mask
+        var length = 1
+        while length < count, mask != 0 {
+            let step = min(length, count - length)
+            mask &= mask >> UInt64(step)
+            length += step
+        }
+        return mask == 0 ? nil : mask.trailingZeroBitCount
+    }
+
+    private func place(of cell: Int32) -> (slab: Int, bit: UInt64) {
+        let (slab, index) = Int(cell).quotientAndRemainder(dividingBy: cellsPerSlab)
+        return (slab, 1 << UInt64(index))
+    }
+
+    @discardableResult
+    private mutating func clearUnread(_ slab: Int, _ bit: UInt64) -> Bool {
+        guard slabs[slab].unread & bit != 0 else { return false }
+        slabs[slab].unread &= ~bit
+        unreadCount -= 1
+        if slabs[slab].unread == 0 { recency.moveToHead(Int32(slab), of: Kind.cached) }
+        return true
+    }
+}
+
+/// Some cells of one slab.
+struct CellSet: Sequence, IteratorProtocol {
+    let first: Int32
+    var bits: UInt64
+
+    mutating func next() -> Int32? {
+        guard bits != 0 else { return nil }
+        defer { bits &= bits - 1 }
+        return first + Int32(bits.trailingZeroBitCount)
+    }
+}

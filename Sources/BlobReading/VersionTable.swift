@@ -1,0 +1,106 @@
+internal import BlobStorage
+
+/// What makes two readers read the same bytes.
+///
+/// An append blob only grows: it is the same as long as its creation time is. Everything else is the same as long as
+/// its ETag is.
+struct VersionKey: Hashable, Sendable {
+    private enum Identity: Hashable {
+        case etag(ETag)
+        case appendedSince(Int64)
+    }
+
+    let blob: BlobAddress
+    private let identity: Identity
+
+    init(_ blob: BlobAddress, _ properties: BlobProperties) {
+        self.blob = blob
+        if properties.type == .append, let creationTime = properties.creationTime {
+            identity = .appendedSince(creationTime)
+        } else {
+            identity = .etag(properties.version.etag)
+        }
+    }
+
+    /// What every GET of this version is bound to.
+    var condition: VersionCondition {
+        switch identity {
+        case .etag(let etag): .matches(etag)
+        case .appendedSince: .any
+        }
+    }
+
+    /// For blobs that grow: what an answer's creation time must be.
+    var creationTime: Int64? {
+        switch identity {
+        case .etag: nil
+        case .appendedSince(let creationTime): creationTime
+        }
+    }
+}
+
+/// The versions that have an open reader, a cached block, or a request under way, each under a small number.
+struct VersionTable: Sendable {
+    struct Version: Sendable {
+        let key: VersionKey
+        /// In bytes; grows with an append blob.
+        var length: UInt64
+        /// Readers, blocks, reads and fetches that refer to it.
+        var references = 0
+        /// Readers that are open.
+        var readerCount = 0
+        var hotBlocks = HotBlocks()
+    }
+
+    private var numbers: [VersionKey: SlotID] = [:]
+    private var versions = SlotTable<Version>()
+
+    var numbersInUse: [Int32] { versions.ids.map(\.index) }
+
+    /// The number of a version, known or new, with one more reference.
+    mutating func open(_ key: VersionKey, length: UInt64) -> SlotID {
+        if let id = numbers[key] {
+            versions.update(id) { version in
+                version.references += 1
+                version.readerCount += 1
+                version.length = max(version.length, length)
+            }
+            return id
+        }
+        let id = versions.insert(Version(key: key, length: length, references: 1, readerCount: 1))
+        numbers[key] = id
+        return id
+    }
+
+    /// Whether the number still means what it meant.
+    func isCurrent(_ id: SlotID) -> Bool { versions.contains(id) }
+
+    subscript(_ number: Int32) -> Version? { versions[versions.id(at: number)] }
+
+    mutating func extend(_ id: SlotID, to length: UInt64) {
+        versions.update(id) { $0.length = max($0.length, length) }
+    }
+
+    mutating func retain(_ number: Int32) { versions.update(versions.id(at: number)) { $0.references += 1 } }
+
+    mutating func release(_ number: Int32) {
+        let id = versions.id(at: number)
+        let isLast = versions.update(id) { version in
+            version.references -= 1
+            return version.references == 0
+        }
+        guard isLast == true, let version = versions.remove(id) else { return }
+        numbers[version.key] = nil
+    }
+
+    /// Takes a reader's reference.
+    mutating func close(_ number: Int32) {
+        versions.update(versions.id(at: number)) { $0.readerCount -= 1 }
+        release(number)
+    }
+
+    /// Notes a miss outside of any stream; says whether the block is hot.
+    mutating func noteMiss(_ id: SlotID, block: UInt64) -> Bool {
+        versions.update(id) { $0.hotBlocks.note(block) } ?? false
+    }
+}
