@@ -118,7 +118,10 @@ let package = Package(
         .testTarget(name: "BlobEmulatorTests", dependencies: ["BlobEmulator", "COpenSSL"]),
         .testTarget(
             name: "OutputTreeTests",
-            dependencies: ["OutputTree", "BlobReading", "BlobWriting", "TestSupport"]
+            dependencies: [
+                "OutputTree", "OutputConventions", "FileSystemModel", "BlobStorage", "BlobReading", "BlobWriting",
+                "TestSupport",
+            ]
         ),
         .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
         .testTarget(name: "TidyTests"),
