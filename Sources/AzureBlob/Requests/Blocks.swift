@@ -15,10 +15,10 @@ extension StorageRequest {
         return request
     }
 
-    /// Without its source, which is added with the source's own authorization when the request is sent.
     static func putBlockFromURL(
         _ id: BlockID,
         of blob: BlobAddress,
+        from source: BlobAddress,
         range: Range<UInt64>,
         sourceCondition: VersionCondition
     ) -> StorageRequest {
@@ -30,6 +30,7 @@ extension StorageRequest {
         )
         request.query = [QueryItem("comp", "block"), QueryItem("blockid", id.base64)]
         request.contentLength = 0
+        request.source = source
         request.add("x-ms-source-range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")
         request.add(source: sourceCondition)
         return request

@@ -1,8 +1,9 @@
 internal import BlobStorage
 
 extension StorageRequest {
-    /// Copy Blob From URL, synchronous. Without its source, as with `putBlockFromURL`.
+    /// Copy Blob From URL: synchronous, at most 256 MiB. Metadata that is not empty replaces the source's.
     static func copyBlobFromURL(
+        from source: BlobAddress,
         to blob: BlobAddress,
         sourceCondition: VersionCondition,
         metadata: BlobMetadata,
@@ -15,6 +16,7 @@ extension StorageRequest {
             blob: blob.name
         )
         request.contentLength = 0
+        request.source = source
         request.add("x-ms-requires-sync", "true")
         request.add(source: sourceCondition)
         request.add(metadata)

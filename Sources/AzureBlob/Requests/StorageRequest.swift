@@ -45,6 +45,8 @@ struct StorageRequest: Sendable, Hashable {
     var headers: [HTTPHeader] = []
     /// The body's length; `nil` for methods without a body, 0 for a PUT without one.
     var contentLength: Int?
+    /// The blob that the service reads from; its URL and authorization become headers when the request is authorized.
+    var source: BlobAddress?
     /// What an unmet condition means: 412 and 409 say `.alreadyExists` for `.absent`.
     var condition: VersionCondition = .any
 

@@ -66,7 +66,7 @@ final class BlobListing: XMLVisitor {
         case (.leaf, .properties?): setProperty(element, text)
         case (.leaf, .metadata?):
             guard !element.matches("x-ms-invalid-name") else { return }
-            entry.properties.metadata.addFirst(element.text, text.string)
+            entry.properties.metadata.addReceived(element.text, text.string)
         case (.leaf, .root?):
             if element.matches("NextMarker") { nextMarker = text.string }
         default: break

@@ -55,7 +55,7 @@ final class ContainerListing: XMLVisitor {
             }
         case (.leaf, .metadata?):
             guard !element.matches("x-ms-invalid-name") else { return }
-            container.metadata.addFirst(element.text, text.string)
+            container.metadata.addReceived(element.text, text.string)
         case (.leaf, .root?):
             if element.matches("NextMarker") { nextMarker = text.string }
         default: break

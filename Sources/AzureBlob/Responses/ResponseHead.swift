@@ -49,7 +49,7 @@ struct ResponseHead: Sendable, Hashable {
     var metadata: BlobMetadata {
         var metadata: BlobMetadata = [:]
         for field in fields where field.name.hasPrefix("x-ms-meta-") {
-            metadata.addFirst(String(field.name.dropFirst("x-ms-meta-".count)), field.value)
+            metadata.addReceived(String(field.name.dropFirst("x-ms-meta-".count)), field.value)
         }
         return metadata
     }

@@ -1,5 +1,6 @@
 internal import BlobStorage
 internal import CCurl
+internal import Synchronization
 
 /// One exchange on its way. Apart from `exchange` and `completion` everything belongs to the transport's thread.
 final class Transfer: Sendable {
@@ -8,7 +9,7 @@ final class Transfer: Sendable {
 
     nonisolated(unsafe) var handle: EasyHandle?
     nonisolated(unsafe) var result = ExchangeResult()
-    nonisolated(unsafe) var isFinished = false
+    private let ended = Atomic(false)
     private nonisolated(unsafe) var headLines: [String] = []
     private nonisolated(unsafe) var uploadOffset = 0
     /// Why a callback stopped the transfer; libcurl only says that one did.
@@ -16,6 +17,17 @@ final class Transfer: Sendable {
     /// How many bytes the destination takes; `nil` while unknown or if the body is collected.
     private nonisolated(unsafe) var capacity: Int?
     private nonisolated(unsafe) var reportedCount = 0
+
+    /// Whether the completion was, or is being, called.
+    var hasEnded: Bool { ended.load(ordering: .acquiring) }
+
+    /// Calls the completion, the first time.
+    func end(_ failure: TransportFailure?) {
+        guard !ended.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        result.failure = failure
+        completion(result)
+        result = ExchangeResult()
+    }
 
     init(_ exchange: Exchange, completion: @escaping @Sendable (ExchangeResult) -> Void) {
         self.exchange = exchange

@@ -99,7 +99,7 @@ final class TransportLoop: Sendable {
             // libcurl wakes earlier for its own timers; the bound only limits the harm of a lost wake-up.
             curl_multi_poll(multi, nil, 0, 10_000, nil)
         }
-        for transfer in queue.removeAll() { end(transfer, .cancelled) }
+        for transfer in queue.removeAll() { transfer.end(.cancelled) }
         for transfer in Array(active.values) { finish(transfer, .cancelled) }
     }
 
@@ -163,11 +163,11 @@ final class TransportLoop: Sendable {
     }
 
     private func cancel(_ transfer: Transfer) {
-        guard !transfer.isFinished else { return }
+        guard !transfer.hasEnded else { return }
         if active[ObjectIdentifier(transfer)] != nil {
             finish(transfer, .cancelled)
         } else if queue.remove(where: { $0 === transfer }) != nil {
-            end(transfer, .cancelled)
+            transfer.end(.cancelled)
         }
     }
 
@@ -181,14 +181,6 @@ final class TransportLoop: Sendable {
             idleHandles.append(handle)
         }
         queue.finished(transfer.exchange.priority)
-        end(transfer, failure)
-    }
-
-    private func end(_ transfer: Transfer, _ failure: TransportFailure?) {
-        guard !transfer.isFinished else { return }
-        transfer.isFinished = true
-        transfer.result.failure = failure
-        transfer.completion(transfer.result)
-        transfer.result = ExchangeResult()
+        transfer.end(failure)
     }
 }
