@@ -1,0 +1,75 @@
+/// A place in the tree: what a path means in terms of containers and blob names.
+///
+/// Compared by UTF-8 bytes, as the service does; `String`'s own equality would take `é` composed and decomposed for one.
+package enum TreePlace: Sendable {
+    case root
+    /// `/self`
+    case selfLink
+    /// `/jobs`, `/containers`
+    case view(OutputView)
+    /// `/jobs/<job>`, `/containers/<container>`
+    case container(OutputView, container: String)
+    /// `/jobs/<job>/tasks`
+    case tasks(container: String)
+    /// `/jobs/<job>/tasks/<task>`; `task` is the first segment of the blobs' names.
+    case task(container: String, task: String)
+    /// A directory that stands for a prefix of blob names. The prefix ends with `/`, except within a segment that is
+    /// too long for one file name and goes on in the next path component.
+    case folder(OutputView, container: String, prefix: String)
+    /// A blob.
+    case file(OutputView, container: String, name: String)
+}
+
+extension TreePlace {
+    package var isDirectory: Bool {
+        switch self {
+        case .selfLink, .file: false
+        case .root, .view, .container, .tasks, .task, .folder: true
+        }
+    }
+
+    /// The folder for a prefix that ends with `/`; `jobs/<job>/tasks/<task>` where the prefix is that of a task.
+    package static func directory(_ view: OutputView, container: String, prefix: String) -> TreePlace {
+        guard view == .jobs, !prefix.utf8.starts(with: "$".utf8) else {
+            return .folder(view, container: container, prefix: prefix)
+        }
+        let slash = UInt8(ascii: "/")
+        let first = prefix.utf8.prefix { $0 != slash }
+        guard first.count + 1 == prefix.utf8.count, !first.isEmpty else {
+            return .folder(view, container: container, prefix: prefix)
+        }
+        return .task(container: container, task: String(Substring(first)))
+    }
+}
+
+extension TreePlace: Hashable {
+    /// What distinguishes a place: which case and view, then the texts.
+    private var key: (kind: UInt8, container: String, rest: String) {
+        switch self {
+        case .root: (0, "", "")
+        case .selfLink: (1, "", "")
+        case .view(let view): (2, view.rawValue, "")
+        case .container(let view, let container): (3, container, view.rawValue)
+        case .tasks(let container): (4, container, "")
+        case .task(let container, let task): (5, container, task)
+        case .folder(.jobs, let container, let prefix): (6, container, prefix)
+        case .folder(.containers, let container, let prefix): (7, container, prefix)
+        case .file(.jobs, let container, let name): (8, container, name)
+        case .file(.containers, let container, let name): (9, container, name)
+        }
+    }
+
+    package static func == (one: TreePlace, other: TreePlace) -> Bool {
+        let (one, other) = (one.key, other.key)
+        return one.kind == other.kind && one.rest.utf8.elementsEqual(other.rest.utf8)
+            && one.container.utf8.elementsEqual(other.container.utf8)
+    }
+
+    package func hash(into hasher: inout Hasher) {
+        var (kind, container, rest) = key
+        hasher.combine(kind)
+        container.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+        hasher.combine(UInt8(0xFF))
+        rest.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
+    }
+}
