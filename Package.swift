@@ -97,7 +97,7 @@ let package = Package(
         .target(
             name: "TestSupport",
             dependencies: [
-                "BlobStorage", "FileSystemModel", "AzureBlob", "BlobEmulator", "Checksums",
+                "BlobStorage", "FileSystemModel", "AzureBlob", "BlobEmulator", "Checksums", "COpenSSL",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/TestSupport"

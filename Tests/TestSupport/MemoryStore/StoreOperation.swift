@@ -1,0 +1,22 @@
+/// The operations of storage, by which tests count them, make them fail, and hold them.
+package enum StoreOperation: String, CaseIterable, Sendable, Hashable {
+    case listContainers = "List Containers"
+    case createContainer = "Create Container"
+    case containerProperties = "Get Container Properties"
+    case setContainerMetadata = "Set Container Metadata"
+    case deleteContainer = "Delete Container"
+    case listBlobs = "List Blobs"
+    case properties = "Get Blob Properties"
+    case read = "Get Blob"
+    case putBlob = "Put Blob"
+    case putBlock = "Put Block"
+    case putBlockFromBlob = "Put Block From URL"
+    case putBlockList = "Put Block List"
+    case blockList = "Get Block List"
+    case createAppendBlob = "Put Blob (append)"
+    case append = "Append Block"
+    case copy = "Copy Blob"
+    case setMetadata = "Set Blob Metadata"
+    case setProperties = "Set Blob Properties"
+    case delete = "Delete Blob"
+}
