@@ -26,7 +26,7 @@ extension TreePlace {
         case .root:
             var fixed: [(name: String, place: TreePlace)] =
                 OutputView.allCases.filter(views.contains).map { ($0.rawValue, .view($0)) }
-            if views.contains(.jobs) { fixed.append(("self", .selfLink)) }
+            if views.contains(.jobs) { fixed.append((Self.selfName, .selfLink)) }
             return PlannedDirectory(fixed: fixed)
         case .view(.jobs):
             return PlannedDirectory(source: .containers(prefix: JobContainer.prefix))
@@ -37,7 +37,7 @@ extension TreePlace {
                 (kind.rawValue, TreePlace.folder(.jobs, container: container, prefix: "$\(kind.rawValue)/"))
             }
             return PlannedDirectory(
-                fixed: kinds + [("tasks", .tasks(container: container))],
+                fixed: kinds + [(Self.tasksName, .tasks(container: container))],
                 source: .blobs(container: container, prefix: "$")
             )
         case .container(.containers, let container), .tasks(let container):

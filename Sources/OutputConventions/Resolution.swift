@@ -38,14 +38,49 @@ package struct NameProblem: Error, Sendable, Hashable, CustomStringConvertible {
 }
 
 extension TreePlace {
+    static let tasksName = "tasks"
+    static let selfName = "self"
+
     /// What `name` may mean in this directory.
     package func resolve(_ name: String, views: Set<OutputView>) -> Resolution {
-        .impossible(NameProblem(.invalid, "skeleton"))
+        switch self {
+        case .root:
+            if let view = OutputView(rawValue: name), views.contains(view) { return .fixed(.view(view)) }
+            if name == Self.selfName, views.contains(.jobs) { return .fixed(.selfLink) }
+            return .impossible(NameProblem(.notHere, "the top level holds the views only"))
+        case .view(.jobs):
+            guard JobContainer.isJobID(name) else {
+                return .impossible(NameProblem(.invalid, "the id of a job consists of letters, digits, - _ and :"))
+            }
+            return .container(.container(.jobs, container: JobContainer.name(forJob: name)))
+        case .view(.containers):
+            guard ContainerName.isValid(name) else {
+                return .impossible(
+                    NameProblem(
+                        .invalid,
+                        "the name of a container has 3 to 63 characters of a-z, 0-9 and single hyphens"
+                    )
+                )
+            }
+            return .container(.container(.containers, container: name))
+        case .container, .tasks, .task, .folder:
+            if let fixed = planned(views: views).fixed.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
+                return .fixed(fixed.place)
+            }
+            return BlobDirectory(self)?.resolve(name) ?? .impossible(.notADirectory)
+        case .selfLink, .file:
+            return .impossible(.notADirectory)
+        }
     }
 
     /// Why nothing can be made under `name` in this directory, though a blob that is there may be shown so; `nil` when
     /// it can be made. Names of which `resolve` says `.impossible` have the same problem here.
     package func obstacle(toMaking name: String, views: Set<OutputView>) -> NameProblem? {
-        nil
+        if case .impossible(let problem) = resolve(name, views: views) { return problem }
+        return BlobDirectory(self) != nil && PlainName.isReserved(name) ? .reserved : nil
     }
+}
+
+extension NameProblem {
+    static let notADirectory = NameProblem(.notHere, "not a directory")
 }
