@@ -42,6 +42,7 @@ let package = Package(
             name: "LocalStore",
             dependencies: [
                 "CLinux",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ]
