@@ -2,6 +2,7 @@ internal import CFuse3
 package import FileSystemModel
 internal import Glibc
 package import Logging
+internal import Synchronization
 
 /// A file system on its way to the kernel and back: make, `mount`, `run` until it is unmounted.
 ///
@@ -58,7 +59,9 @@ package final class FuseSession: Sendable {
             )
         }
         try dispatcher.attach(dispatcher.device)
-        let entry = MountTable.current().topmost(at: path)
+        guard let entry = MountTable.current().topmost(at: path) else {
+            throw SessionError(.refused, path, "mounted, but /proc/self/mountinfo does not show it")
+        }
         dispatcher.mount.withLock { $0 = entry }
     }
 
