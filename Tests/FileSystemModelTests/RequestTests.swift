@@ -103,9 +103,11 @@ struct RequestTests {
         let pending = sink.readRequest().pending()
         pending.onInterrupt { pending.fail(FileSystemError(errno: 4, "interrupted")) }
         sink.interrupt(RequestToken(rawValue: 1))
-        #expect([[UInt8]](repeating: [1], count: 1)[0].withUnsafeBytes { only in
-            [only].withUnsafeBufferPointer { pending.succeed($0) }
-        } == false)
+        #expect(
+            [[UInt8]](repeating: [1], count: 1)[0].withUnsafeBytes { only in
+                [only].withUnsafeBufferPointer { pending.succeed($0) }
+            } == false
+        )
         #expect(sink.replies == [.failure(4)])
     }
 }

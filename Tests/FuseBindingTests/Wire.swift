@@ -103,7 +103,10 @@ final class KernelPeer {
         )
         self.session = session
         thread = try PlainThread(name: "session") { session.run() }
-        greeting = try ask(.`init`, [.word(7), .word(45), .word(131072), .word(Self.offeredFlags), .word(flags2), .zeros(44)])
+        greeting = try ask(
+            .`init`,
+            [.word(7), .word(45), .word(131072), .word(Self.offeredFlags), .word(flags2), .zeros(44)]
+        )
     }
 
     deinit {
