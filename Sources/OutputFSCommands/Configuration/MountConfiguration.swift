@@ -1,11 +1,11 @@
-internal import Logging
+internal import OutputConventions
 
 /// Everything that one mount does, with no question left open.
 struct MountConfiguration: Sendable {
     var source: StorageSource
     /// Canonical.
     var mountPoint: String
-    var views: [View]
+    var views: [OutputView]
     var userID: UInt32
     var groupID: UInt32
     var filePermissions: UInt16
@@ -46,7 +46,7 @@ struct MountConfiguration: Sendable {
     ) throws(CommandFailure) {
         self.source = source
         self.mountPoint = mountPoint
-        views = tree.views ?? View.allCases
+        views = tree.views ?? OutputView.allCases
         userID = tree.uid ?? user.id
         groupID = tree.gid ?? user.group
         let umask = tree.umask ?? 0o022

@@ -1,20 +1,14 @@
 internal import AzureBlob
 
-/// Where the blobs are and what opens the door, as the user said it; not looked into yet.
-enum StorageSource: Sendable {
-    case connectionString(Secret)
-    /// The URL of one container, as a rule with a SAS in its query.
-    case containerURL(Secret)
-    /// At least one of `name` and `endpoint` is there.
-    case account(name: String?, endpoint: String?, StorageCredential)
-}
+/// Where the blobs are and what opens the door.
+struct StorageSource: Sendable, CustomStringConvertible {
+    var account: StorageAccount
+    var credential: Credential
+    /// The one container that the credential is for.
+    var container: String?
 
-/// What proves that we may.
-enum StorageCredential: Sendable {
-    case key(Secret)
-    case sharedAccessSignature(Secret)
-    /// Containers that are open to the public.
-    case anonymous
+    /// As it stands in /proc/mounts and in `status`: the URL, without secrets.
+    var description: String { container.map { "\(account.endpoint)/\($0)" } ?? "\(account.endpoint)" }
 }
 
 /// Finds the source among the command line and the environment.
@@ -54,19 +48,19 @@ struct StorageSourceResolver {
 
         if let file = options.connectionStringFile {
             try refuse(named, beside: "--connection-string-file")
-            return .connectionString(try secret(in: file, "--connection-string-file"))
+            return try connectionString(try secret(in: file, "--connection-string-file"), "--connection-string-file")
         }
         if let file = options.containerURLFile {
             try refuse(named, beside: "--container-url-file")
-            return .containerURL(try secret(in: file, "--container-url-file"))
+            return try containerURL(try secret(in: file, "--container-url-file"), "--container-url-file")
         }
-        var credential: StorageCredential?
-        if let file = options.keyFile { credential = .key(try secret(in: file, "--key-file")) }
-        if let file = options.sasFile { credential = .sharedAccessSignature(try secret(in: file, "--sas-file")) }
+        var credential: Credential?
+        if let file = options.keyFile { credential = .sharedKey(Secret(try secret(in: file, "--key-file"))) }
+        if let file = options.sasFile { credential = .sas(Secret(try secret(in: file, "--sas-file"))) }
 
         let isNamedHere = named.account != nil || named.endpoint != nil
         if !isNamedHere, credential == nil, let text = variable("AZURE_STORAGE_CONNECTION_STRING") {
-            return .connectionString(Secret(text))
+            return try connectionString(text, "AZURE_STORAGE_CONNECTION_STRING")
         }
         let account = named.account ?? (named.endpoint == nil ? variable("AZURE_STORAGE_ACCOUNT") : nil)
         let endpoint =
@@ -74,16 +68,68 @@ struct StorageSourceResolver {
             ?? (named.account == nil
                 ? variable("AZURE_STORAGE_BLOB_ENDPOINT") ?? variable("AZURE_STORAGE_SERVICE_ENDPOINT") : nil)
         guard account != nil || endpoint != nil else {
-            if credential == nil, let url = variable("JOB_CONTAINER_URL") { return .containerURL(Secret(url)) }
+            if credential == nil, let url = variable("JOB_CONTAINER_URL") {
+                return try containerURL(url, "JOB_CONTAINER_URL")
+            }
             throw Self.nothingNamed
         }
-        return .account(name: account, endpoint: endpoint, credential ?? environmentCredential)
+        return StorageSource(
+            account: try storageAccount(name: account, endpoint: endpoint),
+            credential: credential ?? environmentCredential
+        )
     }
 
-    private var environmentCredential: StorageCredential {
-        if let key = variable("AZURE_STORAGE_KEY") { return .key(Secret(key)) }
-        if let token = variable("AZURE_STORAGE_SAS_TOKEN") { return .sharedAccessSignature(Secret(token)) }
+    private var environmentCredential: Credential {
+        if let key = variable("AZURE_STORAGE_KEY") { return .sharedKey(Secret(key)) }
+        if let token = variable("AZURE_STORAGE_SAS_TOKEN") { return .sas(Secret(token)) }
         return .anonymous
+    }
+
+    // MARK: What the client's own parsers make of it
+
+    private func connectionString(_ text: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+        do throws(AccountError) {
+            let parsed = try ConnectionString(text)
+            return StorageSource(account: parsed.account, credential: parsed.credential)
+        } catch {
+            throw CommandFailure(
+                .configuration,
+                "\(origin): \(error)",
+                try: "the whole text as the portal or az storage account show-connection-string gives it"
+            )
+        }
+    }
+
+    private func containerURL(_ text: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+        do throws(AccountError) {
+            let parsed = try ContainerURL(text)
+            return StorageSource(account: parsed.account, credential: parsed.credential, container: parsed.container)
+        } catch {
+            throw CommandFailure(
+                .configuration,
+                "\(origin): \(error)",
+                try: "https://<account>.blob.core.windows.net/<container>?sv=…&sig=…"
+            )
+        }
+    }
+
+    private func storageAccount(name: String?, endpoint: String?) throws(CommandFailure) -> StorageAccount {
+        do throws(AccountError) {
+            switch (name, endpoint) {
+            case (let name?, let endpoint?): return StorageAccount(name: name, endpoint: try BlobEndpoint(endpoint))
+            case (let name?, nil): return try StorageAccount(name: name)
+            case (nil, let endpoint?):
+                // The account's name out of its endpoint is a rule of connection strings.
+                return try ConnectionString("BlobEndpoint=\(endpoint)").account
+            case (nil, nil): throw AccountError("no account is named")
+            }
+        } catch {
+            throw CommandFailure(
+                .usage,
+                "\(error)",
+                try: "--account NAME, and --endpoint https://… where it is not the public cloud's"
+            )
+        }
     }
 
     static let nothingNamed = CommandFailure(
@@ -133,7 +179,7 @@ struct StorageSourceResolver {
         return value
     }
 
-    private func secret(in file: String, _ option: String) throws(CommandFailure) -> Secret {
+    private func secret(in file: String, _ option: String) throws(CommandFailure) -> String {
         switch readFile(file) {
         case .failure(let error):
             throw CommandFailure(
@@ -152,7 +198,7 @@ struct StorageSourceResolver {
                     try: "write the secret into it, and nothing else"
                 )
             }
-            return Secret(text)
+            return text
         }
     }
 }

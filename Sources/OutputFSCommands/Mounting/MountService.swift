@@ -1,3 +1,4 @@
+internal import FuseBinding
 internal import Glibc
 internal import Logging
 internal import OutputTree
@@ -46,7 +47,7 @@ final class MountService: Sendable {
         mounted.run()
         let report = mounted.drain(timeout: configuration.drainTimeout)
         control.stop()
-        mounted.shutdown()
+        mounted.shutDown()
         guard report.isEmpty else { throw Self.notUploaded(report, configuration.spoolDirectory) }
     }
 
@@ -68,12 +69,12 @@ final class MountService: Sendable {
         guard let error = mounted.unmount(lazily: lazily) else {
             return UnmountReport(outcome: .unmounted, pending: pending)
         }
-        let holders = error.code == EBUSY ? MountHolders.find(below: configuration.mountPoint) : []
+        let holders = error.code == .busy ? MountHolders.find(below: configuration.mountPoint) : []
         return UnmountReport(
-            outcome: error.code == EBUSY ? .busy : .failed,
+            outcome: error.code == .busy ? .busy : .failed,
             pending: pending,
             holders: holders,
-            message: error.description
+            message: error.reason
         )
     }
 
@@ -130,7 +131,11 @@ final class MountService: Sendable {
             logFile: logFile,
             drainTimeout: Double(configuration.drainTimeout.components.seconds),
             state: state.withLock { $0.isEnding } ? .draining : .serving,
-            tree: mounted.status()
+            tree: mounted.treeStatus,
+            cache: mounted.cacheStatus,
+            store: mounted.storeStatus,
+            kernelRequests: mounted.kernelRequests,
+            kernelRequestsWaiting: mounted.kernelRequestsWaiting
         )
     }
 

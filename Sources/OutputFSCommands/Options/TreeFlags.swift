@@ -1,15 +1,16 @@
 internal import ArgumentParser
+internal import OutputConventions
 
 /// What the tree looks like, and to whom.
 struct TreeFlags: ParsableArguments {
     @Option(
         help: .init(
-            "The folders at the top: \(View.allCases.map(\.rawValue).joined(separator: ",")) (all).",
+            "The folders at the top: \(OutputView.allCases.map(\.rawValue).joined(separator: ",")) (all).",
             valueName: "list"
         ),
         transform: Values.views
     )
-    var views: [View]?
+    var views: [OutputView]?
 
     @Flag(help: "Refuse everything that would change something (-o ro).")
     var readOnly = false

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import OutputConventions
 
 /// How people write durations, sizes and modes. Each throws words that ArgumentParser puts behind the option's name.
 enum Values {
@@ -56,11 +57,11 @@ enum Values {
     }
 
     /// `jobs,containers`.
-    static func views(_ text: String) throws -> [View] {
+    static func views(_ text: String) throws -> [OutputView] {
         let names = text.split(separator: ",").map(String.init)
         let views = try names.map { name in
-            guard let view = View(rawValue: name) else {
-                let known = View.allCases.map(\.rawValue).joined(separator: ", ")
+            guard let view = OutputView(rawValue: name) else {
+                let known = OutputView.allCases.map(\.rawValue).joined(separator: ", ")
                 throw ValidationError("there is no view '\(name)'; the views are \(known)")
             }
             return view
@@ -73,10 +74,4 @@ enum Values {
         let end = text.firstIndex { !$0.isNumber && $0 != "." } ?? text.endIndex
         return (text[..<end], text[end...])
     }
-}
-
-/// The folders at the top of the tree.
-enum View: String, CaseIterable, Sendable {
-    case jobs
-    case containers
 }
