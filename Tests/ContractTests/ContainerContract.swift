@@ -24,7 +24,9 @@ struct ContainerContract {
             await expectFailure(.alreadyExists) {
                 try await bench.store.createContainer(bench.container, metadata: ["a": "b"])
             }
-            #expect(try await bench.store.properties(ofContainer: bench.container) == before)
+            let after = try await bench.store.properties(ofContainer: bench.container)
+            #expect(after.version == before.version)
+            #expect(after.metadata == before.metadata)
         }
     }
 
