@@ -106,7 +106,9 @@ let package = Package(
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
         .testTarget(
             name: "AzureBlobTests",
-            dependencies: ["AzureBlob", "BlobStorage", "Checksums", "TestSupport"],
+            dependencies: [
+                "AzureBlob", "BlobStorage", "Checksums", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
             resources: [.copy("Vectors")]
         ),
         .testTarget(
