@@ -29,16 +29,20 @@ func becomesTrue(_ condition: () -> Bool) -> Bool {
     return false
 }
 
-/// Runs a test's body on a thread of its own.
+/// Runs a test's body on a thread of its own; issues that it records belong to the test.
 ///
 /// A body that waits in a system call holds one of the two threads of Swift's pool; with two such tests at once, no
 /// task of the file systems under test would run.
 func offPool(_ body: @escaping @Sendable () throws -> Void) async throws {
-    try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-        do {
-            _ = try PlainThread(name: "test") { continuation.resume(with: Result { try body() }) }
-        } catch {
-            continuation.resume(throwing: error)
-        }
+    // A task, not a bare thread: it inherits the task-local that says which test is running.
+    try await Task(executorPreference: ThreadPerJob()) { try body() }.value
+}
+
+private final class ThreadPerJob: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let executor = asUnownedTaskExecutor()
+        let run: @Sendable () -> Void = { job.runSynchronously(on: executor) }
+        do throws(SessionError) { _ = try PlainThread(name: "test", run) } catch { run() }
     }
 }
