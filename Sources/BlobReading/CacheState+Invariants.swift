@@ -30,7 +30,9 @@ extension CacheState {
         let used = cells.count(where: { $0.block >= 0 })
         if used != slabs.usedCount { violations.append("\(slabs.usedCount) cells in use, \(used) in the index") }
         let unread = cells.indices.count(where: { slabs.isUnread(Int32($0)) })
-        if unread != slabs.unreadCount { violations.append("\(slabs.unreadCount) cells counted as unread, not \(unread)") }
+        if unread != slabs.unreadCount {
+            violations.append("\(slabs.unreadCount) cells counted as unread, not \(unread)")
+        }
         return violations
     }
 
@@ -51,9 +53,10 @@ extension CacheState {
 
     /// A read waits for fetches that know it, or in line and then holds nothing.
     private func waitingViolations() -> [String] {
-        reads.ids.compactMap { id in
+        let waitsInLine = Set(line)
+        return reads.ids.compactMap { id in
             guard let read = reads[id] else { return nil }
-            if line.contains(id) {
+            if waitsInLine.contains(id) {
                 return read.cells.isEmpty && read.fetches.isEmpty ? nil : "a read holds cells and waits in line"
             }
             guard read.outstanding > 0, read.outstanding == read.fetches.count else {

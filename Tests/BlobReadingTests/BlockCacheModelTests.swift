@@ -47,7 +47,8 @@ private struct Model {
     private mutating func step() {
         switch random.next(upperBound: UInt64(100)) {
         case 0..<45: read()
-        case 45..<75: endOne()
+        // More endings than reads on average, or the line would only grow.
+        case 45..<75: for _ in 0..<8 { endOne() }
         case 75..<80: answers.randomElement(using: &random)?.cancel()
         case 80..<90: progressOne()
         case 90..<95: grow()
@@ -57,7 +58,8 @@ private struct Model {
     }
 
     private mutating func read() {
-        let opened = random.next(upperBound: UInt64(4)) == 0 ? log : blobs[Int.random(in: 0..<blobs.count, using: &random)]
+        let opened =
+            random.next(upperBound: UInt64(4)) == 0 ? log : blobs[Int.random(in: 0..<blobs.count, using: &random)]
         guard let stream = streams.randomElement(using: &random) else { return }
         let offset = UInt64.random(in: 0...opened.reader.length, using: &random)
         let count = [1, 64, 100, 256, 1_024, 2_048].randomElement(using: &random) ?? 1
@@ -76,7 +78,9 @@ private struct Model {
     }
 
     private mutating func progressOne() {
-        guard let pending = bench.store.pending.randomElement(using: &random), pending.read.onProgress != nil else { return }
+        guard let pending = bench.store.pending.randomElement(using: &random), pending.read.onProgress != nil else {
+            return
+        }
         bench.store.progress(pending, Int.random(in: 1...pending.read.range.count, using: &random))
     }
 

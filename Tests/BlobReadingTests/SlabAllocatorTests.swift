@@ -6,7 +6,8 @@ import Testing
     @Test(arguments: [
         (mask: UInt64(0b0111_0110), count: 1, start: 1), (mask: 0b0111_0110, count: 2, start: 1),
         (mask: 0b0111_0110, count: 3, start: 4), (mask: 0b0111_0110, count: 4, start: nil),
-        (mask: .max, count: 64, start: 0), (mask: .max << 1, count: 64, start: nil), (mask: .max << 1, count: 63, start: 1),
+        (mask: .max, count: 64, start: 0), (mask: .max << 1, count: 64, start: nil),
+        (mask: .max << 1, count: 63, start: 1),
         (mask: 0, count: 1, start: nil),
     ])
     func `A run of ones is found`(mask: UInt64, count: Int, start: Int?) {
