@@ -117,7 +117,10 @@ let package = Package(
         ),
         .testTarget(
             name: "BlobWritingTests",
-            dependencies: ["BlobWriting", "BlobStorage", "LocalStore", "Checksums", "TestSupport"]
+            dependencies: [
+                "BlobWriting", "BlobStorage", "LocalStore", "Checksums", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(name: "FuseBindingTests", dependencies: ["FuseBinding", "FileSystemModel", "CFuse3", "CLinux"]),
         .testTarget(name: "BlobEmulatorTests", dependencies: ["BlobEmulator", "COpenSSL"]),
