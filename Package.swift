@@ -121,6 +121,10 @@ let package = Package(
             dependencies: ["OutputTree", "BlobReading", "BlobWriting", "TestSupport"]
         ),
         .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
+        .testTarget(
+            name: "OutputFSCommandsTests",
+            dependencies: ["OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage"]
+        ),
         .testTarget(name: "TidyTests"),
     ],
     swiftLanguageModes: [.v6]
