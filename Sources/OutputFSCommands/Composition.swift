@@ -117,27 +117,42 @@ enum Composition {
     }
 
     /// The embedded server, serving.
-    static func emulator(_ settings: EmulatorSettings) throws(CommandFailure) -> Emulator {
-        do {
-            let emulator = try Emulator(
-                EmulatorConfiguration(
-                    address: settings.address,
-                    port: settings.port,
-                    dataDirectory: settings.dataDirectory,
-                    accounts: settings.accounts.map { EmulatorAccount(name: $0.name, key: $0.key) },
-                    allowsControl: settings.allowsControl
-                )
-            )
-            try emulator.start()
-            return emulator
+    static func emulator(_ settings: EmulatorSettings) throws(CommandFailure) -> RunningEmulator {
+        let configuration = EmulatorConfiguration(
+            address: settings.address,
+            port: settings.port,
+            dataDirectory: settings.dataDirectory,
+            accounts: settings.accounts.map { EmulatorAccount(name: $0.name, key: $0.key) },
+            allowsControl: settings.allowsControl
+        )
+        do throws(EmulatorError) {
+            let emulator = try Emulator(configuration)
+            emulator.start()
+            return RunningEmulator(emulator: emulator, endpoint: "http://\(settings.address):\(emulator.port)")
         } catch {
-            throw CommandFailure(
-                .cannotCreate,
-                "the emulator cannot start: \(error)",
-                try: "--listen 127.0.0.1:0, which takes a free port"
-            )
+            switch error {
+            case .address(let address, let reason):
+                throw CommandFailure(
+                    .cannotCreate,
+                    "the emulator cannot listen on \(address): \(reason)",
+                    try: "--listen 127.0.0.1:0, which takes a free port"
+                )
+            case .dataDirectory(let path, let reason):
+                throw CommandFailure(.cannotCreate, "--data \(path) \(reason)", try: "--data with a directory of its own")
+            case .accountKey, .thread:
+                throw CommandFailure(.system, "the emulator cannot start: \(error)")
+            }
         }
     }
+}
+
+/// The embedded server, while it serves.
+struct RunningEmulator: Sendable {
+    fileprivate let emulator: Emulator
+    /// `http://127.0.0.1:10000`; an account's endpoint is its name behind this.
+    let endpoint: String
+
+    func stop() { emulator.stop() }
 }
 
 /// One mount's parts, in the order in which they end: session, tree, store.
