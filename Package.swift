@@ -132,6 +132,10 @@ let package = Package(
             ]
         ),
         .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
+        .testTarget(
+            name: "OutputFSCommandsTests",
+            dependencies: ["OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage"]
+        ),
         .testTarget(name: "TidyTests"),
     ],
     swiftLanguageModes: [.v6]
