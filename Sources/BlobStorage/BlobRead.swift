@@ -51,11 +51,15 @@ package struct BlobReadResult: Sendable, Hashable {
     /// The whole blob's length at that moment.
     package var blobLength: UInt64
     package var version: BlobVersion
+    /// `x-ms-creation-time`, seconds since the epoch: tells an append blob that has grown from one that was replaced,
+    /// for those are read without a condition. `nil` where the answer did not carry it.
+    package var creationTime: Int64?
 
-    package init(byteCount: Int, blobLength: UInt64, version: BlobVersion) {
+    package init(byteCount: Int, blobLength: UInt64, version: BlobVersion, creationTime: Int64? = nil) {
         self.byteCount = byteCount
         self.blobLength = blobLength
         self.version = version
+        self.creationTime = creationTime
     }
 }
 
