@@ -16,6 +16,7 @@ extension UploadPlan {
     /// Makes everything that is not in the store ready to be sent. All bytes must be local, and no write open.
     package mutating func flush() -> Upload {
         isFlushing = true
+        isPaused = false
         flushNumber += 1
         readyQueue.removeAll()
         let isShort = content.size <= singlePutMax && !blocks.contains(where: \.isInStore)
