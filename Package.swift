@@ -134,7 +134,11 @@ let package = Package(
         .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
         .testTarget(
             name: "OutputFSCommandsTests",
-            dependencies: ["OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage"]
+            dependencies: [
+                "OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(name: "TidyTests"),
     ],
