@@ -131,7 +131,13 @@ let package = Package(
                 "TestSupport",
             ]
         ),
-        .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
+        .testTarget(
+            name: "ContractTests",
+            dependencies: [
+                "BlobStorage", "AzureBlob", "BlobEmulator", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(
             name: "OutputFSCommandsTests",
             dependencies: [
