@@ -208,21 +208,15 @@ extension OutputFileSystem {
 
     private func add(_ item: ListedItem, in place: TreePlace, _ builder: inout SnapshotBuilder) {
         switch item {
-        case .prefix(let prefix):
-            guard let (name, target) = place.shown(prefix: prefix) else { return }
-            builder.addDirectory(name, target)
+        case .prefix(let prefix): builder.addPrefix(String(Substring(prefix.utf8.dropLast())))
         case .blob(let blob, let properties):
             let facts = FileFacts(properties)
             // Other tools' marker of this very directory says nothing about what is in it.
             if facts.length == 0, let own = place.slashMarker, own.name.utf8.elementsEqual(blob.utf8) { return }
-            if facts.posix.isDirectory, facts.length == 0, let (name, target) = place.shown(prefix: blob + "/") {
-                builder.addDirectory(name, target, facts: facts)
-            } else if let (name, target) = place.shown(blob: blob) {
-                if target.isDirectory {
-                    builder.addDirectory(name, target)
-                } else {
-                    builder.addFile(name, target, facts: facts)
-                }
+            if facts.posix.isDirectory, facts.length == 0, place.shown(prefix: blob + "/") != nil {
+                builder.addPrefix(blob, facts: facts)
+            } else {
+                builder.addBlob(blob, facts)
             }
         }
     }
@@ -260,34 +254,22 @@ extension OutputFileSystem {
     ) -> [SnapshotEntry] {
         let (files, folders) = changes.changes(in: container, prefix: prefix, since: snapshot.startedAt)
         guard !files.isEmpty || !folders.isEmpty else { return snapshot.entries }
-        let fixed = Set(place.planned(views: options.views).fixed.map { FileName($0.name) })
         var builder = SnapshotBuilder(of: place)
-        for entry in snapshot.entries {
-            if entry.place.isDirectory {
-                builder.addDirectory(entry.name.string, entry.place, facts: entry.facts)
-            } else if let facts = entry.facts, let blob = entry.place.blob, let (name, _) = place.shown(blob: blob.name)
-            {
-                builder.addFile(name, entry.place, facts: facts)
-            }
-        }
+        for entry in snapshot.entries { builder.restore(entry) }
         for (blob, change) in files {
-            guard let (name, target) = place.shown(blob: blob), !target.isDirectory else { continue }
             switch change {
-            case .absent, .held: builder.removeFile(name)
-            case .present(let node):
-                let facts = node.withState { $0.facts } ?? FileFacts.unsent
-                builder.addFile(name, target, facts: facts)
+            case .absent, .held: builder.removeBlob(blob)
+            case .present(let node): builder.addBlob(blob, node.withState { $0.facts } ?? FileFacts.unsent)
             }
         }
-        for (blob, change) in folders {
-            guard let (name, target) = place.shown(prefix: blob + "/"), !fixed.contains(FileName(name)) else {
-                continue
-            }
+        for (folder, change) in folders {
             switch change {
-            case .absent: builder.removeDirectory(name)
-            case .present: builder.addDirectory(name, target)
+            case .absent: builder.removePrefix(folder)
+            case .present: builder.addPrefix(folder)
             }
         }
+        // What is always there cannot be removed.
+        for (name, fixed) in place.planned(views: options.views).fixed { builder.addDirectory(name, fixed) }
         return builder.finish(startedAt: snapshot.startedAt, isComplete: true).entries
     }
 }
