@@ -146,7 +146,7 @@ final class RequestEngine: Sendable {
 
     func policy(for operation: StorageOperation) -> RetryPolicy {
         switch operation {
-        case .putBlob, .putBlock, .putBlockFromURL, .putBlockList, .appendBlock, .copyBlobFromURL:
+        case .putBlob, .putBlock, .putBlockFromURL, .putBlockList, .appendBlock, .copyBlobFromURL, .copyBlob:
             RetryPolicy(deadline: configuration.commitDeadline)
         default: RetryPolicy(deadline: configuration.retryDeadline)
         }
