@@ -18,7 +18,7 @@ ACCOUNT = "farm"
 
 
 def binary() -> str:
-    path = os.environ.get("OUTPUTFS_BINARY") or str(ROOT / ".build/release/outputfs")
+    path = os.environ.get("OUTPUTFS") or str(ROOT / ".build/release/outputfs")
     if not os.access(path, os.X_OK):
         pytest.exit(f"{path} is not built: scripts/build", 1)
     return path
