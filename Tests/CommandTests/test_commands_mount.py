@@ -13,7 +13,7 @@ import threading
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
-from conftest import ACCOUNT, KEY, binary, clean_environment, is_mounted, outputfs, wait_until
+from program import ACCOUNT, KEY, binary, clean_environment, is_mounted, outputfs, wait_until
 
 
 @pytest.fixture
