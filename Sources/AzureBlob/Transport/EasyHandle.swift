@@ -47,7 +47,8 @@ final class EasyHandle {
         return setHeaders(request.headers, hasBody: hasBody)
     }
 
-    /// What READFUNCTION fills at a time; the default of 64 KiB costs twice the system calls.
+    /// What READFUNCTION fills at a time: an eighth of the calls that the default of 64 KiB takes. 64 KiB, 512 KiB and
+    /// 2 MiB were tried on a loaded machine and could not be told apart (0.19 to 0.25 s of processor time per GiB).
     private static let uploadBufferSize = 512 << 10
     /// What is received at a time; libcurl's default of 16 KiB costs 40 % more processor time per byte.
     private static let receiveBufferSize = 128 << 10
