@@ -7,13 +7,13 @@ import Testing
 @testable import BlobWriting
 
 /// Many writers, and a disk that is full.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct LimitsTests {
     @Test func `A thousand writers at once have no more blocks on their way than one`() async throws {
         var limit = rlimit()
-        getrlimit(__rlimit_resource_t(7), &limit)
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(7), &limit)
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let fixture = try WritingFixture()
         let store = fixture.store
         store.hold(.putBlock)
