@@ -99,6 +99,16 @@ let package = Package(
             ],
             path: "Tests/TestSupport"
         ),
+        .target(
+            name: "FileSystemSuite",
+            dependencies: [
+                "FileSystemModel", "OutputTree", "BlobStorage", "BlobReading", "BlobWriting", "LocalStore", "CLinux",
+                "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/FileSystemSuite"
+        ),
         .testTarget(name: "OutputConventionsTests", dependencies: ["OutputConventions", "TestSupport"]),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
         .testTarget(
@@ -118,7 +128,11 @@ let package = Package(
         .testTarget(name: "BlobEmulatorTests", dependencies: ["BlobEmulator", "COpenSSL"]),
         .testTarget(
             name: "OutputTreeTests",
-            dependencies: ["OutputTree", "BlobReading", "BlobWriting", "TestSupport"]
+            dependencies: ["OutputTree", "BlobReading", "BlobWriting", "FileSystemSuite", "TestSupport"]
+        ),
+        .testTarget(
+            name: "MountTests",
+            dependencies: ["FuseBinding", "OutputTree", "FileSystemSuite", "TestSupport", "CLinux"]
         ),
         .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
         .testTarget(name: "TidyTests"),
