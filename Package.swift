@@ -128,11 +128,20 @@ let package = Package(
         .testTarget(name: "BlobEmulatorTests", dependencies: ["BlobEmulator", "COpenSSL"]),
         .testTarget(
             name: "OutputTreeTests",
-            dependencies: ["OutputTree", "BlobReading", "BlobWriting", "FileSystemSuite", "TestSupport"]
+            dependencies: [
+                "OutputTree", "OutputConventions", "FileSystemModel", "BlobStorage", "BlobReading", "BlobWriting",
+                "FileSystemSuite", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
         ),
         .testTarget(
             name: "MountTests",
-            dependencies: ["FuseBinding", "OutputTree", "FileSystemSuite", "TestSupport", "CLinux"]
+            dependencies: [
+                "FuseBinding", "OutputTree", "FileSystemModel", "BlobStorage", "BlobReading", "BlobWriting",
+                "FileSystemSuite", "TestSupport", "CLinux",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
         .testTarget(name: "TidyTests"),

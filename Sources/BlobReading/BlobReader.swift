@@ -28,6 +28,9 @@ package final class BlobReader: Sendable {
         lengthNow.max(length, ordering: .releasing)
     }
 
+    /// Only metadata changed: the same bytes have another ETag now. What is cached stays.
+    package func adopt(_ etag: ETag) { cache.adopt(version, etag) }
+
     /// Answers from memory, at once, or says no, and then nothing was started. The bytes are lent for the duration of
     /// `body`; they are fewer than `count` only at the blob's end. Allocates nothing, except when the stream has come so
     /// far that more is to be fetched ahead.

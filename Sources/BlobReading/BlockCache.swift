@@ -74,6 +74,10 @@ package final class BlockCache: Sendable {
         state.withLock { $0.versions.extend(version, to: length) }
     }
 
+    func adopt(_ version: SlotID, _ etag: ETag) {
+        state.withLock { $0.versions.adopt(version, etag) }
+    }
+
     func close(_ version: SlotID) {
         change { state, effects in state.close(version, &effects) }
     }

@@ -30,7 +30,9 @@ extension CacheState {
         let used = cells.count(where: { $0.block >= 0 })
         if used != slabs.usedCount { violations.append("\(slabs.usedCount) cells in use, \(used) in the index") }
         let unread = cells.indices.count(where: { slabs.isUnread(Int32($0)) })
-        if unread != slabs.unreadCount { violations.append("\(slabs.unreadCount) cells counted as unread, not \(unread)") }
+        if unread != slabs.unreadCount {
+            violations.append("\(slabs.unreadCount) cells counted as unread, not \(unread)")
+        }
         return violations
     }
 

@@ -22,6 +22,19 @@ struct VersionKey: Hashable, Sendable {
         }
     }
 
+    private init(_ blob: BlobAddress, _ identity: Identity) {
+        self.blob = blob
+        self.identity = identity
+    }
+
+    /// The same bytes under another ETag; for blobs that grow, the same key.
+    func adopting(_ etag: ETag) -> VersionKey {
+        switch identity {
+        case .etag: VersionKey(blob, .etag(etag))
+        case .appendedSince: self
+        }
+    }
+
     /// What every GET of this version is bound to.
     var condition: VersionCondition {
         switch identity {
@@ -42,7 +55,7 @@ struct VersionKey: Hashable, Sendable {
 /// The versions that have an open reader, a cached block, or a request under way, each under a small number.
 struct VersionTable: Sendable {
     struct Version: Sendable {
-        let key: VersionKey
+        var key: VersionKey
         /// In bytes; grows with an append blob.
         var length: UInt64
         /// Readers, blocks, reads and fetches that refer to it.
@@ -77,6 +90,17 @@ struct VersionTable: Sendable {
 
     subscript(_ number: Int32) -> Version? { versions[versions.id(at: number)] }
 
+    /// The version's bytes are those of `etag`: its blocks stay, its requests name the new version from now on.
+    mutating func adopt(_ id: SlotID, _ etag: ETag) {
+        versions.update(id) { version in
+            let key = version.key.adopting(etag)
+            if numbers[version.key] == id { numbers[version.key] = nil }
+            // Somebody who opened the new version by itself has blocks of its own; both are right.
+            if numbers[key] == nil { numbers[key] = id }
+            version.key = key
+        }
+    }
+
     mutating func extend(_ id: SlotID, to length: UInt64) {
         versions.update(id) { $0.length = max($0.length, length) }
     }
@@ -90,7 +114,7 @@ struct VersionTable: Sendable {
             return version.references == 0
         }
         guard isLast == true, let version = versions.remove(id) else { return }
-        numbers[version.key] = nil
+        if numbers[version.key] == id { numbers[version.key] = nil }
     }
 
     /// Takes a reader's reference.

@@ -2,6 +2,7 @@ internal import CFuse3
 package import FileSystemModel
 internal import Glibc
 package import Logging
+internal import Synchronization
 
 /// A file system on its way to the kernel and back: make, `mount`, `run` until it is unmounted.
 ///

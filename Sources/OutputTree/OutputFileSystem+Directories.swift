@@ -126,7 +126,7 @@ extension OutputFileSystem {
         enum Choice { case ready(DirectorySnapshot), wait(SharedWork<DirectorySnapshot>) }
         let choice: Choice = directory.withState { state in
             if let snapshot = state.snapshot, snapshot.startedAt >= since { return .ready(snapshot) }
-            if let refresh = state.refresh, !refresh.isFinished { return .wait(refresh) }
+            if let refresh = state.refresh, refresh.join() { return .wait(refresh) }
             let refresh = SharedWork { [self] () async throws(FileSystemError) in
                 let snapshot = try await list(directory.place)
                 directory.withState { state in
@@ -135,6 +135,7 @@ extension OutputFileSystem {
                 }
                 return snapshot
             }
+            _ = refresh.join()
             state.refresh = refresh
             return .wait(refresh)
         }

@@ -204,6 +204,7 @@ extension OutputFileSystem {
             return
         }
         let file = handle.node
+        file.withState { $0.reader }?.end(handle.stream)
         enum Rest { case nothing, commit, remove }
         let rest = file.withState { state -> Rest in
             state.openCount -= 1

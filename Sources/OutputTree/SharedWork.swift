@@ -4,12 +4,16 @@ import Synchronization
 
 /// One piece of work for many who want its result: started by the first, joined by the others.
 ///
-/// Who is cancelled stops waiting at once; the work itself is cancelled when nobody waits for it any more.
+/// Who is cancelled stops waiting at once; the work itself is cancelled when nobody wants it any more, and can then not
+/// be joined: a newcomer must not get a cancellation that was not meant for it.
 final class SharedWork<Value: Sendable>: Sendable {
     private struct State {
         var result: Result<Value, FileSystemError>?
         var waiters: [UInt64: CheckedContinuation<Result<Value, FileSystemError>, Never>] = [:]
         var nextID: UInt64 = 0
+        /// Those who joined and neither got the result nor gave up.
+        var interest = 0
+        var isAbandoned = false
         var task: Task<Void, Never>?
     }
 
@@ -24,39 +28,55 @@ final class SharedWork<Value: Sendable>: Sendable {
         state.withLock { $0.task = task }
     }
 
-    /// Whether a result is there: then joining is of no use to those who want something newer.
-    var isFinished: Bool { state.withLock { $0.result != nil } }
+    /// Registers the caller's interest; who gets true calls `value` once. False when it is over or given up.
+    func join() -> Bool {
+        state.withLock { state in
+            guard state.result == nil, !state.isAbandoned else { return false }
+            state.interest += 1
+            return true
+        }
+    }
 
+    /// The result, for one who joined.
     func value() async throws(FileSystemError) -> Value {
         let id = state.withLock { state -> UInt64 in
             state.nextID += 1
             return state.nextID
         }
-        let interrupted = FileSystemError(errno: EINTR, "interrupted while waiting for a listing")
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let decided: Result<Value, FileSystemError>? = state.withLock { state in
                     if let result = state.result { return result }
-                    if Task.isCancelled { return .failure(interrupted) }
+                    if Task.isCancelled { return Self.leave(&state) }
                     state.waiters[id] = continuation
                     return nil
                 }
                 if let decided { continuation.resume(returning: decided) }
             }
         } onCancel: {
-            let (waiter, orphan) = state.withLock { state in
+            let (waiter, result) = state.withLock { state in
                 let waiter = state.waiters.removeValue(forKey: id)
-                return (waiter, state.waiters.isEmpty && state.result == nil ? state.task : nil)
+                return (waiter, waiter.map { _ in Self.leave(&state) })
             }
-            orphan?.cancel()
-            waiter?.resume(returning: .failure(interrupted))
+            if let result { waiter?.resume(returning: result) }
         }
         return try result.get()
+    }
+
+    /// One less is interested; the last one takes the work with it.
+    private static func leave(_ state: inout State) -> Result<Value, FileSystemError> {
+        state.interest -= 1
+        if state.interest == 0 {
+            state.isAbandoned = true
+            state.task?.cancel()
+        }
+        return .failure(FileSystemError(errno: EINTR, "interrupted while waiting for a listing"))
     }
 
     private func finish(_ result: Result<Value, FileSystemError>) {
         let waiters = state.withLock { state in
             state.result = result
+            state.task = nil
             defer { state.waiters = [:] }
             return state.waiters.values
         }

@@ -75,7 +75,11 @@ import Testing
     @Test func `Readers of the same bytes share one request`() {
         let bench = Bench(readAheadBlocksMax: 0)
         let blob = bench.open("b", length: 100_000)
-        let again = Opened(bench.cache, BlobAddress(container: "c", name: "b"), bench.store.put("b", length: 100_000).properties)
+        let again = Opened(
+            bench.cache,
+            BlobAddress(container: "c", name: "b"),
+            bench.store.put("b", length: 100_000).properties
+        )
         let answers = [blob.read(2_000, 500), blob.read(2_100, 300), again.read(1_990, 510)]
         #expect(bench.store.ranges == [1_984..<2_048, 2_048..<2_560])
         bench.store.endAll()

@@ -182,7 +182,8 @@ struct Content: Sendable {
 extension ScriptedStore {
     private var refusal: StorageError { Self.error(.unexpected) }
 
-    func listContainers(_ query: ContainerQuery, after marker: ListMarker?) async throws(StorageError) -> ContainerPage {
+    func listContainers(_ query: ContainerQuery, after marker: ListMarker?) async throws(StorageError) -> ContainerPage
+    {
         throw refusal
     }
     func createContainer(_ name: String, metadata: BlobMetadata) async throws(StorageError) -> BlobVersion {
