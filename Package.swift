@@ -19,18 +19,20 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CLinux"),
+        .systemLibrary(name: "CChecksums"),
 
         // Pure values.
         .target(name: "OutputConventions", dependencies: ["COpenSSL"]),
         .target(name: "FileSystemModel"),
-        .target(name: "Checksums", dependencies: ["COpenSSL", "CLinux"]),
+        .target(name: "Checksums", dependencies: ["COpenSSL", "CChecksums"]),
 
         // Storage.
         .target(name: "BlobStorage", dependencies: [.product(name: "Logging", package: "swift-log")]),
         .target(
             name: "AzureBlob",
             dependencies: [
-                "BlobStorage", "Checksums", "CCurl", "COpenSSL", "CExpat",
+                "BlobStorage", "Checksums", "CCurl", "COpenSSL", "CExpat", "CLinux",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -40,6 +42,7 @@ let package = Package(
             name: "LocalStore",
             dependencies: [
                 "CLinux",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ]

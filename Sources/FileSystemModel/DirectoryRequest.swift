@@ -45,7 +45,16 @@ package struct DirectoryRequest: ~Copyable, Sendable {
         buffer.fail(FileSystemError(errno: 5, "a readdir was dropped without an answer"))
     }
 
-    /// Fills and answers on the spot.
+    package var wantsEntries: Bool { buffer.wantsEntries }
+
+    package borrowing func add(_ entry: DirectoryEntry) -> Bool { buffer.add(entry) }
+
+    package consuming func finish() {
+        isAnswered = true
+        buffer.finish()
+    }
+
+    /// Fills and answers on the spot, by the same code that `later` runs.
     package consuming func now(_ body: (any DirectoryBuffer) -> Void) {
         isAnswered = true
         body(buffer)

@@ -59,7 +59,9 @@ package final class FuseSession: Sendable {
             )
         }
         try dispatcher.attach(dispatcher.device)
-        let entry = MountTable.current().topmost(at: path)
+        guard let entry = MountTable.current().topmost(at: path) else {
+            throw SessionError(.refused, path, "mounted, but /proc/self/mountinfo does not show it")
+        }
         dispatcher.mount.withLock { $0 = entry }
     }
 

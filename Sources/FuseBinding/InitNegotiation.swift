@@ -23,6 +23,8 @@ struct InitRequest: Equatable {
 
 /// Bits of INIT that libfuse 3.14 does not negotiate (their names in <linux/fuse.h> behind them).
 enum InitFlag {
+    /// FUSE_PARALLEL_DIROPS: libfuse 3.14 has a capability for it, and forgets it in the reply.
+    static let parallelDirectories: UInt32 = 1 << 18
     static let killPrivilegesV2: UInt32 = 1 << 28  // FUSE_HANDLE_KILLPRIV_V2
     static let extended: UInt32 = 1 << 30  // FUSE_INIT_EXT
     static let directMappings: UInt32 = 1 << (36 - 32)  // FUSE_DIRECT_IO_ALLOW_MMAP, kernel >= 6.6
@@ -31,6 +33,7 @@ enum InitFlag {
 
 /// What is put into the reply to INIT over libfuse's head.
 struct InitPlan: Equatable {
+    var parallelDirectories = false
     var passthrough = false
     var directMappings = false
     var killPrivilegesV2 = false
@@ -39,6 +42,7 @@ struct InitPlan: Equatable {
 
     /// - Parameter isPrivileged: CAP_SYS_ADMIN, which registering a backing file takes.
     init(_ request: InitRequest, options: SessionOptions, isPrivileged: Bool) {
+        parallelDirectories = request.flags & InitFlag.parallelDirectories != 0
         killPrivilegesV2 = request.flags & InitFlag.killPrivilegesV2 != 0
         guard request.flags & InitFlag.extended != 0 else { return }
         directMappings = request.flags2 & InitFlag.directMappings != 0
@@ -55,6 +59,7 @@ struct InitPlan: Equatable {
     func amend(_ reply: UnsafeMutableRawBufferPointer) {
         guard reply.count == Self.replySize else { return }
         let words = reply.assumingMemoryBound(to: UInt32.self)
+        if parallelDirectories { words[3] |= InitFlag.parallelDirectories }
         if killPrivilegesV2 { words[3] |= InitFlag.killPrivilegesV2 }
         guard passthrough || directMappings else { return }
         words[3] |= InitFlag.extended
@@ -75,7 +80,7 @@ struct InitPlan: Equatable {
 func wantedCapabilities(capable: UInt32, usesWritebackCache: Bool) -> UInt32 {
     var wanted = UInt32(
         FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO
-            | FUSE_CAP_ASYNC_DIO | FUSE_CAP_PARALLEL_DIROPS
+            | FUSE_CAP_ASYNC_DIO
     )
     if usesWritebackCache { wanted |= UInt32(FUSE_CAP_WRITEBACK_CACHE) }
     return wanted & capable

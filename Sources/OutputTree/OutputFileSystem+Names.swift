@@ -255,6 +255,8 @@ extension OutputFileSystem {
         let (address, local) = node.withState { file -> (BlobAddress, DirtyFile?) in
             file.isUnlinked = true
             file.isRemovalPending = holdsBlob
+            // Who has it open reads and writes on; nothing of it goes to the store any more.
+            if file.openCount > 0 { file.local?.stopUploading() }
             return (file.address, file.openCount == 0 ? file.local : nil)
         }
         nodes.detach(node)

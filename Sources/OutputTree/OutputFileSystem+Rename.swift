@@ -97,7 +97,7 @@ extension OutputFileSystem {
             if let existing, existing.id != node.id { supersede(existing) }
             let now = clock.monotonic()
             nodes.move(node, to: destination) { file in
-                file.local?.move(to: destination)
+                file.local?.move(to: destination, version: version)
                 var facts = FileFacts(properties)
                 facts.etag = version.etag
                 file.facts = facts
@@ -282,7 +282,7 @@ extension OutputFileSystem {
             let tail = String(Substring(old.name.utf8.dropFirst(from.name.utf8.count)))
             let new = BlobAddress(container: to.container, name: to.name + tail)
             nodes.move(node, to: new) { file in
-                file.local?.move(to: new)
+                file.local?.move(to: new, version: versions[old])
                 guard let version = versions[old] else { return }
                 // The same bytes under another name and version: handles go on there.
                 file.facts?.etag = version.etag

@@ -288,10 +288,8 @@ struct ContentChange: Sendable {
             // Blobs have no reserved space: what is promised is the size.
             case .allocate(keepsSize: true): return .done
             case .allocate(keepsSize: false): return end > local.size ? try local.truncate(to: end) : .done
-            case .punchHole: return try local.punchHole(offset: offset, length: length)
-            case .zeroRange(let keepsSize):
-                if !keepsSize, end > local.size, try local.truncate(to: end) == .busy { return .busy }
-                return try local.zeroRange(offset: offset, length: length)
+            case .punchHole: return try local.zero(offset..<end, extends: false)
+            case .zeroRange(let keepsSize): return try local.zero(offset..<end, extends: !keepsSize)
             }
         } catch { throw FileSystemError(error) }
     }

@@ -1,0 +1,3 @@
+import OutputFSCommands
+
+Program.main()

@@ -127,8 +127,7 @@ extension MemoryStore {
         _ change: (inout StoredBlob.Committed, BlobVersion) throws(StorageError) -> Value
     ) throws(StorageError) -> Value {
         try state.withLock { (state) throws(StorageError) in
-            var committed = try state.existing(blob, failures)
-            try condition.check(committed, failures)
+            var committed = try state.existing(blob, condition, failures)
             try committed.checkLease(failures)
             let version = state.newVersion()
             let value = try change(&committed, version)
@@ -160,8 +159,7 @@ extension MemoryStore {
             try NameRules.check(blobName: destination.name, failures)
             if let metadata { try NameRules.check(metadata, failures) }
             return try state.withLock { (state) throws(StorageError) in
-                var copied = try state.existing(source, failures)
-                try sourceCondition.check(copied, failures)
+                var copied = try state.existing(source, sourceCondition, failures)
                 let old = try state.blob(destination, failures)?.committed
                 try condition.check(old, failures)
                 try old?.checkLease(failures)

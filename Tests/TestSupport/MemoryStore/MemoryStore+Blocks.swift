@@ -21,8 +21,7 @@ extension MemoryStore {
     ) async throws(StorageError) {
         try await perform(.putBlockFromBlob, on: blob.description) { [self] (failures) throws(StorageError) in
             try state.withLock { (state) throws(StorageError) in
-                let source = try state.existing(source, failures)
-                try sourceCondition.check(source, failures)
+                let source = try state.existing(source, sourceCondition, failures)
                 guard !range.isEmpty, range.upperBound <= source.bytes.count else {
                     throw failures(.invalid, 416, "InvalidRange")
                 }
@@ -52,7 +51,7 @@ extension MemoryStore {
                         case .committed(let id): committed[id]
                         case .uncommitted(let id): uncommitted[id]
                         }
-                    guard let block else { throw failures(.invalid, 400, "InvalidBlockList") }
+                    guard let block else { throw failures(.conflict, 400, "InvalidBlockList") }
                     list.append(block)
                 }
                 return (list.flatMap(\.bytes), list)
@@ -108,7 +107,7 @@ extension MemoryStore.State {
         try stored.committed?.check(.block, failures)
         try stored.committed?.checkLease(failures)
         guard stored.blockIDCount ?? id.base64.utf8.count == id.base64.utf8.count else {
-            throw failures(.invalid, 400, "InvalidBlobOrBlock")
+            throw failures(.conflict, 400, "InvalidBlobOrBlock")
         }
         stored.uncommitted.removeAll { $0.id == id }
         guard stored.uncommitted.count < 100_000 else { throw failures(.tooLarge, 409, "BlockCountExceedsLimit") }

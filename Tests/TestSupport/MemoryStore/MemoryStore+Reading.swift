@@ -32,8 +32,9 @@ extension MemoryStore {
         guard read.verification == .none || read.range.count <= RangeVerification.lengthMax else {
             throw failures(.invalid, 400, "OutOfRangeInput")
         }
-        let stored = try state.withLock { (state) throws(StorageError) in try state.existing(read.blob, failures) }
-        try read.condition.check(stored, failures)
+        let stored = try state.withLock { (state) throws(StorageError) in
+            try state.existing(read.blob, read.condition, failures)
+        }
         guard !stored.properties.isArchived else { throw failures(.archived, 409, "BlobArchived") }
         let length = stored.bytes.count
         let start = Int(clamping: read.range.lowerBound)

@@ -103,6 +103,20 @@ extension MemoryStore.State {
         guard let blob = try blob(address, failures)?.committed else { throw failures(.notFound, 404, "BlobNotFound") }
         return blob
     }
+
+    /// The committed blob that has to be there, in this version. One that was asked for by version and is gone is
+    /// another version.
+    func existing(
+        _ address: BlobAddress,
+        _ condition: VersionCondition,
+        _ failures: Failures
+    ) throws(StorageError) -> StoredBlob.Committed {
+        let blob = try blob(address, failures)?.committed
+        if case .matches = condition { try condition.check(blob, failures) }
+        guard let blob else { throw failures(.notFound, 404, "BlobNotFound") }
+        try condition.check(blob, failures)
+        return blob
+    }
 }
 
 extension VersionCondition {

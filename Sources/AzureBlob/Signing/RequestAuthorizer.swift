@@ -1,0 +1,111 @@
+internal import BlobStorage
+internal import Synchronization
+
+/// Turns requests into what is sent: addressed, dated, authorized.
+final class RequestAuthorizer: Sendable {
+    private let account: StorageAccount
+    private let means: Means
+    private let wallClock: @Sendable () -> Int64
+    /// Seconds by which the service's clock is ahead of ours, as far as we know.
+    private let clockOffset = Atomic<Int64>(0)
+
+    private enum Means: Sendable {
+        case key(SigningKey)
+        case sas(Secret)
+        case anonymous
+        case bearer(@Sendable (Secret?) async -> Result<Secret, StorageError>)
+    }
+
+    /// - Parameter wallClock: seconds since the epoch.
+    init(
+        account: StorageAccount,
+        credential: Credential,
+        wallClock: @escaping @Sendable () -> Int64
+    ) throws(AccountError) {
+        self.account = account
+        self.wallClock = wallClock
+        switch credential {
+        case .sharedKey(let text):
+            guard let key = SigningKey(base64: text) else { throw AccountError("the account key is not base64") }
+            means = .key(key)
+        case .sas(let token):
+            let text = token.revealed()
+            means = .sas(text.hasPrefix("?") ? Secret(String(text.dropFirst())) : token)
+        case .anonymous: means = .anonymous
+        case .bearer(let provider): means = .bearer(provider)
+        }
+    }
+
+    /// Whether a token must be awaited first.
+    var needsToken: Bool { if case .bearer = means { true } else { false } }
+
+    /// A token to send; `nil` if the credential is of another kind.
+    func token(refused: Secret?) async throws(StorageError) -> Secret? {
+        guard case .bearer(let provider) = means else { return nil }
+        return try await provider(refused).get()
+    }
+
+    /// The request as it goes out now. `token` is given exactly when `needsToken`.
+    func authorize(_ request: StorageRequest, requestID: String, token: Secret?) -> HTTPRequest {
+        let now = wallClock() + clockOffset.load(ordering: .relaxed)
+        var headers = request.headers
+        headers.append(HTTPHeader("x-ms-date", HTTPDate.format(now)))
+        headers.append(HTTPHeader("x-ms-version", StorageRequest.serviceVersion))
+        headers.append(HTTPHeader("x-ms-client-request-id", requestID))
+        if let length = request.contentLength { headers.append(HTTPHeader("Content-Length", "\(length)")) }
+        if let source = request.source {
+            headers.append(HTTPHeader("x-ms-copy-source", sourceURL(source, now: now)))
+            if let token { headers.append(HTTPHeader("x-ms-copy-source-authorization", "Bearer \(token.revealed())")) }
+        }
+        let path = account.endpoint.path + request.path
+        var query = request.encodedQuery
+        switch means {
+        case .key(let key):
+            let text = SharedKey.stringToSign(
+                method: request.method.rawValue,
+                account: account.name,
+                path: path,
+                query: request.query,
+                headers: headers
+            )
+            let value = SharedKey.authorization(account: account.name, key: key, stringToSign: text)
+            headers.append(HTTPHeader("Authorization", value))
+        case .sas(let sas):
+            query += (query.isEmpty ? "" : "&") + sas.revealed()
+        case .anonymous: break
+        case .bearer:
+            if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
+        }
+        let url = "\(account.endpoint.scheme)://\(account.endpoint.authority)\(path.isEmpty ? "/" : path)"
+        return HTTPRequest(method: request.method, url: query.isEmpty ? url : "\(url)?\(query)", headers: headers)
+    }
+
+    /// Where the service finds the source of a copy, with the right to read it: it does not take our Shared Key for
+    /// that, not even within the account.
+    private func sourceURL(_ blob: BlobAddress, now: Int64) -> String {
+        let path = "/\(PercentEncoding.path(blob.container))/\(PercentEncoding.path(blob.name))"
+        let url = "\(account.endpoint)\(path)"
+        switch means {
+        case .key(let key):
+            let sas = ServiceSAS.reading(blob, until: now + Self.sourceLifetime)
+            return "\(url)?\(sas.token(account: account.name, key: key).revealed())"
+        case .sas(let sas): return "\(url)?\(sas.revealed())"
+        case .anonymous, .bearer: return url
+        }
+    }
+
+    /// Seconds that a copy source stays readable: the request's own signature lives 15 minutes.
+    private static let sourceLifetime: Int64 = 3600
+
+    /// Learns the service's clock from an answer that refused the credentials. Returns whether our date was off by more
+    /// than 5 of the 15 minutes that a signature lives, so that another attempt with the right one makes sense.
+    func learnClock(from serverDate: Int64) -> Bool {
+        guard case .key = means else { return false }
+        let offset = serverDate - wallClock()
+        guard abs(offset - clockOffset.load(ordering: .relaxed)) > Self.toleratedSkew else { return false }
+        clockOffset.store(offset, ordering: .relaxed)
+        return true
+    }
+
+    private static let toleratedSkew: Int64 = 5 * 60
+}

@@ -1,0 +1,39 @@
+internal import Synchronization
+
+/// What a store has done since it was made: for `outputfs status`, and for tests that count requests.
+package struct RequestCounters: Sendable, Hashable {
+    /// Attempts by operation, retries included.
+    package var requests: [StorageOperation: Int] = [:]
+    /// Attempts after the first of a call.
+    package var retries = 0
+    /// Calls that failed in the end, whatever the reason.
+    package var failures = 0
+    /// Bodies of answers and of requests, in bytes.
+    package var bytesReceived: UInt64 = 0
+    package var bytesSent: UInt64 = 0
+
+    package init() {}
+}
+
+/// The counters' keeper.
+final class RequestCounting: Sendable {
+    private let counters = Mutex(RequestCounters())
+
+    var snapshot: RequestCounters { counters.withLock { $0 } }
+
+    func sent(_ operation: StorageOperation, isRetry: Bool) {
+        counters.withLock { counters in
+            counters.requests[operation, default: 0] += 1
+            if isRetry { counters.retries += 1 }
+        }
+    }
+
+    func ended(_ result: ExchangeResult) {
+        counters.withLock { counters in
+            counters.bytesReceived += UInt64(result.byteCount + result.body.count)
+            counters.bytesSent += UInt64(result.uploadedCount)
+        }
+    }
+
+    func failed() { counters.withLock { $0.failures += 1 } }
+}

@@ -1,0 +1,146 @@
+internal import BlobStorage
+internal import CCurl
+internal import Synchronization
+
+/// One exchange on its way. Apart from `exchange` and `completion` everything belongs to the transport's thread.
+final class Transfer: Sendable {
+    let exchange: Exchange
+    let completion: @Sendable (ExchangeResult) -> Void
+
+    nonisolated(unsafe) var handle: EasyHandle?
+    nonisolated(unsafe) var result = ExchangeResult()
+    private let ended = Atomic(false)
+    private nonisolated(unsafe) var headLines: [String] = []
+    private nonisolated(unsafe) var uploadOffset = 0
+    /// Why a callback stopped the transfer; libcurl only says that one did.
+    private nonisolated(unsafe) var stopReason: TransportFailure?
+    /// How many bytes the destination takes; `nil` while unknown or if the body is collected.
+    private nonisolated(unsafe) var capacity: Int?
+    private nonisolated(unsafe) var reportedCount = 0
+
+    /// Whether the completion was, or is being, called.
+    var hasEnded: Bool { ended.load(ordering: .acquiring) }
+
+    /// Calls the completion, the first time.
+    func end(_ failure: TransportFailure?) {
+        guard !ended.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        result.failure = failure
+        completion(result)
+        result = ExchangeResult()
+    }
+
+    init(_ exchange: Exchange, completion: @escaping @Sendable (ExchangeResult) -> Void) {
+        self.exchange = exchange
+        self.completion = completion
+    }
+
+    // MARK: What libcurl calls
+
+    /// One line of a head, with its line break. Returns whether to go on.
+    func receiveHeader(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var end = bytes.count
+        while end > 0, bytes[end - 1] == 0x0A || bytes[end - 1] == 0x0D { end -= 1 }
+        guard end > 0 else {
+            finishHead()
+            return true
+        }
+        let line = String(decoding: bytes[..<end], as: UTF8.self)
+        // 100 Continue comes before the head that counts; so does the answer to a proxy's CONNECT.
+        if line.hasPrefix("HTTP/") { headLines = [] }
+        // 64 KiB of headers are no answer of a storage service; libcurl itself would take 300 KiB.
+        guard headLines.count < 256 else {
+            stopReason = .tooLong
+            return false
+        }
+        headLines.append(line)
+        return true
+    }
+
+    private func finishHead() {
+        guard let head = ResponseHead(lines: headLines), head.status >= 200 else { return }
+        result.head = head
+        if case .memory(let sink) = exchange.sink { capacity = sink.capacity(head) }
+    }
+
+    /// A piece of the body, at most 16 KiB. Returns whether to go on.
+    func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        if let capacity, case .memory(let sink) = exchange.sink {
+            guard let start = bytes.baseAddress, result.byteCount + bytes.count <= capacity else {
+                stopReason = .tooLong
+                return false
+            }
+            (sink.destination + result.byteCount).copyMemory(from: start, byteCount: bytes.count)
+            result.byteCount += bytes.count
+            return true
+        }
+        let limit = if case .collected(let limit) = exchange.sink { limit } else { Self.explanationMax }
+        guard result.body.count + bytes.count <= limit else {
+            stopReason = .tooLong
+            return false
+        }
+        if result.body.isEmpty, let length = result.head?.contentLength, length <= UInt64(limit) {
+            result.body.reserveCapacity(Int(length))
+        }
+        result.body.append(contentsOf: bytes)
+        return true
+    }
+
+    /// An error's explanation is a few hundred bytes; a proxy's page some thousands.
+    private static let explanationMax = 256 << 10
+
+    /// Fills the buffer with the next bytes to send; `nil` stops the transfer.
+    func provideBody(_ buffer: UnsafeMutableRawBufferPointer) -> Int? {
+        guard let body = exchange.body else { return 0 }
+        let wanted = min(buffer.count, body.byteCount - uploadOffset)
+        guard wanted > 0 else { return 0 }
+        let room = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
+        guard let count = body.read(uploadOffset, room), count > 0, count <= wanted else {
+            stopReason = .localInput
+            return nil
+        }
+        uploadOffset += count
+        result.uploadedCount += count
+        return count
+    }
+
+    func rewindBody(to offset: Int) -> Bool {
+        guard let body = exchange.body, (0...body.byteCount).contains(offset) else { return false }
+        uploadOffset = offset
+        return true
+    }
+
+    /// The connection stands and the request goes out now. A second time means that libcurl repeats it.
+    func willSend() { result.sendCount += 1 }
+
+    // MARK: Progress and end
+
+    /// Tells of bytes that came since the last time. Once per round rather than per piece: libcurl hands out 16 KiB at
+    /// a time, however much it received.
+    func reportProgress() {
+        guard case .memory(let sink) = exchange.sink, let onProgress = sink.onProgress,
+            result.byteCount > reportedCount
+        else { return }
+        reportedCount = result.byteCount
+        onProgress(reportedCount)
+    }
+
+    func setFailure(_ code: CURLcode) {
+        result.failure = stopReason ?? TransportFailure(code)
+    }
+}
+
+extension TransportFailure {
+    /// `nil` for CURLE_OK.
+    init?(_ code: CURLcode) {
+        let reason = String(cString: curl_easy_strerror(code))
+        switch code {
+        case CURLE_OK: return nil
+        case CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_WEIRD_SERVER_REPLY: self = .cutShort
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_ISSUER_ERROR:
+            self = .untrusted(reason)
+        case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL, CURLE_BAD_FUNCTION_ARGUMENT, CURLE_UNKNOWN_OPTION:
+            self = .invalid(reason)
+        default: self = .network(reason)
+        }
+    }
+}

@@ -1,0 +1,186 @@
+internal import CCurl
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// The transport's thread: takes commands, lets libcurl work, hands out results.
+final class TransportLoop: Sendable {
+    enum Command: Sendable {
+        case start(Transfer)
+        case cancel(Transfer)
+        case perform(@Sendable () -> Void)
+    }
+
+    private struct Mailbox {
+        var commands: [Command] = []
+        var isStopping = false
+    }
+
+    private let mailbox = Mutex(Mailbox())
+    private let caFile: String?
+    /// `curl_multi_wakeup` may be called from any thread, everything else from the loop's only.
+    private nonisolated(unsafe) let multi: UnsafeMutableRawPointer
+    // The loop's thread alone touches what follows.
+    private nonisolated(unsafe) var queue: TransportQueue<Transfer>
+    private nonisolated(unsafe) var active: [ObjectIdentifier: Transfer] = [:]
+    private nonisolated(unsafe) var idleHandles: [EasyHandle] = []
+
+    /// libcurl's own set-up, once in a process and before any thread of it.
+    private static let isCurlReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
+
+    init?(_ options: Transport.Options) {
+        guard Self.isCurlReady, let multi = curl_multi_init() else { return nil }
+        self.multi = multi
+        caFile = options.caFile
+        queue = TransportQueue(connectionsMax: options.connectionsMax)
+        // As many as can be in use are kept: a new TLS connection costs 3 ms of processor time.
+        ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, options.connectionsMax)
+    }
+
+    deinit {
+        idleHandles = []
+        curl_multi_cleanup(multi)
+    }
+
+    // MARK: From any thread
+
+    /// The thread keeps the loop alive until it was stopped. `false` if there is no thread to be had.
+    func start() -> Bool {
+        var thread = pthread_t()
+        let context = Unmanaged.passRetained(self)
+        let status = pthread_create(
+            &thread,
+            nil,
+            { context in
+                guard let context else { return nil }
+                Unmanaged<TransportLoop>.fromOpaque(context).takeRetainedValue().run()
+                return nil
+            },
+            context.toOpaque()
+        )
+        guard status == 0 else {
+            context.release()
+            return false
+        }
+        pthread_detach(thread)
+        return true
+    }
+
+    func submit(_ command: Command) {
+        let isFirst = mailbox.withLock { mailbox in
+            mailbox.commands.append(command)
+            return mailbox.commands.count == 1
+        }
+        // The others find the loop already woken.
+        if isFirst { curl_multi_wakeup(multi) }
+    }
+
+    func stop() {
+        mailbox.withLock { $0.isStopping = true }
+        curl_multi_wakeup(multi)
+    }
+
+    // MARK: On the loop's thread
+
+    private func run() {
+        // Signals are other threads' business; a broken TLS connection's SIGPIPE is nobody's.
+        var all = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_SETMASK, &all, nil)
+        pthread_setname_np(pthread_self(), "outputfs-http")
+        while takeCommands() {
+            startQueued()
+            var running: Int32 = 0
+            curl_multi_perform(multi, &running)
+            for transfer in active.values { transfer.reportProgress() }
+            takeResults()
+            // Room that was made is used before sleeping.
+            if startQueued() { continue }
+            // libcurl wakes earlier for its own timers; the bound only limits the harm of a lost wake-up.
+            curl_multi_poll(multi, nil, 0, 10_000, nil)
+        }
+        for transfer in queue.removeAll() { transfer.end(.cancelled) }
+        for transfer in Array(active.values) { finish(transfer, .cancelled) }
+    }
+
+    /// Whether to go on.
+    private func takeCommands() -> Bool {
+        let (commands, isStopping) = mailbox.withLock { mailbox in
+            let commands = mailbox.commands
+            mailbox.commands.removeAll(keepingCapacity: true)
+            return (commands, mailbox.isStopping)
+        }
+        for command in commands {
+            switch command {
+            case .start(let transfer): queue.append(transfer, transfer.exchange.priority)
+            case .cancel(let transfer): cancel(transfer)
+            case .perform(let work): work()
+            }
+        }
+        return !isStopping
+    }
+
+    /// Whether any was started.
+    @discardableResult
+    private func startQueued() -> Bool {
+        var hasStarted = false
+        while let transfer = queue.next() {
+            begin(transfer)
+            hasStarted = true
+        }
+        return hasStarted
+    }
+
+    private func begin(_ transfer: Transfer) {
+        active[ObjectIdentifier(transfer)] = transfer
+        guard let handle = idleHandles.popLast() ?? EasyHandle() else {
+            finish(transfer, .network("out of memory"))
+            return
+        }
+        transfer.handle = handle
+        guard handle.prepare(for: transfer, caFile: caFile) else {
+            finish(transfer, .invalid("libcurl does not take the request"))
+            return
+        }
+        guard curl_multi_add_handle(multi, handle.raw) == CURLM_OK else {
+            finish(transfer, .network("libcurl does not take the transfer"))
+            return
+        }
+    }
+
+    private func takeResults() {
+        var left: Int32 = 0
+        while let message = curl_multi_info_read(multi, &left) {
+            guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle else { continue }
+            let code = message.pointee.data.result
+            var context: UnsafeMutableRawPointer?
+            ccurl_get_pointer(handle, CURLINFO_PRIVATE, &context)
+            guard let context else { continue }
+            let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
+            transfer.setFailure(code)
+            finish(transfer, transfer.result.failure)
+        }
+    }
+
+    private func cancel(_ transfer: Transfer) {
+        guard !transfer.hasEnded else { return }
+        if active[ObjectIdentifier(transfer)] != nil {
+            finish(transfer, .cancelled)
+        } else if queue.remove(where: { $0 === transfer }) != nil {
+            transfer.end(.cancelled)
+        }
+    }
+
+    /// Takes the handle back and completes.
+    private func finish(_ transfer: Transfer, _ failure: TransportFailure?) {
+        guard active.removeValue(forKey: ObjectIdentifier(transfer)) != nil else { return }
+        if let handle = transfer.handle {
+            curl_multi_remove_handle(multi, handle.raw)
+            handle.reset()
+            transfer.handle = nil
+            idleHandles.append(handle)
+        }
+        queue.finished(transfer.exchange.priority)
+        transfer.end(failure)
+    }
+}

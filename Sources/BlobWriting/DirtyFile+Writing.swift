@@ -1,0 +1,168 @@
+internal import BlobStorage
+internal import Glibc
+package import LocalStore
+internal import Synchronization
+
+/// What programs do to the bytes.
+extension DirtyFile {
+    /// Puts the bytes into the spool. ENOSPC or EIO when the disk refuses: what it took of them counts as written, and
+    /// nothing accepted earlier is hurt. EFBIG past the length that a blob can have.
+    package func write(
+        _ bytes: UnsafeRawBufferPointer,
+        at offset: UInt64
+    ) throws(LocalStoreError) -> WriteOutcome {
+        guard !bytes.isEmpty else { return .done }
+        let range = try checkedRange(offset, UInt64(bytes.count), "pwrite")
+        let begun = state.withLock { state -> (write: UploadPlan.Write, outdated: [Task<Void, Never>])? in
+            guard state.isWritable else { return nil }
+            state.noteChange()
+            let write = state.plan.beginWrite(range)
+            return (write, state.takeTasks(write.outdated))
+        }
+        guard let begun else { return .busy }
+        for task in begun.outdated { task.cancel() }
+        var write = begun.write
+        let (count, failure) = spool.write(bytes, at: offset)
+        if failure == nil { write.checksum?.update(bytes) }
+        let (canStage, canHash, waiters) = state.withLock { state in
+            state.plan.endWrite(write, byteCount: UInt64(count))
+            let canHash = scheduler.configuration.storesWholeMD5 && state.startHashing()
+            return (state.plan.hasReadyBlocks, canHash, state.takeQuietWaiters())
+        }
+        for waiter in waiters { waiter.resume() }
+        if canHash { hashNext() }
+        if canStage { scheduler.enqueue(self, isUrgent: false) }
+        if let failure { throw failure }
+        return .done
+    }
+
+    /// Cuts the file, or lets it end in a hole.
+    package func truncate(to size: UInt64) throws(LocalStoreError) -> WriteOutcome {
+        _ = try checkedRange(0, size, "ftruncate")
+        return try changeShape { oldSize in
+            min(oldSize, size)..<max(oldSize, size)
+        } spool: { oldSize throws(LocalStoreError) in
+            try spool.truncate(to: size)
+        } then: { plan in
+            plan.truncated(to: size)
+        }
+    }
+
+    /// The range reads as zeros (fallocate's PUNCH_HOLE, or with `extends` ZERO_RANGE). The file gets longer only if
+    /// `extends`.
+    package func zero(_ range: Range<UInt64>, extends: Bool) throws(LocalStoreError) -> WriteOutcome {
+        _ = try checkedRange(range.lowerBound, UInt64(range.count), "fallocate")
+        guard !range.isEmpty else { return .done }
+        return try changeShape { oldSize in
+            range
+        } spool: { oldSize throws(LocalStoreError) in
+            try spool.punchHole(range)
+            if extends, range.upperBound > oldSize { try spool.truncate(to: range.upperBound) }
+        } then: { plan in
+            plan.zeroed(range, extends: extends)
+        }
+    }
+
+    /// Returns when a write has a chance again, or the task is cancelled; somebody may have been faster.
+    package func waitUntilWritable() async {
+        let number = state.withLock { state in
+            state.nextWaiter += 1
+            return state.nextWaiter
+        }
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                let mustWait = state.withLock { state in
+                    let mustWait = (!state.isWritable || state.plan.hasOpenWrites) && !Task.isCancelled
+                    if mustWait { state.writableWaiters[number] = continuation }
+                    return mustWait
+                }
+                if !mustWait { continuation.resume() }
+            }
+        } onCancel: {
+            state.withLock { $0.writableWaiters.removeValue(forKey: number) }?.resume()
+        }
+    }
+
+    /// A change of the file's shape, which no write may cross. Each step is told the size before: `range` says what is
+    /// about to change, `spool` changes it, and if that succeeds `then` tells the plan.
+    private func changeShape(
+        _ range: (_ oldSize: UInt64) -> Range<UInt64>,
+        spool change: (_ oldSize: UInt64) throws(LocalStoreError) -> Void,
+        then: (inout UploadPlan) -> Void
+    ) throws(LocalStoreError) -> WriteOutcome {
+        let begun = state.withLock { state -> (oldSize: UInt64, outdated: [Task<Void, Never>])? in
+            guard state.isWritable, !state.plan.hasOpenWrites else { return nil }
+            state.isChangingShape = true
+            state.noteChange()
+            let oldSize = state.plan.content.size
+            let outdated = state.plan.beginChange(range(oldSize))
+            return (oldSize, state.takeTasks(outdated))
+        }
+        guard let (oldSize, outdated) = begun else { return .busy }
+        for task in outdated { task.cancel() }
+        let result: Result<Void, LocalStoreError>
+        do throws(LocalStoreError) { result = .success(try change(oldSize)) } catch { result = .failure(error) }
+        let waiters = state.withLock { state in
+            if case .success = result { then(&state.plan) }
+            state.isChangingShape = false
+            return state.takeWritableWaiters()
+        }
+        for waiter in waiters { waiter.resume() }
+        try result.get()
+        return .done
+    }
+
+    private func checkedRange(
+        _ offset: UInt64,
+        _ count: UInt64,
+        _ operation: String
+    ) throws(LocalStoreError) -> Range<UInt64> {
+        guard !state.withLock({ $0.isDiscarded }) else { throw failure(ESTALE, operation) }
+        let (end, overflow) = offset.addingReportingOverflow(count)
+        guard !overflow, end <= BlockLayout.fileSizeMax else { throw failure(EFBIG, operation) }
+        return offset..<end
+    }
+
+    private func failure(_ number: Int32, _ operation: String) -> LocalStoreError {
+        LocalStoreError(errno: number, operation: operation, path: blob.description)
+    }
+
+    // MARK: The hash behind the writer
+
+    /// Lets the hashing threads go on with this file, one step at a time.
+    private func hashNext() {
+        scheduler.hashing.run { [self] in
+            if hashStep() { hashNext() } else { state.withLock { $0.isHashing = false } }
+        }
+    }
+
+    /// One step; `false` when there is nothing to do. On a hashing thread.
+    func hashStep() -> Bool {
+        hash.step { state.withLock { $0.plan.claimForHashing(ContentHash.stepSize) } }
+    }
+}
+
+extension DirtyFile.State {
+    fileprivate mutating func noteChange() {
+        isDirty = true
+        hasChanged = true
+    }
+
+    /// Whether the hash has something to do and nobody is at it.
+    fileprivate mutating func startHashing() -> Bool {
+        guard !isHashing, plan.hasBytesToHash else { return false }
+        isHashing = true
+        return true
+    }
+
+    /// Those who wait for the last open write to end: a commit, or a change of shape.
+    fileprivate mutating func takeQuietWaiters() -> [CheckedContinuation<Void, Never>] {
+        guard !plan.hasOpenWrites else { return [] }
+        var waiters = takeWritableWaiters()
+        if round != nil, let waiter = settledWaiter {
+            settledWaiter = nil
+            waiters.append(waiter)
+        }
+        return waiters
+    }
+}

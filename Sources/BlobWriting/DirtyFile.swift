@@ -1,0 +1,153 @@
+package import BlobStorage
+package import LocalStore
+internal import Synchronization
+
+/// The bytes of one file that are not, or not all, in the store: a sparse file in the spool and a plan for the blob.
+/// One per inode with unsent bytes.
+///
+/// Writes go to the page cache at once, on the caller's thread, and several may run at a time. While a commit runs
+/// nobody writes (`.busy`), so that what it reports is exactly what the program had written when it asked.
+///
+/// Locks: `state` is held for decisions only, never over a system call, and no other lock is taken under it.
+package final class DirtyFile: Sendable {
+    struct State {
+        var blob: BlobAddress
+        var plan: UploadPlan
+        var isDirty: Bool
+        var hasChanged = false
+        var isDiscarded = false
+        /// A truncation or hole is being made: writes wait.
+        var isChangingShape = false
+        var round: CommitRound?
+        /// Where the file goes when the commit that runs has ended.
+        var nextBlob: BlobAddress?
+        var lastCommit: (file: CommittedFile, headers: BlobHeaders)?
+        var lastError: CommitError?
+        /// Why the commit that runs cannot succeed.
+        var stageFailure: CommitError?
+        var stages: [UInt32: Task<Void, Never>] = [:]
+        var isHashing = false
+        var writableWaiters: [Int: CheckedContinuation<Void, Never>] = [:]
+        var nextWaiter = 0
+        /// The commit that runs, waiting for open writes or for its blocks.
+        var settledWaiter: CheckedContinuation<Void, Never>?
+    }
+
+    let scheduler: UploadScheduler
+    let spool: SpoolFile
+    let hash: ContentHash
+    let names: BlockNames
+    let base: BlobProperties?
+    let state: Mutex<State>
+
+    /// `base`: the version of the blob that is edited; `nil` for a file that starts empty, new or truncated.
+    package convenience init(
+        scheduler: UploadScheduler,
+        blob: BlobAddress,
+        base: BlobProperties?
+    ) throws(LocalStoreError) {
+        let spool = try scheduler.spool.makeFile()
+        if let base { try spool.truncate(to: base.length) }
+        self.init(scheduler: scheduler, blob: blob, base: base, spool: spool)
+    }
+
+    /// `spool`: as long as the base, and without a byte of it.
+    package init(scheduler: UploadScheduler, blob: BlobAddress, base: BlobProperties?, spool: SpoolFile) {
+        let configuration = scheduler.configuration
+        self.scheduler = scheduler
+        self.spool = spool
+        self.base = base
+        hash = ContentHash(spool: spool)
+        names = BlockNames(uploadID: UInt128.random(in: 0...UInt128.max))
+        let plan = UploadPlan(
+            baseSize: base?.length ?? 0,
+            layout: BlockLayout(base: configuration.blockSize),
+            singlePutMax: configuration.singlePutMax
+        )
+        state = Mutex(State(blob: blob, plan: plan, isDirty: base == nil))
+    }
+
+    // MARK: What it is
+
+    package var blob: BlobAddress { state.withLock { $0.nextBlob ?? $0.blob } }
+    /// In bytes.
+    package var size: UInt64 { state.withLock { $0.plan.content.size } }
+    /// The store does not hold this content: true also for an empty file that was never committed.
+    package var isDirty: Bool { state.withLock { $0.isDirty } }
+    /// Anything was written, truncated or zeroed since the beginning. The shell's `echo hi > f` closes a duplicate
+    /// before its first write: such a close need not commit.
+    package var hasChanged: Bool { state.withLock { $0.hasChanged } }
+    /// The last commit that succeeded.
+    package var lastCommit: CommittedFile? { state.withLock { $0.lastCommit?.file } }
+    /// The last failure, of a commit or of a block on its way, until a commit succeeds.
+    package var lastError: CommitError? { state.withLock { $0.lastError } }
+
+    /// Where the bytes of a range are; what lies behind the end of the file is left out.
+    package func segments(of range: Range<UInt64>) -> [Segment] {
+        state.withLock { $0.plan.content.segments(of: range) }
+    }
+
+    /// Fills the buffer from a range that `segments` called local (or a hole).
+    package func readLocal(
+        _ range: Range<UInt64>,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) throws(LocalStoreError) {
+        try spool.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[..<range.count]), at: range.lowerBound)
+    }
+
+    // MARK: Names
+
+    /// The blob has another name now. What was staged under the old one is staged again; the service forgets it there
+    /// after a week. While a commit runs, it finishes under the old name: `CommittedFile.blob` tells.
+    ///
+    /// `version`: of the blob under its new name, if it holds what was committed last.
+    package func move(to blob: BlobAddress, version: BlobVersion? = nil) {
+        let outdated = state.withLock { state -> [Task<Void, Never>] in
+            guard state.round == nil else {
+                state.nextBlob = blob
+                return []
+            }
+            if let version { state.lastCommit?.file.version = version }
+            return state.move(to: blob)
+        }
+        for task in outdated { task.cancel() }
+    }
+
+    /// The file has no name any more (unlinked, still open): nothing more is sent; it can be read and written on.
+    package func stopUploading() {
+        let (outdated, round) = state.withLock { state in
+            let outdated = state.plan.stopStaging()
+            return (state.takeTasks(outdated), state.round)
+        }
+        for task in outdated { task.cancel() }
+        round?.cancel()
+    }
+
+    /// Ends everything. Commits that wait fail as cancelled; the disk space is free when the last read has ended.
+    package func discard() {
+        state.withLock { $0.isDiscarded = true }
+        stopUploading()
+    }
+}
+
+extension DirtyFile.State {
+    mutating func move(to blob: BlobAddress) -> [Task<Void, Never>] {
+        guard blob != self.blob else { return [] }
+        self.blob = blob
+        lastCommit?.file.blob = blob
+        return takeTasks(plan.restageAll())
+    }
+
+    mutating func takeTasks(_ serials: [UInt32]) -> [Task<Void, Never>] {
+        serials.compactMap { stages.removeValue(forKey: $0) }
+    }
+
+    /// Those who wait to write, if they may.
+    mutating func takeWritableWaiters() -> [CheckedContinuation<Void, Never>] {
+        guard isWritable else { return [] }
+        defer { writableWaiters = [:] }
+        return Array(writableWaiters.values)
+    }
+
+    var isWritable: Bool { round == nil && !isChangingShape }
+}

@@ -1,0 +1,32 @@
+package import BlobStorage
+
+/// How files go up. The defaults are what a task node wants; each figure is a bound, too.
+package struct UploadConfiguration: Sendable {
+    /// Which checksum each request body carries, for the service to check.
+    package enum BodyCheck: Sendable, Hashable {
+        case crc64
+        case md5
+        case none
+    }
+
+    /// On a disk with room for everything that is written and not committed.
+    package var spoolDirectory: String
+    /// The length of a file's first 25,000 blocks, in bytes; see `BlockLayout`.
+    package var blockSize: UInt64 = 8 << 20
+    /// A file up to this length that was never staged goes up as one Put Blob: one round trip instead of two.
+    package var singlePutMax: UInt64 = 8 << 20
+    /// Blocks on their way at once, over all files. Their bytes are in the page cache, not in this process.
+    package var stagesInFlightMax = 16
+    /// Put Blob and Put Block List on their way at once, over all files.
+    package var commitsInFlightMax = 64
+    /// Ranges of base versions being fetched at once, of 4 MiB each, over all files.
+    package var fetchesInFlightMax = 8
+    package var checksum: BodyCheck = .crc64
+    /// What ranges of a base version are checked against.
+    package var verification: RangeVerification = .crc64
+    /// Store the MD5 of the whole file where it is known without reading the file again. It costs 1.2 CPU seconds
+    /// per GiB on a thread of its own.
+    package var storesWholeMD5 = true
+
+    package init(spoolDirectory: String) { self.spoolDirectory = spoolDirectory }
+}

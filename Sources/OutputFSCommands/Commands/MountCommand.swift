@@ -1,0 +1,131 @@
+internal import ArgumentParser
+internal import Glibc
+internal import Logging
+
+struct MountCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mount",
+        abstract: "Show the outputs of an account, or of one job, below a directory.",
+        usage: "outputfs mount [<source>] <mountpoint> [-o <options>] [<options>]",
+        discussion: """
+            SOURCE is the account's name or its Blob endpoint; it may be left out where the environment names one.
+            Returns when the mount answers. The process behind it ends with outputfs unmount, or with SIGTERM.
+
+            EXAMPLES
+              outputfs mount myaccount /mnt/outputs --key-file ~/.azure/myaccount.key
+              AZURE_STORAGE_CONNECTION_STRING=… outputfs mount /mnt/outputs
+              JOB_CONTAINER_URL=… outputfs mount --read-only /mnt/job
+              outputfs mount myaccount /mnt/outputs -o ro,allow_other,uid=1000,attr_ttl=10s
+
+            Every long option with a value is also an -o option, with underscores: -o spool_dir=/mnt/disk/spool
+            """
+    )
+
+    @Argument(help: .init("The account or endpoint (see above), and the directory.", valueName: "places"))
+    var places: [String] = []
+
+    @Option(
+        name: .customShort("o"),
+        help: .init("Options as mount(8) passes them; may be given more than once.", valueName: "options")
+    )
+    var mountOptions: [String] = []
+
+    @Flag(help: "Stay in the foreground and log to stderr; SIGINT and SIGTERM unmount.")
+    var foreground = false
+
+    @OptionGroup(title: "Storage")
+    var storage: StorageOptions
+
+    @OptionGroup(title: "The tree")
+    var tree: TreeFlags
+
+    @OptionGroup(title: "Transfers")
+    var transfer: TransferFlags
+
+    @OptionGroup(title: "Logging")
+    var logging: LoggingOptions
+
+    /// Where the parent waits for "mounted"; see `BackgroundMount`.
+    @Option(help: .hidden)
+    var readyDescriptor: Int32?
+
+    func validate() throws {
+        guard !places.isEmpty else { throw ValidationError("Name a directory to mount on: outputfs mount MOUNTPOINT") }
+        guard places.count <= 2 else {
+            throw ValidationError("One source and one mount point; '\(places[2])' is too much.")
+        }
+    }
+
+    func run() throws {
+        guard foreground else {
+            // `-o` is translated already where the arguments came in.
+            try BackgroundMount.start(try Program.arguments)
+            return
+        }
+        TerminationSignals.block()
+        let source = try storageSource()
+        let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
+        // Only now: a secret may have come through an inherited descriptor (--key-file /dev/fd/63).
+        if let ready { System.closeInherited(except: ready.descriptor) }
+
+        try MountPoint.checkMachine(allowsOthers: tree.allowOther)
+        let mountPoint = try MountPoint.prepare(places.last ?? "", allowsContent: tree.nonempty)
+        let configuration = try MountConfiguration(
+            source: source,
+            mountPoint: mountPoint,
+            tree: tree,
+            transfer: transfer,
+            user: (System.userID, getegid()),
+            environment: System.environment,
+            workingDirectory: System.canonicalPath(".") ?? "/"
+        )
+        try MountPoint.checkOutside(configuration.spoolDirectory, mountPoint: mountPoint, option: "--spool-dir")
+        try MountPoint.makePrivateDirectory(configuration.spoolDirectory, option: "--spool-dir")
+        let log = try openLog(mountPoint: mountPoint, inBackground: ready != nil)
+        System.raiseDescriptorLimit()
+
+        let mounted = try Composition.mountedTree(configuration, logger: log.logger)
+        let service = MountService(
+            configuration: configuration,
+            mounted: mounted,
+            logger: log.logger,
+            logFile: log.path
+        )
+        let places = places
+        try service.run {
+            log.logger.notice("\(mounted.source) is mounted on \(mountPoint)")
+            if let ready {
+                ready.send(logDescriptor: log.descriptor)
+            } else {
+                Terminal.error("outputfs: mounted on \(places.last ?? mountPoint); Ctrl-C unmounts")
+            }
+        }
+    }
+
+    private func storageSource() throws(CommandFailure) -> StorageSource {
+        try StorageSourceResolver(
+            options: .init(
+                source: places.count == 2 ? places[0] : nil,
+                account: storage.account,
+                endpoint: storage.endpoint,
+                keyFile: storage.keyFile,
+                sasFile: storage.sasFile,
+                connectionStringFile: storage.connectionStringFile,
+                containerURLFile: storage.containerURLFile
+            ),
+            environment: System.environment,
+            readFile: { System.read($0) }
+        ).resolve()
+    }
+
+    /// In the background without --log-file the log lies beside the control socket, and `status` says where.
+    private func openLog(mountPoint: String, inBackground: Bool) throws(CommandFailure) -> OpenLog {
+        var path = logging.logFile
+        if path == nil, inBackground {
+            try RuntimeDirectory.make()
+            path = RuntimeDirectory.log(of: mountPoint)
+        }
+        if let path { try MountPoint.checkOutside(path, mountPoint: mountPoint, option: "--log-file") }
+        return try OpenLog(path: path, level: logging.logLevel ?? .notice, label: "mount")
+    }
+}

@@ -1,0 +1,81 @@
+internal import OutputConventions
+
+/// Everything that one mount does, with no question left open.
+struct MountConfiguration: Sendable {
+    var source: StorageSource
+    /// Canonical.
+    var mountPoint: String
+    var views: [OutputView]
+    var userID: UInt32
+    var groupID: UInt32
+    var filePermissions: UInt16
+    var directoryPermissions: UInt16
+    var usesPosixMetadata: Bool
+    var attributeValidity: Duration
+    var isReadOnly: Bool
+    var allowsOthers: Bool
+    /// In bytes.
+    var memory: Int
+    /// Absolute; made when missing.
+    var spoolDirectory: String
+    var verifiesReads: Bool
+    var retryDeadline: Duration
+    var commitDeadline: Duration
+    var drainTimeout: Duration
+
+    /// The defaults, as docs/CONFIGURATION.md gives them.
+    enum Default {
+        static let memory = 256 << 20
+        /// Less than this cannot hold a block in each direction.
+        static let memoryMin = 32 << 20
+        static let attributeValidity = Duration.seconds(1)
+        static let retryDeadline = Duration.seconds(60)
+        static let commitDeadline = Duration.seconds(600)
+        static let drainTimeout = Duration.seconds(60)
+    }
+
+    /// From what was said to what is done: pure, but for what the arguments bring along.
+    init(
+        source: StorageSource,
+        mountPoint: String,
+        tree: TreeFlags,
+        transfer: TransferFlags,
+        user: (id: UInt32, group: UInt32),
+        environment: [String: String],
+        workingDirectory: String
+    ) throws(CommandFailure) {
+        self.source = source
+        self.mountPoint = mountPoint
+        views = tree.views ?? OutputView.allCases
+        userID = tree.uid ?? user.id
+        groupID = tree.gid ?? user.group
+        let umask = tree.umask ?? 0o022
+        filePermissions = tree.fileMode ?? 0o666 & ~umask
+        directoryPermissions = tree.dirMode ?? 0o777 & ~umask
+        usesPosixMetadata = tree.posixMetadata ?? true
+        attributeValidity = tree.attrTTL ?? Default.attributeValidity
+        isReadOnly = tree.readOnly
+        allowsOthers = tree.allowOther
+        memory = transfer.memory ?? Default.memory
+        guard memory >= Default.memoryMin else {
+            throw CommandFailure(
+                .usage,
+                "--memory \(HumanUnits.bytes(UInt64(memory))) is too little for blocks on their way",
+                try: "at least \(HumanUnits.bytes(UInt64(Default.memoryMin)))"
+            )
+        }
+        verifiesReads = transfer.verify ?? true
+        retryDeadline = transfer.retryDeadline ?? Default.retryDeadline
+        commitDeadline = transfer.commitDeadline ?? Default.commitDeadline
+        drainTimeout = transfer.drainTimeout ?? Default.drainTimeout
+        let spool = transfer.spoolDir ?? Self.defaultSpoolDirectory(userID: user.id, environment: environment)
+        spoolDirectory = spool.hasPrefix("/") ? spool : Path.join(workingDirectory, spool)
+    }
+
+    private static func defaultSpoolDirectory(userID: UInt32, environment: [String: String]) -> String {
+        if userID == 0 { return "/var/spool/outputfs" }
+        if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") { return Path.join(state, "outputfs/spool") }
+        if let home = environment["HOME"], home.hasPrefix("/") { return Path.join(home, ".local/state/outputfs/spool") }
+        return "/tmp/outputfs-\(userID)-spool"
+    }
+}

@@ -1,0 +1,204 @@
+internal import AzureBlob
+
+/// Where the blobs are and what opens the door.
+struct StorageSource: Sendable, CustomStringConvertible {
+    var account: StorageAccount
+    var credential: Credential
+    /// The one container that the credential is for.
+    var container: String?
+
+    /// As it stands in /proc/mounts and in `status`: the URL, without secrets.
+    var description: String { container.map { "\(account.endpoint)/\($0)" } ?? "\(account.endpoint)" }
+}
+
+/// Finds the source among the command line and the environment.
+///
+/// The command line wins over the environment, and what it names is not mixed with what belongs to another account:
+/// with an account on the command line the environment gives at most a key or a SAS. Within the environment the
+/// order is that of the Azure CLI: connection string, then account with key, then account with SAS; a container URL
+/// counts when no account is named.
+struct StorageSourceResolver {
+    var options: Options
+    var environment: [String: String]
+    /// The content of a small file; fails with the words for its errno.
+    var readFile: (String) -> Result<[UInt8], Errno>
+
+    /// The values of `StorageOptions`, and the SOURCE argument.
+    struct Options: Sendable, Equatable {
+        var source: String?
+        var account: String?
+        var endpoint: String?
+        var keyFile: String?
+        var sasFile: String?
+        var connectionStringFile: String?
+        var containerURLFile: String?
+    }
+
+    func resolve() throws(CommandFailure) -> StorageSource {
+        let named = try namedOnCommandLine()
+        let secretFiles = [
+            ("--key-file", options.keyFile), ("--sas-file", options.sasFile),
+            ("--connection-string-file", options.connectionStringFile),
+            ("--container-url-file", options.containerURLFile),
+        ].filter { $0.1 != nil }
+        guard secretFiles.count <= 1 else {
+            let names = secretFiles.map(\.0).joined(separator: " and ")
+            throw CommandFailure(.usage, "\(names) exclude each other", try: "give the one that is meant")
+        }
+
+        if let file = options.connectionStringFile {
+            try refuse(named, beside: "--connection-string-file")
+            return try connectionString(try secret(in: file, "--connection-string-file"), "--connection-string-file")
+        }
+        if let file = options.containerURLFile {
+            try refuse(named, beside: "--container-url-file")
+            return try containerURL(try secret(in: file, "--container-url-file"), "--container-url-file")
+        }
+        var credential: Credential?
+        if let file = options.keyFile { credential = .sharedKey(Secret(try secret(in: file, "--key-file"))) }
+        if let file = options.sasFile { credential = .sas(Secret(try secret(in: file, "--sas-file"))) }
+
+        let isNamedHere = named.account != nil || named.endpoint != nil
+        if !isNamedHere, credential == nil, let text = variable("AZURE_STORAGE_CONNECTION_STRING") {
+            return try connectionString(text, "AZURE_STORAGE_CONNECTION_STRING")
+        }
+        let account = named.account ?? (named.endpoint == nil ? variable("AZURE_STORAGE_ACCOUNT") : nil)
+        let endpoint =
+            named.endpoint
+            ?? (named.account == nil
+                ? variable("AZURE_STORAGE_BLOB_ENDPOINT") ?? variable("AZURE_STORAGE_SERVICE_ENDPOINT") : nil)
+        guard account != nil || endpoint != nil else {
+            if credential == nil, let url = variable("JOB_CONTAINER_URL") {
+                return try containerURL(url, "JOB_CONTAINER_URL")
+            }
+            throw Self.nothingNamed
+        }
+        return StorageSource(
+            account: try storageAccount(name: account, endpoint: endpoint),
+            credential: credential ?? environmentCredential
+        )
+    }
+
+    private var environmentCredential: Credential {
+        if let key = variable("AZURE_STORAGE_KEY") { return .sharedKey(Secret(key)) }
+        if let token = variable("AZURE_STORAGE_SAS_TOKEN") { return .sas(Secret(token)) }
+        return .anonymous
+    }
+
+    // MARK: What the client's own parsers make of it
+
+    private func connectionString(_ text: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+        do throws(AccountError) {
+            let parsed = try ConnectionString(text)
+            return StorageSource(account: parsed.account, credential: parsed.credential)
+        } catch {
+            throw CommandFailure(
+                .configuration,
+                "\(origin): \(error)",
+                try: "the whole text as the portal or az storage account show-connection-string gives it"
+            )
+        }
+    }
+
+    private func containerURL(_ text: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+        do throws(AccountError) {
+            let parsed = try ContainerURL(text)
+            return StorageSource(account: parsed.account, credential: parsed.credential, container: parsed.container)
+        } catch {
+            throw CommandFailure(
+                .configuration,
+                "\(origin): \(error)",
+                try: "https://<account>.blob.core.windows.net/<container>?sv=…&sig=…"
+            )
+        }
+    }
+
+    private func storageAccount(name: String?, endpoint: String?) throws(CommandFailure) -> StorageAccount {
+        do throws(AccountError) {
+            switch (name, endpoint) {
+            case (let name?, let endpoint?): return StorageAccount(name: name, endpoint: try BlobEndpoint(endpoint))
+            case (let name?, nil): return try StorageAccount(name: name)
+            case (nil, let endpoint?):
+                // The account's name out of its endpoint is a rule of connection strings.
+                return try ConnectionString("BlobEndpoint=\(endpoint)").account
+            case (nil, nil): throw AccountError("no account is named")
+            }
+        } catch {
+            throw CommandFailure(
+                .usage,
+                "\(error)",
+                try: "--account NAME, and --endpoint https://… where it is not the public cloud's"
+            )
+        }
+    }
+
+    static let nothingNamed = CommandFailure(
+        .usage,
+        "no storage account is named",
+        try: "outputfs mount --account NAME --key-file FILE MOUNTPOINT",
+        "export AZURE_STORAGE_CONNECTION_STRING=…, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY",
+        "export JOB_CONTAINER_URL=… (one job's container, with its SAS)",
+        "outputfs demo (needs no account)"
+    )
+
+    /// SOURCE is an account's name or an endpoint's URL.
+    private func namedOnCommandLine() throws(CommandFailure) -> (account: String?, endpoint: String?) {
+        for (name, text) in [("SOURCE", options.source), ("--endpoint", options.endpoint)] {
+            guard let text, let query = text.firstIndex(of: "?") else { continue }
+            // Not printed: what stands behind the question mark is as good as a key.
+            throw CommandFailure(
+                .usage,
+                "\(name) \(text[..<query]) carries a query, and a command line can be read by everybody here",
+                try: "put the URL into a file that only you can read, and --container-url-file FILE"
+            )
+        }
+        guard let source = options.source else { return (options.account, options.endpoint) }
+        let isURL = source.contains("://")
+        if isURL ? options.endpoint != nil : options.account != nil {
+            throw CommandFailure(
+                .usage,
+                "both '\(source)' and \(isURL ? "--endpoint" : "--account") are given",
+                try: "leave one out"
+            )
+        }
+        return isURL ? (options.account, source) : (source, options.endpoint)
+    }
+
+    private func refuse(_ named: (account: String?, endpoint: String?), beside option: String) throws(CommandFailure) {
+        guard named.account != nil || named.endpoint != nil else { return }
+        throw CommandFailure(
+            .usage,
+            "\(option) names the account already",
+            try: "leave out the account and the endpoint"
+        )
+    }
+
+    /// An empty variable is as good as none.
+    private func variable(_ name: String) -> String? {
+        guard let value = environment[name], !value.isEmpty else { return nil }
+        return value
+    }
+
+    private func secret(in file: String, _ option: String) throws(CommandFailure) -> String {
+        switch readFile(file) {
+        case .failure(let error):
+            throw CommandFailure(
+                .configuration,
+                "\(option) \(file) cannot be read: \(error)",
+                try: "ls -l \(file)"
+            )
+        case .success(let bytes):
+            let isSpace = { (byte: UInt8) in byte == 0x20 || (0x09...0x0D).contains(byte) }
+            let start = bytes.firstIndex { !isSpace($0) } ?? bytes.endIndex
+            let end = bytes.lastIndex { !isSpace($0) }.map { $0 + 1 } ?? bytes.endIndex
+            guard start < end, let text = String(validating: bytes[start..<end], as: UTF8.self) else {
+                throw CommandFailure(
+                    .configuration,
+                    "\(option) \(file) \(start < end ? "is not text" : "is empty")",
+                    try: "write the secret into it, and nothing else"
+                )
+            }
+            return text
+        }
+    }
+}

@@ -1,0 +1,63 @@
+internal import Dispatch
+internal import Glibc
+internal import Logging
+
+/// The daemon's end of the control socket: one thread that accepts, one for each request.
+final class ControlServer: Sendable {
+    private let path: String
+    private let listener: ControlSocket
+    private let answering = DispatchGroup()
+
+    /// Listens at `path`; a socket that a dead daemon left there is replaced.
+    init(at path: String, logger: Logger, answer: @escaping @Sendable (ControlRequest) -> ControlAnswer) throws(Errno) {
+        unlink(path)
+        listener = try ControlSocket.listening(at: path)
+        self.path = path
+        chmod(path, 0o600)
+        PlainThread.start(named: "control") { self.accept(logger, answer) }
+    }
+
+    /// Takes no more requests, and waits until those that are being answered are.
+    func stop() {
+        unlink(path)
+        // Shut down and not closed: the accepting thread still uses the number.
+        shutdown(listener.descriptor, Int32(SHUT_RDWR))
+        _ = answering.wait(timeout: .now() + .seconds(5))
+    }
+
+    private func accept(_ logger: Logger, _ answer: @escaping @Sendable (ControlRequest) -> ControlAnswer) {
+        while true {
+            let accepted = Glibc.accept(listener.descriptor, nil, nil)
+            guard accepted >= 0 else {
+                // EINVAL is what `stop` causes; the others concern one client, or pass (EMFILE).
+                if errno == EINVAL { return }
+                usleep(10_000)
+                continue
+            }
+            _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
+            answering.enter()
+            PlainThread.start(named: "control-request") {
+                defer { self.answering.leave() }
+                let socket = ControlSocket.adopting(accepted)
+                socket.setTimeout(seconds: 10)
+                do throws(Errno) {
+                    let request = try socket.receive(ControlRequest.self, limit: ControlProtocol.requestSizeMax)
+                    try socket.send(Self.checked(request, answer))
+                } catch {
+                    logger.info("a request on the control socket failed: \(error)")
+                }
+            }
+        }
+    }
+
+    private static func checked(
+        _ request: ControlRequest,
+        _ answer: (ControlRequest) -> ControlAnswer
+    ) -> ControlAnswer {
+        guard request.version == ControlProtocol.version else {
+            let versions = "\(request.version), and this daemon speaks \(ControlProtocol.version)"
+            return ControlAnswer(refusal: "the request has control protocol version \(versions)")
+        }
+        return answer(request)
+    }
+}

@@ -1,0 +1,84 @@
+internal import CLinux
+internal import FoundationEssentials
+internal import Glibc
+
+/// A connected or listening Unix socket; closed with its owner.
+struct ControlSocket: ~Copyable, Sendable {
+    let descriptor: Int32
+
+    private init(descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
+
+    /// Takes over a descriptor that accept(2) gave.
+    static func adopting(_ descriptor: Int32) -> ControlSocket { ControlSocket(descriptor: descriptor) }
+
+    static func connected(to path: String) throws(Errno) -> ControlSocket {
+        let socket = try make()
+        guard withAddress(path, { Glibc.connect(socket.descriptor, $0, $1) }) == 0 else { throw Errno() }
+        return socket
+    }
+
+    static func listening(at path: String) throws(Errno) -> ControlSocket {
+        let socket = try make()
+        guard withAddress(path, { Glibc.bind(socket.descriptor, $0, $1) }) == 0, listen(socket.descriptor, 16) == 0 else {
+            throw Errno()
+        }
+        return socket
+    }
+
+    /// How long one read or write may take; beyond it they fail with EAGAIN.
+    borrowing func setTimeout(seconds: Int) {
+        var time = timeval(tv_sec: seconds, tv_usec: 0)
+        for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
+            setsockopt(descriptor, SOL_SOCKET, option, &time, socklen_t(MemoryLayout<timeval>.size))
+        }
+    }
+
+    /// One JSON object, and the end of this direction.
+    borrowing func send(_ value: some Encodable) throws(Errno) {
+        guard let data = try? JSONEncoder().encode(value) else { throw Errno(EINVAL) }
+        guard System.write(data, to: descriptor) else { throw Errno() }
+        shutdown(descriptor, Int32(SHUT_WR))
+    }
+
+    /// Everything until the other side ends its direction, as one JSON object. EMSGSIZE beyond `limit` bytes, EBADMSG
+    /// when it is not what is expected.
+    borrowing func receive<Value: Decodable>(_ type: Value.Type, limit: Int) throws(Errno) -> Value {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Errno() }
+            if count == 0 { break }
+            bytes += chunk[..<count]
+            guard bytes.count <= limit else { throw Errno(EMSGSIZE) }
+        }
+        guard let value = try? JSONDecoder().decode(type, from: Data(bytes)) else { throw Errno(EBADMSG) }
+        return value
+    }
+
+    private static func make() throws(Errno) -> ControlSocket {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw Errno() }
+        return ControlSocket(descriptor: descriptor)
+    }
+
+    /// ENAMETOOLONG for a path that does not fit into 108 bytes.
+    private static func withAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let capacity = MemoryLayout.size(ofValue: address.sun_path)
+        guard path.utf8.count < capacity else {
+            errno = ENAMETOOLONG
+            return -1
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+}

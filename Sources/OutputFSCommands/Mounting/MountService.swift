@@ -1,0 +1,151 @@
+internal import FuseBinding
+internal import Glibc
+internal import Logging
+internal import OutputTree
+internal import Synchronization
+
+/// One mount from its first look at the store to the last byte sent: what runs in `outputfs mount --foreground`.
+///
+/// Threads: this one serves (`MountedTree.run`); `signals` waits for SIGTERM and SIGINT; `control` accepts requests;
+/// `ending` drains and unmounts, one at a time.
+final class MountService: Sendable {
+    private struct State {
+        var isEnding = false
+        /// A signal asked for the end: when the mount is gone, the process goes, whatever waits.
+        var wasSignalled = false
+    }
+
+    private let configuration: MountConfiguration
+    private let mounted: MountedTree
+    private let logger: Logger
+    private let logFile: String?
+    private let mountedAt = WallTime.now().seconds
+    private let state = Mutex(State())
+
+    init(configuration: MountConfiguration, mounted: MountedTree, logger: Logger, logFile: String?) {
+        self.configuration = configuration
+        self.mounted = mounted
+        self.logger = logger
+        self.logFile = logFile
+    }
+
+    /// Mounts, serves until somebody unmounts, and drains. `isReady` is called once, when the mount answers.
+    func run(isReady: @escaping @Sendable () -> Void) throws(CommandFailure) {
+        let mountPoint = configuration.mountPoint
+        try mounted.mount()
+        let control: ControlServer
+        do throws(CommandFailure) { control = try listen() } catch {
+            _ = mounted.unmount(lazily: true)
+            throw error
+        }
+        TerminationSignals.watch { number, count in self.signalled(number, count) }
+        PlainThread.start(named: "ready") {
+            // Answered by the root of the tree, once the kernel and the session have agreed.
+            var status = stat()
+            if stat(mountPoint, &status) == 0 { isReady() }
+        }
+        mounted.run()
+        let report = mounted.drain(timeout: configuration.drainTimeout)
+        control.stop()
+        mounted.shutDown()
+        guard report.isEmpty else { throw Self.notUploaded(report, configuration.spoolDirectory) }
+    }
+
+    // MARK: Ending
+
+    /// Sends what waits, then unmounts. By request a mount that is busy or has unsent files goes on serving.
+    private func end(lazily: Bool, timeout: Duration, despitePending: Bool) -> UnmountReport {
+        let isFirst = state.withLock { state in
+            defer { state.isEnding = true }
+            return !state.isEnding
+        }
+        guard isFirst else { return UnmountReport(outcome: .failed, message: "the mount is already ending") }
+        defer { state.withLock { $0.isEnding = false } }
+
+        let pending = mounted.drain(timeout: timeout)
+        guard pending.isEmpty || lazily || despitePending else {
+            return UnmountReport(outcome: .pending, pending: pending)
+        }
+        guard let error = mounted.unmount(lazily: lazily) else {
+            return UnmountReport(outcome: .unmounted, pending: pending)
+        }
+        let holders = error.code == .busy ? MountHolders.find(below: configuration.mountPoint) : []
+        return UnmountReport(
+            outcome: error.code == .busy ? .busy : .failed,
+            pending: pending,
+            holders: holders,
+            message: error.reason
+        )
+    }
+
+    private func signalled(_ number: Int32, _ count: Int) {
+        let name = TerminationSignals.name(number)
+        guard count == 1 || !state.withLock({ $0.isEnding }) && count == 2 else {
+            logger.warning("\(name) again: the mount is detached now")
+            _ = mounted.unmount(lazily: true)
+            let pending = mounted.drain(timeout: .zero)
+            guard !pending.isEmpty else { System.exit(.success) }
+            Terminal.error(Self.notUploaded(pending, configuration.spoolDirectory).report)
+            System.exit(.notUploaded)
+        }
+        logger.notice("\(name): sending what waits, then unmounting")
+        PlainThread.start(named: "ending") { [self] in
+            let report = end(lazily: count > 1, timeout: configuration.drainTimeout, despitePending: true)
+            guard report.outcome != .unmounted else { return }
+            let why = report.outcome == .busy ? "it is in use" : report.message ?? "the kernel refused"
+            logger.error("\(configuration.mountPoint) stays mounted: \(why); one more signal detaches it")
+            for holder in report.holders { logger.error("in use by \(holder.description)") }
+        }
+    }
+
+    // MARK: Control
+
+    private func listen() throws(CommandFailure) -> ControlServer {
+        try RuntimeDirectory.make()
+        let path = RuntimeDirectory.socket(of: configuration.mountPoint)
+        do throws(Errno) {
+            return try ControlServer(at: path, logger: logger) { self.answer($0) }
+        } catch {
+            throw CommandFailure(.cannotCreate, "the control socket \(path) cannot be made: \(error)")
+        }
+    }
+
+    private func answer(_ request: ControlRequest) -> ControlAnswer {
+        switch request.command {
+        case .status: return ControlAnswer(status: status())
+        case .unmount:
+            let timeout = request.timeout.map { Duration.seconds(max(0, min($0, 1e6))) } ?? configuration.drainTimeout
+            return ControlAnswer(unmount: end(lazily: request.isLazy, timeout: timeout, despitePending: false))
+        }
+    }
+
+    private func status() -> MountStatus {
+        MountStatus(
+            mountPoint: configuration.mountPoint,
+            source: mounted.source,
+            processID: getpid(),
+            programVersion: Program.version,
+            mountedAt: mountedAt,
+            isReadOnly: configuration.isReadOnly,
+            spoolDirectory: configuration.spoolDirectory,
+            logFile: logFile,
+            drainTimeout: Double(configuration.drainTimeout.components.seconds),
+            state: state.withLock { $0.isEnding } ? .draining : .serving,
+            tree: mounted.treeStatus,
+            cache: mounted.cacheStatus,
+            store: mounted.storeStatus,
+            kernelRequests: mounted.kernelRequests,
+            kernelRequestsWaiting: mounted.kernelRequestsWaiting
+        )
+    }
+
+    static func notUploaded(_ pending: [PendingFile], _ spoolDirectory: String) -> CommandFailure {
+        var failure = CommandFailure(
+            .notUploaded,
+            (["\(pending.count) file\(pending.count == 1 ? " is" : "s are") not in the store:"]
+                + pending.map { "  \($0.path): \($0.reason)" }).joined(separator: "\n")
+        )
+        failure.remedies = ["the copies in \(spoolDirectory)"]
+        return failure
+    }
+}

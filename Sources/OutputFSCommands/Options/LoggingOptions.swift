@@ -1,0 +1,21 @@
+internal import ArgumentParser
+internal import Logging
+
+/// How much is said, and where.
+struct LoggingOptions: ParsableArguments {
+    @Option(
+        help: .init("error, warning, notice, info, debug or trace (notice).", valueName: "level"),
+        transform: LoggingOptions.level
+    )
+    var logLevel: Logger.Level?
+
+    @Option(help: .init("A file to append to; without it stderr, while there is one.", valueName: "file"))
+    var logFile: String?
+
+    private static func level(_ text: String) throws -> Logger.Level {
+        guard let level = Logger.Level(rawValue: text.lowercased()) else {
+            throw ValidationError("one of error, warning, notice, info, debug, trace")
+        }
+        return level
+    }
+}

@@ -1,0 +1,47 @@
+internal import ArgumentParser
+
+/// Where the blobs are and what proves that we may have them. Secrets come in files: a command line can be read by
+/// everybody on the machine.
+struct StorageOptions: ParsableArguments {
+    @Option(help: .init("The storage account.", discussion: "Environment: AZURE_STORAGE_ACCOUNT.", valueName: "name"))
+    var account: String?
+
+    @Option(
+        help: .init(
+            "The Blob endpoint, where it is not https://<account>.blob.core.windows.net.",
+            discussion: "Environment: AZURE_STORAGE_BLOB_ENDPOINT, AZURE_STORAGE_SERVICE_ENDPOINT.",
+            valueName: "url"
+        )
+    )
+    var endpoint: String?
+
+    @Option(help: .init("A file with an account key.", discussion: "Environment: AZURE_STORAGE_KEY.", valueName: "file"))
+    var keyFile: String?
+
+    @Option(
+        help: .init(
+            "A file with a shared access signature (sv=…&sig=…).",
+            discussion: "Environment: AZURE_STORAGE_SAS_TOKEN.",
+            valueName: "file"
+        )
+    )
+    var sasFile: String?
+
+    @Option(
+        help: .init(
+            "A file with a connection string.",
+            discussion: "Environment: AZURE_STORAGE_CONNECTION_STRING.",
+            valueName: "file"
+        )
+    )
+    var connectionStringFile: String?
+
+    @Option(
+        help: .init(
+            "A file with the URL of one container, with its SAS: the tree holds just that job.",
+            discussion: "Environment: JOB_CONTAINER_URL.",
+            valueName: "file"
+        )
+    )
+    var containerURLFile: String?
+}

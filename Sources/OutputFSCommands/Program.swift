@@ -1,0 +1,52 @@
+internal import ArgumentParser
+
+/// The program: parse, run, and one exit status for everything that can go wrong.
+package enum Program {
+    package static let version = "0.1.0"
+
+    /// What follows the program's name, with `-o` translated.
+    static var arguments: [String] {
+        get throws(CommandFailure) { try MountOptionList.expanded(Array(CommandLine.arguments.dropFirst())) }
+    }
+
+    package static func main() -> Never {
+        do {
+            var command = try RootCommand.parseAsRoot(arguments)
+            try command.run()
+        } catch let failure as CommandFailure {
+            Terminal.error(failure.report)
+            System.exit(failure.status)
+        } catch {
+            // Help, version and misuse: ArgumentParser's own words, and its own status (0 or 64).
+            RootCommand.exit(withError: error)
+        }
+        System.exit(.success)
+    }
+}
+
+/// `outputfs`: what is there, and where to begin.
+struct RootCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "outputfs",
+        abstract: "Job and task outputs in Azure Blob Storage, as ordinary files.",
+        discussion: """
+            Without an account:
+              outputfs demo                        a small job, start to end, on an embedded server
+              outputfs emulator                    the embedded server alone
+
+            With an account (secrets come from files or the environment, never from the command line):
+              export AZURE_STORAGE_CONNECTION_STRING='DefaultEndpointsProtocol=https;AccountName=…'
+              outputfs mount /mnt/outputs
+              ls /mnt/outputs/jobs
+              outputfs status
+              outputfs unmount /mnt/outputs
+
+            Shell completion: outputfs --generate-completion-script bash|zsh|fish
+            Exit statuses and every option: docs/CONFIGURATION.md
+            """,
+        version: "outputfs \(Program.version)",
+        subcommands: [
+            MountCommand.self, UnmountCommand.self, StatusCommand.self, EmulatorCommand.self, DemoCommand.self,
+        ]
+    )
+}

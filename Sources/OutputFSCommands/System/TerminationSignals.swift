@@ -1,0 +1,51 @@
+internal import Glibc
+internal import Synchronization
+
+/// SIGTERM, SIGINT and SIGHUP as events of one thread.
+///
+/// Blocked in the main thread before any other exists, so that all inherit the mask and none is ever interrupted;
+/// one thread takes them with sigwait(3). SIGPIPE is ignored: a peer that went away is an errno, not the end.
+enum TerminationSignals {
+    private static var set: sigset_t {
+        var set = sigset_t()
+        sigemptyset(&set)
+        for number in [SIGTERM, SIGINT, SIGHUP] { sigaddset(&set, number) }
+        return set
+    }
+
+    /// To be called first thing in a command that serves.
+    static func block() {
+        var set = set
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+        signal(SIGPIPE, SIG_IGN)
+    }
+
+    /// Waits for one of them and says which.
+    static func wait() -> Int32 {
+        var set = set
+        var number: Int32 = 0
+        while sigwait(&set, &number) != 0 {}
+        return number
+    }
+
+    /// Calls `handler` on a thread of its own for each signal that comes, counted from 1.
+    static func watch(_ handler: @escaping @Sendable (_ number: Int32, _ count: Int) -> Void) {
+        PlainThread.start(named: "signals") {
+            var count = 0
+            while true {
+                let number = wait()
+                count += 1
+                handler(number, count)
+            }
+        }
+    }
+
+    static func name(_ number: Int32) -> String {
+        switch number {
+        case SIGTERM: "SIGTERM"
+        case SIGINT: "SIGINT"
+        case SIGHUP: "SIGHUP"
+        default: "signal \(number)"
+        }
+    }
+}

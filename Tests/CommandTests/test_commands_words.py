@@ -1,0 +1,94 @@
+"""What the program says of itself, and what it says when it is told nonsense."""
+
+import re
+
+import pytest
+
+from conftest import outputfs
+
+COMMANDS = ["mount", "unmount", "status", "emulator", "demo"]
+
+
+def test_help_names_every_command_and_where_to_begin():
+    ended = outputfs("--help")
+    assert ended.status == 0
+    for command in COMMANDS:
+        assert command in ended.out
+    assert "outputfs demo" in ended.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_teaches_by_example(command):
+    ended = outputfs(command, "--help")
+    assert ended.status == 0
+    assert "EXAMPLES" in ended.out
+    assert f"outputfs {command}" in ended.out
+
+
+def test_version_is_name_and_number():
+    ended = outputfs("--version")
+    assert ended.status == 0
+    assert re.fullmatch(r"outputfs \d+\.\d+\.\d+\n", ended.out)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_know_the_commands(shell):
+    ended = outputfs("--generate-completion-script", shell)
+    assert ended.status == 0
+    assert "emulator" in ended.out
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["mount"], ["directory to mount on"]),
+        (["mount", "a", "b", "c"], ["'c' is too much"]),
+        (["mount", "/mnt", "--bogus"], ["--bogus"]),
+        (["mount", "/mnt", "-o", "bogus"], ["'bogus'", "attr_ttl", "allow_other"]),
+        (["mount", "/mnt", "-o", "uid"], ["'uid'", "value"]),
+        (["mount", "/mnt", "-o"], ["-o"]),
+        (["mount", "/mnt", "--attr-ttl", "soon"], ["--attr-ttl", "soon", "10m"]),
+        (["mount", "/mnt", "-o", "attr_ttl=soon"], ["--attr-ttl", "soon", "10m"]),
+        (["mount", "/mnt", "--memory", "much"], ["--memory", "256MiB"]),
+        (["mount", "/mnt", "--umask", "999"], ["--umask", "octal"]),
+        (["mount", "/mnt", "--views", "jobs,foo"], ["'foo'", "containers"]),
+        (["mount", "/mnt", "--log-level", "loud"], ["--log-level", "debug"]),
+        (["mount", "/mnt", "--verify", "perhaps"], ["--verify", "on or off"]),
+        (["unmount"], ["mount-point"]),
+        (["status", "--yaml"], ["--yaml"]),
+        (["emulator", "--listen", "nowhere"], ["--listen", "127.0.0.1:10000"]),
+        (["emulator", "--account", "noKeyHere"], ["NAME:KEY"]),
+        (["emulator", "--account", "farm:not-base64!"], ["farm", "base64"]),
+    ],
+)
+def test_misuse_names_the_thing_and_exits_with_64(arguments, words):
+    ended = outputfs(*arguments, AZURE_STORAGE_ACCOUNT="farm")
+    assert ended.status == 64, ended
+    for word in words:
+        assert word in ended.err
+
+
+def test_a_mount_without_an_account_says_how_to_name_one():
+    ended = outputfs("mount", "/mnt")
+    assert ended.status == 64
+    for word in ["--account", "AZURE_STORAGE_CONNECTION_STRING", "JOB_CONTAINER_URL", "outputfs demo"]:
+        assert word in ended.err
+
+
+def test_status_without_mounts_is_no_error(tmp_path):
+    ended = outputfs("status", "--json")
+    assert ended.status == 0
+    assert '"mounts"' in ended.out
+
+
+def test_status_and_unmount_of_what_is_no_mount(tmp_path):
+    for command in ["status", "unmount"]:
+        ended = outputfs(command, tmp_path)
+        assert ended.status == 66
+        assert str(tmp_path) in ended.err
+
+
+def test_unmount_leaves_mounts_of_another_kind_alone():
+    ended = outputfs("unmount", "/proc")
+    assert ended.status == 64
+    assert "umount /proc" in ended.err

@@ -1,0 +1,85 @@
+import Foundation
+import Testing
+
+/// The arrows between the modules. The compiler keeps them in part only: a target can import a module that it does
+/// not declare, if some dependency brings it along.
+struct ArrowTests {
+    /// What each module may import, besides Glibc and Synchronization. The same table stands in docs/ARCHITECTURE.md.
+    private static let arrows: [String: Set<String>] = [
+        "OutputConventions": ["COpenSSL"],
+        "FileSystemModel": [],
+        "Checksums": ["CChecksums", "CLinux", "COpenSSL"],
+        "BlobStorage": ["Logging"],
+        "AzureBlob": [
+            "BlobStorage", "Checksums", "CCurl", "CExpat", "CLinux", "COpenSSL", "DequeModule", "Logging",
+        ],
+        "LocalStore": ["CLinux", "DequeModule", "SystemPackage", "Logging"],
+        "BlobReading": ["BlobStorage", "LocalStore", "CLinux", "DequeModule", "Logging"],
+        "BlobWriting": [
+            "BlobStorage", "LocalStore", "Checksums", "CLinux", "DequeModule", "SystemPackage", "Logging",
+        ],
+        "OutputTree": [
+            "FileSystemModel", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading", "BlobWriting",
+            "CLinux", "Logging",
+        ],
+        "FuseBinding": ["FileSystemModel", "CFuse3", "CLinux", "Logging"],
+        "BlobEmulator": ["CExpat", "CLinux", "COpenSSL"],
+        "OutputFSCommands": [
+            "FileSystemModel", "OutputConventions", "BlobStorage", "AzureBlob", "BlobReading", "BlobWriting",
+            "OutputTree", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
+            "FoundationEssentials", "Logging",
+        ],
+        "outputfs": ["OutputFSCommands"],
+    ]
+
+    private static let always: Set<String> = ["Glibc", "Synchronization"]
+
+    @Test(arguments: arrows.keys.sorted())
+    func `a module imports only what its row allows`(_ module: String) throws {
+        let allowed = try #require(Self.arrows[module]).union(Self.always)
+        let files = try Repository.swiftFiles(below: "Sources/\(module)")
+        #expect(!files.isEmpty, "Sources/\(module) holds no Swift")
+        for file in files {
+            for imported in Self.imports(file) where !allowed.contains(imported) {
+                Issue.record("\(file.path) imports \(imported); docs/ARCHITECTURE.md does not allow \(module) that")
+            }
+        }
+    }
+
+    @Test func `every module has a row`() throws {
+        let sources = Repository.root.appending(path: "Sources")
+        for folder in try FileManager.default.contentsOfDirectory(atPath: sources.path) {
+            guard try !Repository.swiftFiles(below: "Sources/\(folder)").isEmpty else { continue }
+            #expect(Self.arrows[folder] != nil, "Sources/\(folder) is in no row of the table")
+        }
+    }
+
+    @Test func `the table in the architecture page is the same`() throws {
+        var documented: [String: Set<String>] = [:]
+        for line in try Repository.file("docs/ARCHITECTURE.md").lines where line.hasPrefix("| `") {
+            let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            guard cells.count == 3, let name = Self.names(cells[0]).first else { continue }
+            documented[name] = Set(Self.names(cells[1]) + Self.names(cells[2]))
+        }
+        #expect(documented == Self.arrows)
+    }
+
+    /// Whatever the attributes and access levels: `internal import CFuse3`, `import struct Glibc.stat`.
+    private static func imports(_ file: Repository.File) -> [String] {
+        file.lines.compactMap { line in
+            let words = line.prefix { $0 != "/" }.split(separator: " ")
+            guard let index = words.firstIndex(of: "import"), index + 1 < words.count else { return nil }
+            let modifiers: Set<Substring> = ["internal", "package", "private", "fileprivate", "public", "@testable"]
+            guard words[..<index].allSatisfy({ modifiers.contains($0) || $0.hasPrefix("@") }) else { return nil }
+            let kinds: Set<Substring> = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
+            let name = kinds.contains(words[index + 1]) && index + 2 < words.count ? words[index + 2] : words[index + 1]
+            return String(name.prefix { $0 != "." })
+        }
+    }
+
+    /// What stands in backticks.
+    private static func names(_ cell: String) -> [String] {
+        cell.split(separator: "`", omittingEmptySubsequences: false).enumerated().filter { $0.offset % 2 == 1 }
+            .map { String($0.element) }
+    }
+}

@@ -1,0 +1,83 @@
+import Foundation
+import Testing
+
+/// What the program can be told is what the documentation tells.
+struct DocumentationTests {
+    /// The long options that the sources of the commands declare, as ArgumentParser spells them.
+    private static func options() throws -> Set<String> {
+        var options: Set<String> = []
+        for file in try Repository.swiftFiles(below: "Sources/OutputFSCommands") {
+            // A declaration may run over several lines; the name comes with the first `var` behind it.
+            var declaration = ""
+            for line in file.lines {
+                let text = line.drop { $0 == " " }
+                if text.hasPrefix("@Option") || text.hasPrefix("@Flag") { declaration = String(text) }
+                guard !declaration.isEmpty else { continue }
+                if !text.hasPrefix("@") { declaration += text }
+                guard text.hasPrefix("var ") else { continue }
+                defer { declaration = "" }
+                if declaration.contains("help: .hidden") || declaration.contains("customShort") { continue }
+                let name = text.dropFirst(4).prefix { $0.isLetter || $0.isNumber }
+                options.insert("--" + hyphenated(String(name)))
+            }
+        }
+        return options
+    }
+
+    /// `attrTTL` → `attr-ttl`, `containerURLFile` → `container-url-file`.
+    private static func hyphenated(_ name: String) -> String {
+        let letters = Array(name)
+        var words = ""
+        for (index, letter) in letters.enumerated() {
+            if letter.isUppercase {
+                let startsWord = !letters[index - 1].isUppercase
+                let endsAcronym = index + 1 < letters.count && letters[index + 1].isLowercase
+                if startsWord || endsAcronym { words += "-" }
+            }
+            words += letter.lowercased()
+        }
+        return words
+    }
+
+    @Test func `every option is in CONFIGURATION`() throws {
+        let page = try Repository.file("docs/CONFIGURATION.md").text
+        let options = try Self.options()
+        #expect(options.count > 30, "the options were not found in the sources")
+        for option in options.sorted() where !page.contains("`\(option)") {
+            Issue.record("\(option) is not in docs/CONFIGURATION.md")
+        }
+    }
+
+    @Test func `every environment variable is in CONFIGURATION`() throws {
+        let page = try Repository.file("docs/CONFIGURATION.md").text
+        for file in try Repository.swiftFiles(below: "Sources/OutputFSCommands") {
+            for word in file.text.split(whereSeparator: { !$0.isLetter && $0 != "_" }) {
+                guard word.hasPrefix("AZURE_STORAGE_"), word.count > "AZURE_STORAGE_".count else { continue }
+                #expect(page.contains("`\(word)`"), "\(file.path) knows \(word)")
+            }
+        }
+    }
+
+    @Test func `every exit status is in CONFIGURATION`() throws {
+        let page = try Repository.file("docs/CONFIGURATION.md").text
+        for line in try Repository.file("Sources/OutputFSCommands/ExitStatus.swift").lines {
+            let words = line.split(separator: " ")
+            guard words.first == "case", words.count == 4, let number = words.last else { continue }
+            #expect(page.contains("| \(number) |"), "exit status \(number) (\(words[1]))")
+        }
+    }
+
+    @Test func `links between the pages lead somewhere`() throws {
+        var pages = try Repository.files(below: "docs", extensions: ["md"])
+        for name in ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"] { pages.append(try Repository.file(name)) }
+        for page in pages {
+            let folder = Repository.root.appending(path: page.path).deletingLastPathComponent()
+            for part in page.text.split(separator: "](").dropFirst() {
+                let target = part.prefix { $0 != ")" && $0 != "#" }
+                guard !target.isEmpty, !target.contains("://") else { continue }
+                let exists = (try? folder.appending(path: String(target)).checkResourceIsReachable()) ?? false
+                #expect(exists, "\(page.path) links to \(target)")
+            }
+        }
+    }
+}
