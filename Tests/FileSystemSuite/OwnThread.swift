@@ -3,10 +3,16 @@ internal import Foundation
 internal import Synchronization
 
 /// Runs `body`, which blocks, on a thread of its own: Swift's cooperative pool has one thread per core, and the tree
-/// needs them to answer.
+/// needs them to answer. Still in the test's task, so that failures are counted as that test's.
 package func onOwnThread<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-        startThread { continuation.resume(with: Result { try body() }) }
+    try await withTaskExecutorPreference(OwnThreads()) { try body() }
+}
+
+/// One new thread for each stretch of work.
+private final class OwnThreads: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        startThread { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }
 
@@ -36,6 +42,29 @@ package final class Worker<Value: Sendable>: Sendable {
     package func join() throws -> Value {
         group.wait()
         guard let value = result.withLock({ $0 }) else { throw CancellationError() }
+        return try value.get()
+    }
+}
+
+/// Waits on this thread, which must not be one of Swift's pool, for what a task finds out.
+package func blocking<Value: Sendable>(_ body: @escaping @Sendable () async throws -> Value) throws -> Value {
+    let box = Holder<Value>()
+    let arrival = DispatchSemaphore(value: 0)
+    Task {
+        do { box.set(.success(try await body())) } catch { box.set(.failure(error)) }
+        arrival.signal()
+    }
+    arrival.wait()
+    return try box.get()
+}
+
+private final class Holder<Value: Sendable>: Sendable {
+    private let value = Mutex<Result<Value, any Error>?>(nil)
+
+    func set(_ result: Result<Value, any Error>) { value.withLock { $0 = result } }
+
+    func get() throws -> Value {
+        guard let value = value.withLock({ $0 }) else { throw CancellationError() }
         return try value.get()
     }
 }

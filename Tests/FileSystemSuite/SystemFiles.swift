@@ -127,11 +127,9 @@ package final class SystemFiles: FileOperations {
     }
 
     package func readLink(_ path: String) throws(Errno) -> String {
-        var bytes = [UInt8](repeating: 0, count: 4097)
-        let count = try check {
-            bytes.withUnsafeMutableBytes { readlink(full(path), $0.baseAddress, $0.count) }
-        }
-        return String(decoding: bytes[..<count], as: UTF8.self)
+        var target = [CChar](repeating: 0, count: 4097)
+        let count = try check { readlink(full(path), &target, target.count) }
+        return String(decoding: target[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     // MARK: Attributes

@@ -1,5 +1,5 @@
 internal import Dispatch
-package import FileSystemModel
+import FileSystemModel
 internal import Synchronization
 internal import Testing
 

@@ -105,7 +105,11 @@ extension TreeFiles {
             let found = try walk.find(path, follows: false)
             let mode: ExtendedAttributeFlags = flags == 1 ? .createOnly : flags == 2 ? .replaceOnly : .createOrReplace
             _ = try ask(Done.self) { request in
-                value.withUnsafeBytes { fileSystem.setxattr(request, found.node, name, $0, flags: mode) }
+                var request: Request<Done>? = request
+                value.withUnsafeBytes { bytes in
+                    guard let request = request.take() else { return }
+                    fileSystem.setxattr(request, found.node, name, bytes, flags: mode)
+                }
             }
         }
     }

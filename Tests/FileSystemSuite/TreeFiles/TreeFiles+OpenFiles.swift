@@ -1,5 +1,6 @@
 import FileSystemModel
 internal import Glibc
+internal import Synchronization
 package import SystemPackage
 
 extension TreeFiles {
@@ -87,7 +88,9 @@ extension TreeFiles {
             let part = bytes[done..<min(done + 1 << 20, bytes.count)]
             let flags = WriteFlags(appends: file.flags & O_APPEND != 0)
             let answer = try ask(ByteCount.self) { request in
+                var request: Request<ByteCount>? = request
                 part.withUnsafeBytes { buffer in
+                    guard let request = request.take() else { return }
                     fileSystem.write(
                         request,
                         file.node,

@@ -1,6 +1,6 @@
 import FileSystemModel
 internal import Glibc
-package import SystemPackage
+import SystemPackage
 
 /// One system call's way through the names: what it looked up, to be forgotten at its end.
 final class Walk {

@@ -1,7 +1,7 @@
 package import FileSystemModel
 internal import Glibc
 internal import Synchronization
-package import SystemPackage
+import SystemPackage
 internal import Testing
 
 /// A kernel in small, in front of any `FileSystem`: walks paths name by name, keeps count of lookups and forgets, and
@@ -60,6 +60,8 @@ package final class TreeFiles: FileOperations {
 
     /// Lookups that the kernel would have to give back before an unmount; none when no file is open.
     package var heldLookups: UInt64 { state.withLock { $0.lookups.values.reduce(0, +) } }
+
+    package var openCount: Int { state.withLock { $0.open.count } }
 
     // MARK: Lookups
 
