@@ -1,7 +1,7 @@
-package import BlobReading
+internal import BlobReading
 package import BlobStorage
-package import BlobWriting
-package import FileSystemModel
+internal import BlobWriting
+internal import FileSystemModel
 internal import Foundation
 internal import Logging
 package import OutputTree

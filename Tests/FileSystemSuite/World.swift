@@ -18,8 +18,14 @@ extension World {
     /// Where most behaviours are shown: the outputs of a task, as the conventions place them.
     package var folder: String { "jobs/j/tasks/t/TaskOutput" }
 
-    /// Makes the container of job `j`.
-    package func makeJob() throws { try files.makeDirectory("jobs/j") }
+    /// Makes job `j` and its task `t`.
+    package func makeJob() throws {
+        try files.makeDirectory("jobs/j")
+        try files.makeDirectory("jobs/j/tasks/t")
+    }
+
+    /// What is in the container of job `j`, but for the blob that keeps the task's directory.
+    package var blobNames: [String] { store.blobNames(in: "job-j").filter { $0 != "t" } }
 
     package func path(_ name: String) -> String { folder + "/" + name }
 

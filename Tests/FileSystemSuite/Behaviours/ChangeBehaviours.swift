@@ -92,7 +92,7 @@ package enum ChangeBehaviours {
             #expect(world.stored("f") == "x")
             #expect(try world.files.readText(twin) == "x")
             try world.files.rename(world.path("f"), to: "containers/job-j/elsewhere")
-            #expect(world.store.blobNames(in: "job-j") == ["elsewhere"])
+            #expect(world.blobNames == ["elsewhere"])
             #expect(!world.files.exists(world.path("f")))
         },
         Behaviour("a directory is renamed with everything in it, and open files follow") { (world) throws in
@@ -111,7 +111,7 @@ package enum ChangeBehaviours {
             try world.files.close(reader)
             try world.files.close(writer)
             #expect(world.stored("e/unsent") == "unsent")
-            #expect(world.store.blobNames(in: "job-j").filter { $0.contains("/d/") } == [])
+            #expect(world.blobNames.filter { $0.contains("/d/") } == [])
         },
         Behaviour("rename tells apart what may replace what") { (world) throws in
             try world.makeJob()

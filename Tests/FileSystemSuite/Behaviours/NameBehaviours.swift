@@ -24,9 +24,9 @@ package enum NameBehaviours {
                 #expect(try files.names(world.folder).map { Array($0.utf8) } == wanted)
                 for name in odd { #expect(try files.readText(world.path(name)) == "in " + name) }
             }
-            #expect(world.store.blobNames(in: "job-j").count == odd.count)
+            #expect(world.blobNames.count == odd.count)
             for name in odd { try world.files.unlink(world.path(name)) }
-            #expect(world.store.blobNames(in: "job-j") == [])
+            #expect(world.blobNames == [])
         },
         Behaviour("directories may have odd names, too") { (world) throws in
             try world.makeJob()
@@ -37,7 +37,7 @@ package enum NameBehaviours {
             let other = try world.anotherMount()
             for name in odd { #expect(try other.readText(world.path(name + "/f")) == name) }
             for name in odd { try world.files.removeTree(world.path(name)) }
-            #expect(world.store.blobNames(in: "job-j") == [])
+            #expect(world.blobNames == [])
         },
         Behaviour("names that storage cannot hold are refused, and nothing is changed") { (world) throws in
             try world.makeJob()
@@ -48,7 +48,7 @@ package enum NameBehaviours {
             }
             expect(.invalidArgument) { try world.files.writeFile(world.path("%=x"), "x") }
             expect(.fileNameTooLong) { try world.files.makeDirectories(world.path(deep)) }
-            #expect(world.store.blobNames(in: "job-j").allSatisfy { $0.count <= 1024 })
+            #expect(world.blobNames.allSatisfy { $0.count <= 1024 })
         },
         Behaviour("a blob beside a directory of its name is shown under another name") { (world) throws in
             world.put("a", "the blob")
@@ -63,7 +63,7 @@ package enum NameBehaviours {
             try world.files.writeFile(world.path(shadowed[0].name), "written")
             #expect(world.stored("a") == "written")
             try world.files.unlink(world.path(shadowed[0].name))
-            #expect(world.store.blobNames(in: "job-j") == ["t/$TaskOutput/a/b"])
+            #expect(world.blobNames == ["t/$TaskOutput/a/b"])
         },
         Behaviour("every blob is reached by exactly one path, whatever its name") { (world) throws in
             let names = [

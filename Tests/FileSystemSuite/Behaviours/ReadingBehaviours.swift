@@ -102,7 +102,11 @@ package enum ReadingBehaviours {
             #expect(try world.files.pread(descriptor, count: 10, at: 0).count == 10)
             world.store.advanceTime(bySeconds: 5)
             world.store.add(world.blob("log"), [UInt8](repeating: 9, count: 200_000), type: .append)
-            expect(.staleNFSFileHandle) { try world.files.pread(descriptor, count: 1000, at: 150_000) }
+            do throws(Errno) {
+                // What is in memory of the old one may be read to the end.
+                let part = try world.files.pread(descriptor, count: 1000, at: 150_000)
+                #expect(part == Array(pattern(200_000)[150_000..<151_000]))
+            } catch { #expect(error == .staleNFSFileHandle) }
             try world.files.close(descriptor)
             #expect(try world.files.readFile(world.path("log")) == [UInt8](repeating: 9, count: 200_000))
         },
