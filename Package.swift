@@ -116,7 +116,9 @@ let package = Package(
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
         .testTarget(
             name: "AzureBlobTests",
-            dependencies: ["AzureBlob", "BlobStorage", "Checksums", "TestSupport"],
+            dependencies: [
+                "AzureBlob", "BlobStorage", "Checksums", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ],
             resources: [.copy("Vectors")]
         ),
         .testTarget(
@@ -125,7 +127,10 @@ let package = Package(
         ),
         .testTarget(
             name: "BlobWritingTests",
-            dependencies: ["BlobWriting", "BlobStorage", "LocalStore", "Checksums", "TestSupport"]
+            dependencies: [
+                "BlobWriting", "BlobStorage", "LocalStore", "Checksums", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(name: "FuseBindingTests", dependencies: ["FuseBinding", "FileSystemModel", "CFuse3", "CLinux"]),
         .testTarget(name: "BlobEmulatorTests", dependencies: ["BlobEmulator", "COpenSSL"]),
@@ -147,6 +152,10 @@ let package = Package(
             ]
         ),
         .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
+        .testTarget(
+            name: "OutputFSCommandsTests",
+            dependencies: ["OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage"]
+        ),
         .testTarget(name: "TidyTests"),
     ],
     swiftLanguageModes: [.v6]

@@ -110,7 +110,10 @@ package final class BlockCache: Sendable {
         stream: ReadStream,
         completion: @escaping ReadCompletion
     ) -> SlotID? {
-        let plan = stream.observe(range, length: length, blocksMax: blocksMax, limits: limits)
+        // What is refused for its size leads nowhere: nothing is fetched ahead of it.
+        let plan =
+            range.count <= memory.count / 2
+            ? stream.observe(range, length: length, blocksMax: blocksMax, limits: limits) : ReadAhead.Plan()
         var id: SlotID?
         var lostAt: UInt64?
         change { state, effects in

@@ -53,9 +53,10 @@ extension CacheState {
 
     /// A read waits for fetches that know it, or in line and then holds nothing.
     private func waitingViolations() -> [String] {
-        reads.ids.compactMap { id in
+        let waitsInLine = Set(line)
+        return reads.ids.compactMap { id in
             guard let read = reads[id] else { return nil }
-            if line.contains(id) {
+            if waitsInLine.contains(id) {
                 return read.cells.isEmpty && read.fetches.isEmpty ? nil : "a read holds cells and waits in line"
             }
             guard read.outstanding > 0, read.outstanding == read.fetches.count else {

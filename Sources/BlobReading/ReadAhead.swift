@@ -33,7 +33,7 @@ struct ReadAhead: Sendable {
     static let runsMax = 8
     /// Reads in a row that belong to no line before all lines are given up: an archiver's look at the directory at the
     /// end of a file does not stop the stream in its middle.
-    static let straysMax = 3
+    static let straysMax = 4
     /// Reads of other lines after which a line is given up.
     static let idleMax: UInt64 = 64
 
@@ -41,6 +41,8 @@ struct ReadAhead: Sendable {
     /// The line read last comes first.
     private(set) var runs: [ReadRun] = []
     private var strays = 0
+    /// A stream that has just lost its place to a new line.
+    private var displaced: UInt32?
     private var clock: UInt64 = 0
     private var nextID: UInt32 = 1
 
@@ -58,7 +60,7 @@ struct ReadAhead: Sendable {
         clock += 1
         var plan = Plan()
         guard let index = runs.firstIndex(where: { $0.accepts(read, limits) }) else {
-            if !makeStrided(read) { begin(read, &plan) }
+            if !makeStrided(read) { begin(read) }
             return advance(plan, length: length, blocksMax: blocksMax)
         }
         plan.wasExpected = runs[index].expects(read)
@@ -80,6 +82,8 @@ struct ReadAhead: Sendable {
     /// Lets the first run ask for more, and gives up those that nobody follows.
     private mutating func advance(_ plan: Plan, length: UInt64, blocksMax: Int) -> Plan {
         var plan = plan
+        if let displaced { plan.abandoned.append(displaced) }
+        displaced = nil
         let streaming = runs.count(where: \.isStreaming) + (runs[0].isStreaming ? 0 : 1)
         let share = blocksMax == 0 ? 0 : max(blocksMax / streaming, 1)
         plan.ranges = runs[0].advance(limits, length: length, blocksMax: share)
@@ -95,35 +99,34 @@ struct ReadAhead: Sendable {
     }
 
     /// A read that belongs to no line may be the start of one.
-    private mutating func begin(_ read: Range<UInt64>, _ plan: inout Plan) {
+    private mutating func begin(_ read: Range<UInt64>) {
         strays += 1
         if runs.count == Self.runsMax {
             // The oldest that is not streaming; a stream only if all are.
             let index = runs.lastIndex { !$0.isStreaming } ?? runs.count - 1
-            if runs[index].isStreaming { plan.abandoned.append(runs[index].id) }
+            if runs[index].isStreaming { displaced = runs[index].id }
             runs.remove(at: index)
         }
         runs.insert(ReadRun(id: nextID, read, pieceSize: limits.pieceSize, now: clock), at: 0)
         nextID &+= 1
     }
 
-    /// Three lone reads of one size at equal distances become a strided run.
+    /// Three lone reads of one size at equal distances begin a strided run. Each may still be the start of a stream of
+    /// its own (several streams that take turns look the same at first), so that the first two stay what they are.
     private mutating func makeStrided(_ read: Range<UInt64>) -> Bool {
-        let lone = runs.indices.filter { runs[$0].count == 1 && runs[$0].last.count == read.count }
+        let lone = runs.filter { $0.count == 1 && $0.last.count == read.count }.map(\.last.lowerBound)
         for middle in lone {
-            let stride = Int64(bitPattern: read.lowerBound &- runs[middle].last.lowerBound)
-            let wanted = runs[middle].last.lowerBound &- UInt64(bitPattern: stride)
-            guard let first = lone.first(where: { $0 != middle && runs[$0].last.lowerBound == wanted }) else {
-                continue
-            }
-            strays += 1
-            var run = runs[middle]
-            run.becomeStrided(by: stride, at: read, now: clock)
-            runs.remove(at: max(first, middle))
-            runs.remove(at: min(first, middle))
-            runs.insert(run, at: 0)
+            let stride = Int64(bitPattern: read.lowerBound &- middle)
+            guard stride.magnitude <= Self.strideBlocksMax * limits.blockSize,
+                lone.contains(middle &- UInt64(bitPattern: stride))
+            else { continue }
+            begin(read)
+            runs[0].becomeStrided(by: stride)
             return true
         }
         return false
     }
+
+    /// The longest stride that is followed: further apart, streams that take turns are the likelier reason.
+    private static let strideBlocksMax: UInt64 = 32
 }

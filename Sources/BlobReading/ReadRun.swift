@@ -91,13 +91,10 @@ struct ReadRun: Sendable {
         if isSparse, deltaRepeats >= 2 { stride = delta }
     }
 
-    /// Makes it a strided run: three reads of one size stood at one distance.
-    mutating func becomeStrided(by stride: Int64, at read: Range<UInt64>, now: UInt64) {
+    /// Makes it a strided run: three reads of one size stood at one distance, the run's own being the third.
+    mutating func becomeStrided(by stride: Int64) {
         self.stride = stride
-        last = read
         count = 3
-        seen = 3 * UInt64(read.count)
-        lastUse = now
     }
 
     /// Half of the span was never asked for: whoever reads so does not want what lies between.

@@ -36,17 +36,17 @@ package struct BlockLayout: Sendable, Hashable {
 
     /// Joins neighbours until the list fits, the small ones first. Blocks that stay alone stay as they are.
     package func merged(_ ranges: [Range<UInt64>], countMax: Int = blockCountMax) -> [Range<UInt64>] {
-        var (merged, target) = (ranges, base * 2)
-        while merged.count > countMax, target < Self.blockSizeMax * 2 {
-            let size = min(target, Self.blockSizeMax)
-            merged = merged.reduce(into: []) { list, range in
+        var (merged, size) = (ranges, base)
+        while merged.count > countMax, size < Self.blockSizeMax {
+            size = min(size * 2, Self.blockSizeMax)
+            // From the original blocks each time: joined to powers of two they would fill 4,000 MiB badly.
+            merged = ranges.reduce(into: []) { list, range in
                 if let last = list.last, range.upperBound - last.lowerBound <= size {
                     list[list.count - 1] = last.lowerBound..<range.upperBound
                 } else {
                     list.append(range)
                 }
             }
-            target *= 2
         }
         return merged
     }

@@ -13,6 +13,7 @@ extension DirtyFile {
     /// outcome. For others, a `condition` other than `.any` then means the version that the earlier commit made:
     /// they could not know it.
     ///
+    /// A base that was not changed is not sent again, whatever the headers: for those there is `setMetadata`.
     /// `headers.contentMD5` is not looked at: what is stored is the MD5 of these bytes, where it is known.
     package func commit(
         headers: BlobHeaders,
@@ -20,7 +21,7 @@ extension DirtyFile {
     ) async throws(CommitError) -> CommittedFile {
         var condition = condition
         while true {
-            let (step, blob) = state.withLock { state in (state.nextStep(headers, condition), state.blob) }
+            let (step, blob) = state.withLock { state in (state.nextStep(headers, condition, base), state.blob) }
             guard !Task.isCancelled else { throw .cancelled("commit", blob) }
             switch step {
             case .discarded: throw .cancelled("commit", blob)
@@ -80,7 +81,9 @@ extension DirtyFile {
                 state.withLock { $0.plan.committed(upload) }
                 return CommittedFile(blob: blob, version: version, size: size, contentMD5: md5)
             } catch {
-                guard attemptsLeft > 0, !Task.isCancelled, error.isOfLeftovers || error.isOfLostBlocks else { throw error }
+                guard attemptsLeft > 0, !Task.isCancelled, error.isOfLeftovers || error.isOfLostBlocks else {
+                    throw error
+                }
                 scheduler.logger.notice("a commit begins anew", metadata: ["error": "\(error)"])
                 state.withLock { state in
                     if error.isOfLostBlocks { _ = state.plan.restageAll() } else { state.plan.blockStaging() }
@@ -210,9 +213,17 @@ extension DirtyFile.State {
         case join(CommitRound)
     }
 
-    fileprivate mutating func nextStep(_ headers: BlobHeaders, _ condition: VersionCondition) -> CommitStep {
+    fileprivate mutating func nextStep(
+        _ headers: BlobHeaders,
+        _ condition: VersionCondition,
+        _ base: BlobProperties?
+    ) -> CommitStep {
         if isDiscarded { return .discarded }
         if let round { return .join(round) }
+        if !isDirty, lastCommit == nil, let base {
+            let md5 = base.contentMD5
+            return .nothing(CommittedFile(blob: blob, version: base.version, size: base.length, contentMD5: md5))
+        }
         if !isDirty, let lastCommit, lastCommit.headers == headers { return .nothing(lastCommit.file) }
         let next = CommitRound(blob: blob, headers: headers, condition: condition)
         round = next

@@ -86,7 +86,6 @@ enum MountPreflight {
 
     private static func refuseMounted(_ path: String, _ table: MountTable) throws(SessionError) {
         guard let mounted = table.topmost(at: path), mounted.isFuse else { return }
-        // statfs of a live mount would ask its process; a dead one answers ENOTCONN by itself.
         if isDead(path) { throw unreachable(path, ENOTCONN) }
         throw SessionError(
             .alreadyMounted,
@@ -96,10 +95,10 @@ enum MountPreflight {
         )
     }
 
-    /// open(2) with O_PATH resolves the name without a request to the mount, except for a dead one's refusal.
+    /// statfs(2) is never answered from the kernel's caches: by the mount's process, or, if that is gone, by ENOTCONN.
     private static func isDead(_ path: String) -> Bool {
-        let status = access(path, F_OK)
-        return status != 0 && errno == ENOTCONN
+        var statistics = statvfs()
+        return statvfs(path, &statistics) != 0 && errno == ENOTCONN
     }
 
     private static func absolute(_ path: String) -> String {

@@ -5,6 +5,7 @@ internal import BlobStorage
 internal import BlobWriting
 internal import FuseBinding
 internal import Glibc
+internal import LocalStore
 internal import Logging
 internal import OutputTree
 
@@ -13,28 +14,21 @@ enum Composition {
     /// The tree of one mount, wired and checked against the store, not mounted yet.
     static func mountedTree(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) -> MountedTree {
         try check(configuration, logger: logger)
-        let store = AzureBlobStore(
-            account: configuration.source.account,
-            credential: configuration.source.credential,
-            configuration: AzureBlobStoreConfiguration(
+        let store = try blobStore(
+            configuration.source,
+            AzureBlobStoreConfiguration(
                 retryDeadline: configuration.retryDeadline,
                 commitDeadline: configuration.commitDeadline
             ),
-            logger: logger
+            logger
         )
+        let verification: RangeVerification = configuration.verifiesReads ? .crc64 : .none
         let cache = BlockCache(
             store: store,
-            configuration: BlockCacheConfiguration(
-                memoryBudget: configuration.memory,
-                verification: configuration.verifiesReads ? .crc64 : .none
-            ),
+            configuration: BlockCacheConfiguration(memoryBudget: configuration.memory, verification: verification),
             logger: logger
         )
-        let uploads = UploadScheduler(
-            store: store,
-            configuration: UploadConfiguration(spoolDirectory: configuration.spoolDirectory),
-            logger: logger
-        )
+        let uploads = try uploadScheduler(store, configuration, verification, logger)
         var options = TreeOptions(userID: configuration.userID, groupID: configuration.groupID)
         options.views = Set(configuration.views)
         options.onlyContainer = configuration.source.container
@@ -56,6 +50,7 @@ enum Composition {
                 source: configuration.source.description,
                 store: store,
                 cache: cache,
+                uploads: uploads,
                 tree: tree,
                 session: try FuseSession(fileSystem: tree, options: session, logger: logger)
             )
@@ -66,48 +61,98 @@ enum Composition {
     /// after the retries that a running mount is owed.
     private static func check(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) {
         let source = configuration.source
-        let store = AzureBlobStore(
-            account: source.account,
-            credential: source.credential,
-            configuration: AzureBlobStoreConfiguration(
+        let store = try blobStore(
+            source,
+            AzureBlobStoreConfiguration(
                 maxConnections: 1,
                 connectTimeout: .seconds(5),
                 stallTimeout: .seconds(10),
                 retryDeadline: min(configuration.retryDeadline, .seconds(10)),
                 commitDeadline: .seconds(10)
             ),
-            logger: logger
+            logger
         )
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
-        store.shutDown()
         guard let error else { return }
         let endpoint = source.account.endpoint.description
         if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) { throw failure }
         logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
     }
 
-    /// The embedded server, serving.
-    static func emulator(_ settings: EmulatorSettings) throws(CommandFailure) -> Emulator {
-        do {
-            let emulator = try Emulator(
-                EmulatorConfiguration(
-                    address: settings.address,
-                    port: settings.port,
-                    dataDirectory: settings.dataDirectory,
-                    accounts: settings.accounts.map { EmulatorAccount(name: $0.name, key: $0.key) },
-                    allowsControl: settings.allowsControl
-                )
+    private static func blobStore(
+        _ source: StorageSource,
+        _ configuration: AzureBlobStoreConfiguration,
+        _ logger: Logger
+    ) throws(CommandFailure) -> AzureBlobStore {
+        do throws(StorageError) {
+            return try AzureBlobStore(
+                account: source.account,
+                credential: source.credential,
+                configuration: configuration,
+                logger: logger
             )
-            try emulator.start()
-            return emulator
         } catch {
+            guard error.kind == .invalid else { throw CommandFailure(.system, error.message) }
             throw CommandFailure(
-                .cannotCreate,
-                "the emulator cannot start: \(error)",
-                try: "--listen 127.0.0.1:0, which takes a free port"
+                .configuration,
+                "the credential for \(source) cannot be used: \(error.message)",
+                try: "an account key is base64, as the portal shows it; a SAS is sv=…&sig=…"
             )
         }
     }
+
+    private static func uploadScheduler(
+        _ store: AzureBlobStore,
+        _ configuration: MountConfiguration,
+        _ verification: RangeVerification,
+        _ logger: Logger
+    ) throws(CommandFailure) -> UploadScheduler {
+        var uploads = UploadConfiguration(spoolDirectory: configuration.spoolDirectory)
+        uploads.verification = verification
+        do throws(LocalStoreError) {
+            return try UploadScheduler(store: store, configuration: uploads, logger: logger)
+        } catch {
+            throw CommandFailure(.cannotCreate, "--spool-dir: \(error)", try: "--spool-dir elsewhere")
+        }
+    }
+
+    /// The embedded server, serving.
+    static func emulator(_ settings: EmulatorSettings) throws(CommandFailure) -> RunningEmulator {
+        let configuration = EmulatorConfiguration(
+            address: settings.address,
+            port: settings.port,
+            dataDirectory: settings.dataDirectory,
+            accounts: settings.accounts.map { EmulatorAccount(name: $0.name, key: $0.key) },
+            allowsControl: settings.allowsControl
+        )
+        do throws(EmulatorError) {
+            let emulator = try Emulator(configuration)
+            emulator.start()
+            return RunningEmulator(emulator: emulator, endpoint: "http://\(settings.address):\(emulator.port)")
+        } catch {
+            switch error {
+            case .address(let address, let reason):
+                throw CommandFailure(
+                    .cannotCreate,
+                    "the emulator cannot listen on \(address): \(reason)",
+                    try: "--listen 127.0.0.1:0, which takes a free port"
+                )
+            case .dataDirectory(let path, let reason):
+                throw CommandFailure(.cannotCreate, "--data \(path) \(reason)", try: "--data with a directory of its own")
+            case .accountKey, .thread:
+                throw CommandFailure(.system, "the emulator cannot start: \(error)")
+            }
+        }
+    }
+}
+
+/// The embedded server, while it serves.
+struct RunningEmulator: Sendable {
+    fileprivate let emulator: Emulator
+    /// `http://127.0.0.1:10000`; an account's endpoint is its name behind this.
+    let endpoint: String
+
+    func stop() { emulator.stop() }
 }
 
 /// One mount's parts, in the order in which they end: session, tree, store.
@@ -116,6 +161,7 @@ struct MountedTree: Sendable {
     let source: String
     fileprivate let store: AzureBlobStore
     fileprivate let cache: BlockCache
+    fileprivate let uploads: UploadScheduler
     fileprivate let tree: OutputFileSystem
     fileprivate let session: FuseSession
 
@@ -161,6 +207,17 @@ struct MountedTree: Sendable {
         )
     }
 
+    var uploadsStatus: UploadsStatus {
+        let statistics = uploads.statistics
+        return UploadsStatus(
+            commitsRunning: statistics.commitsRunning,
+            blocksInFlight: statistics.stagesInFlight,
+            bytesStaged: statistics.bytesStaged,
+            filesCommitted: statistics.filesCommitted,
+            bytesCommitted: statistics.bytesCommitted
+        )
+    }
+
     var storeStatus: StoreStatus {
         let counters = store.counters
         var requests: [String: Int] = [:]
@@ -174,10 +231,8 @@ struct MountedTree: Sendable {
         )
     }
 
-    func shutDown() {
-        tree.shutDown()
-        store.shutDown()
-    }
+    /// The tree must not be asked any more. The store ends with its last user.
+    func shutDown() { tree.shutDown() }
 }
 
 extension CommandFailure {

@@ -2,6 +2,8 @@ import FileSystemModel
 import Glibc
 import Synchronization
 
+@testable import FuseBinding
+
 /// What a file system was asked and a test will answer: handed over from the session's thread to the test's.
 final class Held<Value: Sendable>: Sendable {
     private let values = Mutex<[Value]>([])
@@ -25,4 +27,22 @@ func becomesTrue(_ condition: () -> Bool) -> Bool {
         usleep(1000)
     }
     return false
+}
+
+/// Runs a test's body on a thread of its own; issues that it records belong to the test.
+///
+/// A body that waits in a system call holds one of the two threads of Swift's pool; with two such tests at once, no
+/// task of the file systems under test would run.
+func offPool(_ body: @escaping @Sendable () throws -> Void) async throws {
+    // A task, not a bare thread: it inherits the task-local that says which test is running.
+    try await Task(executorPreference: ThreadPerJob()) { try body() }.value
+}
+
+private final class ThreadPerJob: TaskExecutor {
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let executor = asUnownedTaskExecutor()
+        let run: @Sendable () -> Void = { job.runSynchronously(on: executor) }
+        do throws(SessionError) { _ = try PlainThread(name: "test", run) } catch { run() }
+    }
 }

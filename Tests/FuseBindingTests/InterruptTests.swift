@@ -26,7 +26,7 @@ struct InterruptTests {
         return options
     }
 
-    private func interrupt(_ peer: KernelPeer, _ unique: UInt64) throws {
+    private static func interrupt(_ peer: KernelPeer, _ unique: UInt64) throws {
         // The kernel sets bit 0 in an interrupt's own number.
         try peer.send(.interrupt, node: 0, unique: unique | 1, [.long(unique)])
     }
@@ -36,7 +36,7 @@ struct InterruptTests {
         let peer = try KernelPeer(waiting(held))
         let unique = try peer.send(.read, caller: deadCaller, KernelPeer.reading(size: 1))
         let pending = try #require(held.take())
-        try interrupt(peer, unique)
+        try Self.interrupt(peer, unique)
         #expect(try peer.receive(unique).error == -EINTR)
         #expect(!pending.fail(FileSystemError(errno: EIO, "too late")))
     }
@@ -44,7 +44,7 @@ struct InterruptTests {
     @Test func `an interrupt may overtake its request`() throws {
         let held = Held<PendingRead>()
         let peer = try KernelPeer(waiting(held), options: oneReader)
-        try interrupt(peer, 1000)
+        try Self.interrupt(peer, 1000)
         try peer.send(.read, unique: 1000, caller: deadCaller, KernelPeer.reading(size: 1))
         #expect(try peer.receive(1000).error == -EINTR)
     }
@@ -57,7 +57,7 @@ struct InterruptTests {
         )
         let unique = try peer.send(.read, caller: deadCaller, KernelPeer.reading(size: 1))
         let pending = try #require(held.take())
-        try interrupt(peer, unique)
+        try Self.interrupt(peer, unique)
         #expect(try peer.ask(.lookup, [.name("a")]).error == -ENOENT)  // the interrupt has been taken in
         pending.onInterrupt { pending.fail(FileSystemError(errno: EINTR, "interrupted")) }
         #expect(try peer.receive(unique).error == -EINTR)
@@ -69,7 +69,7 @@ struct InterruptTests {
         // This very process: alive, and nothing pending.
         let unique = try peer.send(.read, KernelPeer.reading(size: 1))
         let pending = try #require(held.take())
-        try interrupt(peer, unique)
+        try Self.interrupt(peer, unique)
         usleep(150_000)
         #expect(peer.session.requestsInFlight == 1)
         let isOurs = [UInt8(7)].withUnsafeBytes { only in
@@ -83,56 +83,60 @@ struct InterruptTests {
         let peer = try KernelPeer(ScriptedFileSystem(), options: oneReader)
         let answered = try peer.send(.lookup, [.name("a")])
         #expect(try peer.receive(answered).error == -ENOENT)
-        try interrupt(peer, answered)
-        try interrupt(peer, 12346)
+        try Self.interrupt(peer, answered)
+        try Self.interrupt(peer, 12346)
         for _ in 0..<5 { #expect(try peer.ask(.lookup, [.name("a")]).error == -ENOENT) }
     }
 
-    @Test func `interrupts cancel the task of a request that answers later`() throws {
-        let peer = try KernelPeer(
-            ScriptedFileSystem { script in
-                script.lookup = { request, _ in
-                    request.later { () throws(FileSystemError) in
-                        while !Task.isCancelled { await Task.yield() }
-                        throw FileSystemError(errno: EINTR, "cancelled")
+    @Test func `interrupts cancel the task of a request that answers later`() async throws {
+        try await offPool {
+            let peer = try KernelPeer(
+                ScriptedFileSystem { script in
+                    script.lookup = { request, _ in
+                        request.later { () throws(FileSystemError) in
+                            while !Task.isCancelled { await Task.yield() }
+                            throw FileSystemError(errno: EINTR, "cancelled")
+                        }
                     }
                 }
-            }
-        )
-        let unique = try peer.send(.lookup, caller: deadCaller, [.name("a")])
-        try interrupt(peer, unique)
-        #expect(try peer.receive(unique).error == -EINTR)
+            )
+            let unique = try peer.send(.lookup, caller: deadCaller, [.name("a")])
+            try Self.interrupt(peer, unique)
+            #expect(try peer.receive(unique).error == -EINTR)
+        }
     }
 
-    @Test func `under a storm of interrupts each request is answered once`() throws {
-        let peer = try KernelPeer(
-            ScriptedFileSystem { script in
-                script.lookup = { request, name in
-                    // Some answer inline, some from a task that races with its interrupt.
-                    if name.string.utf8.count % 2 == 0 { return request.succeed(.absent(validity: .zero)) }
-                    request.later { () throws(FileSystemError) in
-                        await Task.yield()
-                        return .absent(validity: .zero)
+    @Test func `under a storm of interrupts each request is answered once`() async throws {
+        try await offPool {
+            let peer = try KernelPeer(
+                ScriptedFileSystem { script in
+                    script.lookup = { request, name in
+                        // Some answer inline, some from a task that races with its interrupt.
+                        if name.string.utf8.count % 2 == 0 { return request.succeed(.absent(validity: .zero)) }
+                        request.later { () throws(FileSystemError) in
+                            await Task.yield()
+                            return .absent(validity: .zero)
+                        }
+                    }
+                }
+            )
+            var waiting: Set<UInt64> = []
+            for round in 0..<2000 {
+                let unique = try peer.send(.lookup, caller: deadCaller, [.name(round % 2 == 0 ? "even" : "odd")])
+                waiting.insert(unique)
+                try Self.interrupt(peer, unique)
+                // The socket holds a bounded number of messages.
+                if round % 20 == 19 {
+                    while !waiting.isEmpty {
+                        let reply = try peer.receive()
+                        if reply.unique & 1 == 1 { continue }  // libfuse's EAGAIN: the interrupt found nothing
+                        #expect(waiting.remove(reply.unique) != nil)
+                        #expect(reply.error == -ENOENT)
                     }
                 }
             }
-        )
-        var waiting: Set<UInt64> = []
-        for round in 0..<2000 {
-            let unique = try peer.send(.lookup, caller: deadCaller, [.name(round % 2 == 0 ? "even" : "odd")])
-            waiting.insert(unique)
-            try interrupt(peer, unique)
-            // The socket holds a bounded number of messages.
-            if round % 20 == 19 {
-                while !waiting.isEmpty {
-                    let reply = try peer.receive()
-                    if reply.unique & 1 == 1 { continue }  // libfuse's EAGAIN: the interrupt found nothing
-                    #expect(waiting.remove(reply.unique) != nil)
-                    #expect(reply.error == -ENOENT)
-                }
-            }
+            #expect(peer.session.requestsInFlight == 0)
         }
-        #expect(peer.session.requestsInFlight == 0)
     }
 }
 

@@ -26,7 +26,7 @@ struct ArrowTests {
         "BlobEmulator": ["CExpat", "CLinux", "COpenSSL"],
         "OutputFSCommands": [
             "FileSystemModel", "OutputConventions", "BlobStorage", "AzureBlob", "BlobReading", "BlobWriting",
-            "OutputTree", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
+            "LocalStore", "OutputTree", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
             "FoundationEssentials", "Logging",
         ],
         "outputfs": ["OutputFSCommands"],

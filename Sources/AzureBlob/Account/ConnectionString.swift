@@ -122,11 +122,13 @@ package struct ContainerURL: Sendable {
 }
 
 extension BlobEndpoint {
-    /// The account as the endpoint itself tells it: the path in path style, else the host's first label.
+    /// The account as the endpoint itself tells it: the path in path style, else the first label of a host's name.
     fileprivate var accountName: String? {
         if isPathStyle { return String(path.dropFirst()) }
-        let label = authority.prefix { $0 != "." && $0 != ":" }
-        return label.isEmpty || label.count == authority.count ? nil : String(label)
+        let host = authority.prefix { $0 != ":" }
+        let isAddress = host.allSatisfy { $0.isNumber || $0 == "." }
+        guard !isAddress, let dot = host.firstIndex(of: "."), dot > host.startIndex else { return nil }
+        return String(host[..<dot])
     }
 }
 

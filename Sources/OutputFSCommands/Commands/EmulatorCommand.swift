@@ -33,7 +33,7 @@ struct EmulatorCommand: ParsableCommand {
     @Option(help: .init("A file with one NAME:KEY a line.", valueName: "file"))
     var accountFile: String?
 
-    @Flag(help: "Let tests change the clock and cause faults, at /outputfs-control.")
+    @Flag(help: "Let tests cause faults and read counters, below /-/.")
     var control = false
 
     func run() throws {

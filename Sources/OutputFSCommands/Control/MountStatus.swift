@@ -23,6 +23,7 @@ struct MountStatus: Codable, Sendable {
     var state: State
     var tree: TreeStatus
     var cache: CacheStatus
+    var uploads: UploadsStatus
     var store: StoreStatus
     /// Requests of the kernel so far, by the names of <linux/fuse.h> in small letters.
     var kernelRequests: [String: UInt64]
@@ -43,6 +44,16 @@ struct CacheStatus: Codable, Sendable, Equatable {
     /// Bytes fetched ahead of any reader, and how many of them for nothing.
     var readAhead: UInt64
     var readAheadWaste: UInt64
+}
+
+/// What is on its way into the store, and what arrived there since the mount began.
+struct UploadsStatus: Codable, Sendable, Equatable {
+    var commitsRunning: Int
+    var blocksInFlight: Int
+    /// Bytes in blocks that arrived, committed or not.
+    var bytesStaged: UInt64
+    var filesCommitted: UInt64
+    var bytesCommitted: UInt64
 }
 
 /// What was asked of the store: what it costs.

@@ -133,6 +133,7 @@ final class MountService: Sendable {
             state: state.withLock { $0.isEnding } ? .draining : .serving,
             tree: mounted.treeStatus,
             cache: mounted.cacheStatus,
+            uploads: mounted.uploadsStatus,
             store: mounted.storeStatus,
             kernelRequests: mounted.kernelRequests,
             kernelRequestsWaiting: mounted.kernelRequestsWaiting

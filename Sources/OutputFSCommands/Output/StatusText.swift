@@ -52,6 +52,11 @@ extension MountStatus {
                 + "reads: \(cache.hits) from memory, \(cache.misses) from the store",
         ])
         table.add([
+            "  uploads",
+            "\(uploads.filesCommitted) files with \(HumanUnits.bytes(uploads.bytesCommitted)) committed; "
+                + "now \(uploads.blocksInFlight) blocks on their way, \(uploads.commitsRunning) commits",
+        ])
+        table.add([
             "  store",
             "\(HumanUnits.bytes(store.bytesReceived)) received, \(HumanUnits.bytes(store.bytesSent)) sent; "
                 + "\(store.retries) retries, \(store.failures) failures",

@@ -1,0 +1,107 @@
+enum PublicAccess: String, Sendable {
+    /// Blobs can be read by anybody who knows their names.
+    case blob
+    /// Blobs can also be listed.
+    case container
+}
+
+/// A stored access policy, to which service tokens refer by `si`.
+struct AccessPolicy: Sendable {
+    var id: String
+    var start: String?
+    var expiry: String?
+    var permissions: String?
+}
+
+struct ContainerProperties: Sendable {
+    var etag: ETag
+    var modified: Timestamp
+    var metadata = Metadata()
+    var publicAccess: PublicAccess?
+    var policies: [AccessPolicy] = []
+    var lease = Lease()
+}
+
+/// A step that changes a container. The same steps run when a request is served and when a journal is read back.
+enum Change: Sendable {
+    case container(ContainerProperties)
+    case containerRemoved
+    /// The blob under a name, or none. The lease stays unless the blob goes.
+    case blob(Name, Blob?)
+    case snapshot(Name, Timestamp, Blob?)
+    case staged(Name, id: String, Content)
+    case unstaged(Name)
+    case appended(Name, Content, ETag, Timestamp)
+    case lease(Name, Lease)
+}
+
+/// What a container holds. Guarded by the container's lock.
+struct ContainerState: Sendable {
+    var properties: ContainerProperties
+    /// The container was deleted while somebody still had hold of it.
+    private(set) var isRemoved = false
+    private(set) var blobs = NameIndex<BlobNode>()
+    private let record: @Sendable (Change) -> Void
+
+    init(_ properties: ContainerProperties, record: @escaping @Sendable (Change) -> Void) {
+        self.properties = properties
+        self.record = record
+    }
+
+    /// Writes a step down and takes it: in this order, since taking it may free a body that the journal on disk still
+    /// names, and bodies are deleted when the next commit is through.
+    mutating func commit(_ change: Change) {
+        record(change)
+        apply(change)
+    }
+
+    mutating func apply(_ change: Change) {
+        switch change {
+        case .container(let properties):
+            self.properties = properties
+        case .containerRemoved:
+            isRemoved = true
+            blobs.removeAll()
+        case .blob(let name, let blob?):
+            node(making: name).current = blob
+        case .blob(let name, nil):
+            withNode(name) { node in
+                node.current = nil
+                node.lease = Lease()
+            }
+        case .snapshot(let name, let time, let blob?):
+            node(making: name).snapshots.append(Snapshot(time: time, blob: blob))
+        case .snapshot(let name, let time, nil):
+            withNode(name) { $0.snapshots.removeAll { $0.time == time } }
+        case .staged(let name, let id, let content):
+            let node = node(making: name)
+            if node.staged == nil { node.staged = StagedBlocks() }
+            node.staged?.blocks[id] = content
+        case .unstaged(let name):
+            withNode(name) { $0.staged = nil }
+        case .appended(let name, let content, let etag, let modified):
+            withNode(name) { node in
+                node.current?.content.append(content)
+                node.current?.appendedBlockCount += 1
+                node.current?.etag = etag
+                node.current?.modified = modified
+            }
+        case .lease(let name, let lease):
+            withNode(name) { $0.lease = lease }
+        }
+    }
+
+    private mutating func node(making name: Name) -> BlobNode {
+        if let node = blobs[name] { return node }
+        let node = BlobNode()
+        blobs.insert(node, for: name)
+        return node
+    }
+
+    /// Changes the node of that name, if there is one, and takes it out when nothing is left of it.
+    private mutating func withNode(_ name: Name, _ body: (BlobNode) -> Void) {
+        guard let node = blobs[name] else { return }
+        body(node)
+        if node.isEmpty { blobs.remove(name) }
+    }
+}

@@ -1,0 +1,97 @@
+import BlobStorage
+import Testing
+
+@testable import OutputFSCommands
+
+/// The pure parts of mounting.
+struct MountingTests {
+    @Test func `the mount table is read as the kernel writes it`() {
+        let table = MountTable(
+            parsing: #"""
+                22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+                36 22 0:31 / /mnt/a\040b\134c rw,nosuid,nodev shared:2 master:1 - fuse.outputfs http://x/farm rw,user_id=0
+                37 22 0:32 / /mnt/other rw - fuse.sshfs host: rw
+                nonsense
+                """#
+        )
+        #expect(table.lines.count == 3)
+        #expect(table.mount(at: #"/mnt/a b\c"#)?.type == MountTable.outputFSType)
+        #expect(table.ours.map(\.source) == ["http://x/farm"])
+        #expect(table.mount(at: "/mnt") == nil)
+    }
+
+    @Test func `of two mounts on one directory the last one counts`() {
+        let table = MountTable(
+            parsing: """
+                36 22 0:31 / /mnt rw - fuse.outputfs a rw
+                37 22 0:32 / /mnt rw - tmpfs none rw
+                """
+        )
+        #expect(table.mount(at: "/mnt")?.type == "tmpfs")
+    }
+
+    @Test(arguments: [
+        ("/a/b", "/a/b", true), ("/a/b/c", "/a/b", true), ("/a/bc", "/a/b", false), ("/a", "/a/b", false),
+        ("/x", "/", true),
+    ])
+    func `a path is inside a directory by whole names`(_ path: String, _ directory: String, _ expected: Bool) {
+        #expect(Path.isInside(path, directory) == expected)
+    }
+
+    @Test func `composed and decomposed letters are two directories`() {
+        #expect(!Path.isInside("/caf\u{65}\u{301}/x", "/caf\u{E9}"))
+    }
+
+    @Test func `each mount point has a socket of its own that fits into an address`() {
+        let directory = RuntimeDirectory.path(userID: 1000, environment: ["XDG_RUNTIME_DIR": "/run/user/1000"])
+        #expect(directory == "/run/user/1000/outputfs")
+        #expect(RuntimeDirectory.path(userID: 0, environment: ["XDG_RUNTIME_DIR": "/run/user/0"]) == "/run/outputfs")
+        #expect(RuntimeDirectory.path(userID: 7, environment: [:]) == "/tmp/outputfs-7")
+        let one = RuntimeDirectory.socket(of: "/mnt/a", in: directory)
+        let long = RuntimeDirectory.socket(of: "/mnt/" + String(repeating: "x", count: 4000), in: directory)
+        #expect(one != RuntimeDirectory.socket(of: "/mnt/b", in: directory))
+        #expect(one.utf8.count == long.utf8.count && long.utf8.count < 108)
+    }
+
+    @Test(arguments: [
+        (StorageError.Kind.unauthenticated, "AuthenticationFailed", 403, ExitStatus.denied),
+        (.notFound, "ContainerNotFound", 404, .notFound),
+        (.denied, "KeyBasedAuthenticationNotPermitted", 403, .denied),
+        (.unavailable, nil, nil, .unavailable),
+        (.corrupted, nil, 200, .unavailable),
+    ])
+    func `a failed first request is told with its code, the place, and a remedy`(
+        _ kind: StorageError.Kind,
+        _ code: String?,
+        _ status: Int?,
+        _ expected: ExitStatus
+    ) throws {
+        let error = StorageError(
+            kind,
+            .permanent,
+            operation: "List Containers",
+            resource: "",
+            message: "why",
+            status: status,
+            code: code
+        )
+        let failure = try #require(StorageCheck.failure(error, source: "https://farm", endpoint: "https://farm"))
+        #expect(failure.status == expected)
+        #expect(failure.what.contains("https://farm"))
+        #expect(code.map { failure.what.contains($0) } ?? true)
+        #expect(!failure.remedies.isEmpty)
+    }
+
+    @Test func `credentials that may not list are good enough`() {
+        let error = StorageError(
+            .denied,
+            .permanent,
+            operation: "List Containers",
+            resource: "",
+            message: "no",
+            status: 403,
+            code: "AuthorizationPermissionMismatch"
+        )
+        #expect(StorageCheck.failure(error, source: "s", endpoint: "e") == nil)
+    }
+}

@@ -1,0 +1,134 @@
+import AzureBlob
+import Testing
+
+@testable import OutputFSCommands
+
+/// Where the account comes from: command line over environment, and no mixing of accounts.
+struct StorageSourceTests {
+    private static let connection =
+        "DefaultEndpointsProtocol=https;AccountName=viaconnection;AccountKey=a2V5;EndpointSuffix=core.windows.net"
+
+    private func resolve(
+        _ options: StorageSourceResolver.Options,
+        _ environment: [String: String] = [:],
+        files: [String: String] = [:]
+    ) throws -> StorageSource {
+        try StorageSourceResolver(
+            options: options,
+            environment: environment,
+            readFile: { path in files[path].map { .success(Array($0.utf8)) } ?? .failure(Errno(2)) }
+        ).resolve()
+    }
+
+    private func kind(_ credential: Credential) -> String {
+        switch credential {
+        case .sharedKey(let key): "key \(key.revealed())"
+        case .sas(let token): "sas \(token.revealed())"
+        case .anonymous: "anonymous"
+        case .bearer: "bearer"
+        }
+    }
+
+    @Test func `an account with a key file`() throws {
+        let source = try resolve(.init(account: "farm", keyFile: "f"), files: ["f": "  a2V5\n"])
+        #expect(source.description == "https://farm.blob.core.windows.net")
+        #expect(kind(source.credential) == "key a2V5")
+    }
+
+    @Test func `SOURCE is an account or an endpoint`() throws {
+        #expect(try resolve(.init(source: "farm")).account.name == "farm")
+        let source = try resolve(.init(source: "http://127.0.0.1:10000/devstoreaccount1"))
+        #expect(source.account.name == "devstoreaccount1")
+        #expect(source.account.endpoint.isPathStyle)
+    }
+
+    @Test func `an endpoint with an account beside it`() throws {
+        let source = try resolve(.init(account: "farm", endpoint: "https://farm.blob.core.chinacloudapi.cn"))
+        #expect(source.account.name == "farm")
+        #expect(source.description == "https://farm.blob.core.chinacloudapi.cn")
+    }
+
+    @Test func `a connection string in the environment comes before account and container`() throws {
+        let source = try resolve(
+            .init(),
+            [
+                "AZURE_STORAGE_CONNECTION_STRING": Self.connection, "AZURE_STORAGE_ACCOUNT": "other",
+                "JOB_CONTAINER_URL": "https://third.blob.core.windows.net/job-a?sig=x",
+            ]
+        )
+        #expect(source.account.name == "viaconnection")
+    }
+
+    @Test func `an account on the command line does not use another account's connection string`() throws {
+        let source = try resolve(
+            .init(account: "farm"),
+            ["AZURE_STORAGE_CONNECTION_STRING": Self.connection, "AZURE_STORAGE_KEY": "a2V5"]
+        )
+        #expect(source.account.name == "farm")
+        #expect(kind(source.credential) == "key a2V5")
+    }
+
+    @Test func `an account on the command line does not go to another account's endpoint`() throws {
+        let source = try resolve(.init(account: "farm"), ["AZURE_STORAGE_BLOB_ENDPOINT": "http://127.0.0.1/other"])
+        #expect(source.description == "https://farm.blob.core.windows.net")
+    }
+
+    @Test func `a key file serves the account of the environment`() throws {
+        let source = try resolve(
+            .init(sasFile: "f"),
+            ["AZURE_STORAGE_ACCOUNT": "farm", "AZURE_STORAGE_KEY": "a2V5"],
+            files: ["f": "sv=1&sig=x"]
+        )
+        #expect(source.account.name == "farm")
+        #expect(kind(source.credential) == "sas sv=1&sig=x")
+    }
+
+    @Test func `a key comes before a SAS, and nothing at all is anonymous`() throws {
+        let both = ["AZURE_STORAGE_KEY": "a2V5", "AZURE_STORAGE_SAS_TOKEN": "sig=x"]
+        #expect(kind(try resolve(.init(account: "farm"), both).credential) == "key a2V5")
+        let token = ["AZURE_STORAGE_SAS_TOKEN": "sig=x", "AZURE_STORAGE_KEY": ""]
+        #expect(kind(try resolve(.init(account: "farm"), token).credential) == "sas sig=x")
+        #expect(kind(try resolve(.init(account: "farm")).credential) == "anonymous")
+    }
+
+    @Test func `a container URL counts when no account is named`() throws {
+        let environment = ["JOB_CONTAINER_URL": "https://farm.blob.core.windows.net/job-a?sv=1&sig=x"]
+        let source = try resolve(.init(), environment)
+        #expect(source.container == "job-a")
+        #expect(source.description == "https://farm.blob.core.windows.net/job-a")
+        #expect(try resolve(.init(account: "other"), environment).container == nil)
+    }
+
+    @Test func `both names of the endpoint's variable count`() throws {
+        for name in ["AZURE_STORAGE_BLOB_ENDPOINT", "AZURE_STORAGE_SERVICE_ENDPOINT"] {
+            let source = try resolve(.init(), [name: "http://127.0.0.1:1/farm", "AZURE_STORAGE_ACCOUNT": "farm"])
+            #expect(source.description == "http://127.0.0.1:1/farm")
+        }
+    }
+
+    @Test(arguments: [
+        (StorageSourceResolver.Options(), ExitStatus.usage, "no storage account"),
+        (.init(account: "farm", keyFile: "f", sasFile: "f"), .usage, "--key-file and --sas-file"),
+        (.init(source: "farm", account: "farm"), .usage, "--account"),
+        (.init(source: "https://x.y/", endpoint: "https://x.y/"), .usage, "--endpoint"),
+        (.init(account: "farm", connectionStringFile: "f"), .usage, "--connection-string-file"),
+        (.init(source: "https://x.y/c?sig=secret"), .usage, "--container-url-file"),
+        (.init(account: "farm", keyFile: "missing"), .configuration, "missing"),
+        (.init(account: "farm", keyFile: "empty"), .configuration, "is empty"),
+        (.init(connectionStringFile: "f"), .configuration, "--connection-string-file"),
+        (.init(source: "No Account"), .usage, "No Account"),
+    ])
+    func `what makes no sense is refused in words, without secrets`(
+        _ options: StorageSourceResolver.Options,
+        _ status: ExitStatus,
+        _ word: String
+    ) {
+        #expect {
+            _ = try resolve(options, files: ["f": "secret", "empty": " \n"])
+        } throws: { error in
+            guard let failure = error as? CommandFailure else { return false }
+            return failure.status == status && failure.report.contains(word) && !failure.report.contains("secret")
+                && !failure.remedies.isEmpty
+        }
+    }
+}
