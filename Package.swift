@@ -151,10 +151,20 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
-        .testTarget(name: "ContractTests", dependencies: ["BlobStorage", "AzureBlob", "TestSupport"]),
+        .testTarget(
+            name: "ContractTests",
+            dependencies: [
+                "BlobStorage", "AzureBlob", "BlobEmulator", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(
             name: "OutputFSCommandsTests",
-            dependencies: ["OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage"]
+            dependencies: [
+                "OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(name: "TidyTests"),
     ],

@@ -114,12 +114,13 @@ struct ReadAhead: Sendable {
     /// Three lone reads of one size at equal distances begin a strided run. Each may still be the start of a stream of
     /// its own (several streams that take turns look the same at first), so that the first two stay what they are.
     private mutating func makeStrided(_ read: Range<UInt64>) -> Bool {
-        let lone = runs.filter { $0.count == 1 && $0.last.count == read.count }.map(\.last.lowerBound)
-        for middle in lone {
+        // By hand, without an array of candidates: this runs for every random read that hits, and allocates nothing.
+        for run in runs where run.isLone(of: read.count) {
+            let middle = run.last.lowerBound
             let stride = Int64(bitPattern: read.lowerBound &- middle)
-            guard stride.magnitude <= Self.strideBlocksMax * limits.blockSize,
-                lone.contains(middle &- UInt64(bitPattern: stride))
-            else { continue }
+            guard stride.magnitude <= Self.strideBlocksMax * limits.blockSize else { continue }
+            let wanted = middle &- UInt64(bitPattern: stride)
+            guard runs.contains(where: { $0.last.lowerBound == wanted && $0.isLone(of: read.count) }) else { continue }
             begin(read)
             runs[0].becomeStrided(by: stride)
             return true

@@ -42,6 +42,9 @@ struct ReadRun: Sendable {
     var isForward: Bool { drift > 0 }
     var isStreaming: Bool { window > 0 }
 
+    /// A single read of this many bytes so far.
+    func isLone(of byteCount: Int) -> Bool { count == 1 && last.count == byteCount }
+
     // MARK: What belongs to it
 
     /// Whether the read goes on where the run was, give or take what arrives out of order: the kernel's read-ahead

@@ -62,7 +62,8 @@ package protocol BlobStore: AnyObject, Sendable {
     func append(_ body: UploadBody, to blob: BlobAddress, at position: UInt64) async throws(StorageError)
         -> AppendResult
 
-    /// A complete server-side copy within the account, visible all at once. `metadata` nil keeps the source's.
+    /// A complete server-side copy within the account, visible all at once. `metadata` nil keeps the source's. It is a
+    /// block blob, also that of an append blob: only block blobs can be put together unseen.
     func copy(
         _ source: BlobAddress,
         sourceCondition: VersionCondition,

@@ -19,6 +19,7 @@ package struct ContainerQuery: Sendable, Hashable {
     }
 }
 
+/// One answer to List Containers.
 package struct ContainerPage: Sendable {
     package var containers: [ContainerProperties]
     /// `nil` when this was the last page. A page may be empty and still not be the last.
@@ -73,6 +74,7 @@ package enum ListedItem: Sendable {
     }
 }
 
+/// One answer to List Blobs.
 package struct BlobPage: Sendable {
     /// In the service's order, which for names beyond ASCII is not promised to be any.
     package var items: [ListedItem]

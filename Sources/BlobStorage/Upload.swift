@@ -81,6 +81,7 @@ package enum BlockReference: Sendable, Hashable {
     case uncommitted(BlockID)
 }
 
+/// A block as Get Block List shows it.
 package struct Block: Sendable, Hashable {
     package var id: BlockID
     package var byteCount: UInt64

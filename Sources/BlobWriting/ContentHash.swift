@@ -12,8 +12,7 @@ final class ContentHash: Sendable {
     static let stepSize: UInt64 = 4 << 20
 
     private struct State: ~Copyable {
-        var hasher: MD5Hasher? = MD5Hasher()
-        var digest: [UInt8]?
+        var hasher = MD5Hasher()
         var hasFailed = false
     }
 
@@ -28,7 +27,7 @@ final class ContentHash: Sendable {
             guard let range = claim() else { return false }
             if range.lowerBound == 0 { state = State() }
             do throws(LocalStoreError) {
-                try spool.forEachPiece(of: range) { state.hasher?.update($0) }
+                try spool.forEachPiece(of: range) { state.hasher.update($0) }
                 return true
             } catch {
                 state.hasFailed = true
@@ -37,12 +36,9 @@ final class ContentHash: Sendable {
         }
     }
 
-    /// The digest of everything that was hashed, the same until the hash begins anew; `nil` if bytes were unreadable.
-    func finish() -> [UInt8]? {
-        state.withLock { state in
-            if let hasher = state.hasher.take() { state.digest = hasher.finish() }
-            return state.hasFailed ? nil : state.digest
-        }
+    /// The digest of everything that was hashed so far; `nil` if bytes were unreadable.
+    func digest() -> [UInt8]? {
+        state.withLock { $0.hasFailed ? nil : $0.hasher.digest() }
     }
 }
 

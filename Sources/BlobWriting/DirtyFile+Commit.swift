@@ -21,7 +21,7 @@ extension DirtyFile {
     ) async throws(CommitError) -> CommittedFile {
         var condition = condition
         while true {
-            let (step, blob) = state.withLock { state in (state.nextStep(headers, condition, base), state.blob) }
+            let (step, blob) = state.withLock { state in (state.nextStep(headers, condition), state.blob) }
             guard !Task.isCancelled else { throw .cancelled("commit", blob) }
             switch step {
             case .discarded: throw .cancelled("commit", blob)
@@ -53,7 +53,7 @@ extension DirtyFile {
         scheduler.meter.commitEnded(outcome, of: blob)
         let (waiters, outdated) = state.withLock { state in
             state.end(round, outcome)
-            let outdated = state.nextBlob.take().map { state.move(to: $0) } ?? []
+            let outdated = state.nextPlace.take().map { state.move(to: $0.blob, $0.version) } ?? []
             return (state.takeWritableWaiters(), outdated)
         }
         for task in outdated { task.cancel() }
@@ -62,7 +62,7 @@ extension DirtyFile {
     }
 
     private func commitContent(_ round: CommitRound, _ blob: BlobAddress) async throws(CommitError) -> CommittedFile {
-        await wait { !$0.plan.hasOpenWrites }
+        await wait { $0.isQuiet }
         try await fetchBase(blob)
         var condition = round.condition
         var attemptsLeft = 3
@@ -180,12 +180,8 @@ extension DirtyFile {
     /// Hashes what the hash behind the writer has not reached yet.
     private func finishHash() async -> String? {
         while !Task.isCancelled, await scheduler.hashing.perform({ self.hashStep() }) {}
-        guard let digest = await scheduler.hashing.perform({ self.hash.finish() }) else { return nil }
-        let isComplete = state.withLock { state in
-            state.plan.finishedHashing()
-            return state.plan.isHashComplete
-        }
-        return isComplete ? Base64.encode(digest) : nil
+        guard state.withLock({ $0.plan.isHashComplete }) else { return nil }
+        return await scheduler.hashing.perform { self.hash.digest() }.map { Base64.encode($0) }
     }
 
     /// Waits until `condition` holds, or the commit is cancelled. Only the one commit that runs may wait so.
@@ -215,8 +211,7 @@ extension DirtyFile.State {
 
     fileprivate mutating func nextStep(
         _ headers: BlobHeaders,
-        _ condition: VersionCondition,
-        _ base: BlobProperties?
+        _ condition: VersionCondition
     ) -> CommitStep {
         if isDiscarded { return .discarded }
         if let round { return .join(round) }

@@ -69,7 +69,8 @@ extension DirtyFile.State {
         case .held, .sentAgain: break
         }
         lastError = failure
-        if failure.isOfLeftovers, !plan.isFlushing { plan.blockStaging() }
+        guard !plan.isFlushing else { return }
+        if failure.isOfLeftovers { plan.blockStaging() } else if failure.isPermanent { plan.pauseStaging() }
     }
 
     /// The commit that waits for its blocks, if it need not wait any more.
@@ -87,6 +88,11 @@ extension CommitError {
         } else {
             false
         }
+    }
+
+    /// Asking again gives the same answer.
+    var isPermanent: Bool {
+        if case .storage(let error) = self { error.persistence == .permanent } else { false }
     }
 
     /// A block of the list is gone: another writer's commit dropped what was staged, or replaced what was committed.

@@ -8,9 +8,9 @@ extension DirtyFile {
 
     /// Brings into the spool what was never local, in pieces of 4 MiB, several at a time.
     func fetchBase(_ blob: BlobAddress) async throws(CommitError) {
-        guard let base else { return }
-        let pieces = state.withLock { $0.plan.content.missing }.flatMap(Self.pieces)
-        guard !pieces.isEmpty else { return }
+        let (base, missing) = state.withLock { ($0.base, $0.plan.content.missing) }
+        guard let base, !missing.isEmpty else { return }
+        let pieces = missing.flatMap(Self.pieces)
         let failure = await withTaskGroup(of: CommitError?.self) { group in
             var (rest, failure) = (pieces[...], CommitError?.none)
             // As many tasks as may run: a large file must not make a task for each of its pieces.

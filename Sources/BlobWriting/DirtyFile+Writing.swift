@@ -72,7 +72,7 @@ extension DirtyFile {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let mustWait = state.withLock { state in
-                    let mustWait = (!state.isWritable || state.plan.hasOpenWrites) && !Task.isCancelled
+                    let mustWait = !(state.isWritable && state.isQuiet) && !Task.isCancelled
                     if mustWait { state.writableWaiters[number] = continuation }
                     return mustWait
                 }
@@ -105,7 +105,7 @@ extension DirtyFile {
         let waiters = state.withLock { state in
             if case .success = result { then(&state.plan) }
             state.isChangingShape = false
-            return state.takeWritableWaiters()
+            return state.takeQuietWaiters()
         }
         for waiter in waiters { waiter.resume() }
         try result.get()
@@ -155,14 +155,9 @@ extension DirtyFile.State {
         return true
     }
 
-    /// Those who wait for the last open write to end: a commit, or a change of shape.
+    /// Those who wait until nothing is being written: a commit, or other writers.
     fileprivate mutating func takeQuietWaiters() -> [CheckedContinuation<Void, Never>] {
-        guard !plan.hasOpenWrites else { return [] }
-        var waiters = takeWritableWaiters()
-        if round != nil, let waiter = settledWaiter {
-            settledWaiter = nil
-            waiters.append(waiter)
-        }
-        return waiters
+        guard isQuiet else { return [] }
+        return takeWritableWaiters() + (settledWaiter.take().map { [$0] } ?? [])
     }
 }

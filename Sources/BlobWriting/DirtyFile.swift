@@ -12,6 +12,8 @@ internal import Synchronization
 package final class DirtyFile: Sendable {
     struct State {
         var blob: BlobAddress
+        /// The version that is edited, where it is now.
+        var base: BlobProperties?
         var plan: UploadPlan
         var isDirty: Bool
         var hasChanged = false
@@ -20,7 +22,7 @@ package final class DirtyFile: Sendable {
         var isChangingShape = false
         var round: CommitRound?
         /// Where the file goes when the commit that runs has ended.
-        var nextBlob: BlobAddress?
+        var nextPlace: (blob: BlobAddress, version: BlobVersion?)?
         var lastCommit: (file: CommittedFile, headers: BlobHeaders)?
         var lastError: CommitError?
         /// Why the commit that runs cannot succeed.
@@ -37,7 +39,6 @@ package final class DirtyFile: Sendable {
     let spool: SpoolFile
     let hash: ContentHash
     let names: BlockNames
-    let base: BlobProperties?
     let state: Mutex<State>
 
     /// `base`: the version of the blob that is edited; `nil` for a file that starts empty, new or truncated.
@@ -56,7 +57,6 @@ package final class DirtyFile: Sendable {
         let configuration = scheduler.configuration
         self.scheduler = scheduler
         self.spool = spool
-        self.base = base
         hash = ContentHash(spool: spool)
         names = BlockNames(uploadID: UInt128.random(in: 0...UInt128.max))
         let plan = UploadPlan(
@@ -64,12 +64,12 @@ package final class DirtyFile: Sendable {
             layout: BlockLayout(base: configuration.blockSize),
             singlePutMax: configuration.singlePutMax
         )
-        state = Mutex(State(blob: blob, plan: plan, isDirty: base == nil))
+        state = Mutex(State(blob: blob, base: base, plan: plan, isDirty: base == nil))
     }
 
     // MARK: What it is
 
-    package var blob: BlobAddress { state.withLock { $0.nextBlob ?? $0.blob } }
+    package var blob: BlobAddress { state.withLock { $0.nextPlace?.blob ?? $0.blob } }
     /// In bytes.
     package var size: UInt64 { state.withLock { $0.plan.content.size } }
     /// The store does not hold this content: true also for an empty file that was never committed.
@@ -100,15 +100,15 @@ package final class DirtyFile: Sendable {
     /// The blob has another name now. What was staged under the old one is staged again; the service forgets it there
     /// after a week. While a commit runs, it finishes under the old name: `CommittedFile.blob` tells.
     ///
-    /// `version`: of the blob under its new name, if it holds what was committed last.
+    /// `version`: of the blob under its new name, if there is one that holds what the base, or the last commit, was.
+    /// Without it, parts of the base that are not local can no longer be fetched.
     package func move(to blob: BlobAddress, version: BlobVersion? = nil) {
         let outdated = state.withLock { state -> [Task<Void, Never>] in
             guard state.round == nil else {
-                state.nextBlob = blob
+                state.nextPlace = (blob, version)
                 return []
             }
-            if let version { state.lastCommit?.file.version = version }
-            return state.move(to: blob)
+            return state.move(to: blob, version)
         }
         for task in outdated { task.cancel() }
     }
@@ -131,7 +131,11 @@ package final class DirtyFile: Sendable {
 }
 
 extension DirtyFile.State {
-    mutating func move(to blob: BlobAddress) -> [Task<Void, Never>] {
+    mutating func move(to blob: BlobAddress, _ version: BlobVersion?) -> [Task<Void, Never>] {
+        if let version {
+            base?.version = version
+            lastCommit?.file.version = version
+        }
         guard blob != self.blob else { return [] }
         self.blob = blob
         lastCommit?.file.blob = blob
@@ -150,4 +154,6 @@ extension DirtyFile.State {
     }
 
     var isWritable: Bool { round == nil && !isChangingShape }
+    /// Nothing is being written or reshaped at this moment.
+    var isQuiet: Bool { !isChangingShape && !plan.hasOpenWrites }
 }

@@ -5,8 +5,6 @@ package struct HashProgress: Sendable, Hashable {
     package private(set) var claimed: UInt64 = 0
     /// The hash so far is good for nothing.
     package private(set) var isVoid = false
-    /// All bytes were hashed and the result drawn.
-    private var isFinished = false
 
     package init() {}
 
@@ -19,10 +17,8 @@ package struct HashProgress: Sendable, Hashable {
     }
 
     mutating func changed(from position: UInt64) {
-        if position < claimed || isFinished { isVoid = true }
+        if position < claimed { isVoid = true }
     }
-
-    mutating func finish() { isFinished = true }
 
     mutating func end() { isVoid = true }
 

@@ -82,6 +82,8 @@ package struct UploadPlan: Sendable {
     /// Blocks sent since the last commit under the present name: an upper bound of what the service keeps for it.
     private var stageCount = 0
     var isStagingInBackground = true
+    /// The store refused a block for good; asking it again and again before the commit helps nobody.
+    var isPaused = false
     var isFlushing = false
     var flushNumber = 0
     /// Blocks that the commit still waits for.
@@ -213,6 +215,12 @@ package struct UploadPlan: Sendable {
         holdReadyBlocks()
     }
 
+    /// Nothing more is sent before the next commit.
+    package mutating func pauseStaging() {
+        isPaused = true
+        holdReadyBlocks()
+    }
+
     package mutating func unblockStaging() {
         isBlocked = false
         stageCount = 0
@@ -229,7 +237,7 @@ package struct UploadPlan: Sendable {
 
     /// Cuts what a writer has left behind, so that it can be sent while he goes on.
     private mutating func cutSettledBlocks() {
-        guard isStagingInBackground, !isBlocked, !isFlushing, content.size > singlePutMax else { return }
+        guard isStagingInBackground, !isBlocked, !isPaused, !isFlushing, content.size > singlePutMax else { return }
         while stageCount + readyQueue.count < Self.backgroundStageCountMax {
             let range = cutEnd..<cutEnd + layout.blockSize(after: blocks.count)
             guard content.isLocal(range), !openWrites.contains(where: { $0.overlaps(range) }) else { return }

@@ -18,6 +18,18 @@ package struct MD5Hasher: ~Copyable, Sendable {
         EVP_DigestUpdate(context, bytes.baseAddress, bytes.count)
     }
 
+    /// The digest of what came so far, 16 bytes; more may follow.
+    package borrowing func digest() -> [UInt8] {
+        guard let copy = EVP_MD_CTX_new(), EVP_MD_CTX_copy_ex(copy, context) == 1 else {
+            preconditionFailure("OpenSSL could not copy a digest (out of memory)")
+        }
+        defer { EVP_MD_CTX_free(copy) }
+        return [UInt8](unsafeUninitializedCapacity: 16) { digest, count in
+            EVP_DigestFinal_ex(copy, digest.baseAddress, nil)
+            count = 16
+        }
+    }
+
     /// The digest: 16 bytes.
     package consuming func finish() -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 16) { digest, count in

@@ -138,7 +138,11 @@ enum Composition {
                     try: "--listen 127.0.0.1:0, which takes a free port"
                 )
             case .dataDirectory(let path, let reason):
-                throw CommandFailure(.cannotCreate, "--data \(path) \(reason)", try: "--data with a directory of its own")
+                throw CommandFailure(
+                    .cannotCreate,
+                    "--data \(path) \(reason)",
+                    try: "--data with a directory of its own"
+                )
             case .accountKey, .thread:
                 throw CommandFailure(.system, "the emulator cannot start: \(error)")
             }

@@ -216,6 +216,24 @@ struct CommitTests {
         #expect(fixture.scheduler.statistics.failures.map(\.isCommit) == [false])
     }
 
+    @Test func `A store that refuses for good is asked once, and again at the commit`() async throws {
+        let fixture = try WritingFixture { $0.stagesInFlightMax = 1 }
+        fixture.store.failNext(.putBlock, count: .max, error: .test(.denied))
+        let file = try fixture.makeFile()
+        for index in 0..<50 {
+            _ = try file.write(pattern(1024), at: index * 1024)
+            while fixture.scheduler.statistics.stagesInFlight > 0 { await Task.yield() }
+            if index == 1 { while file.lastError == nil { await Task.yield() } }
+        }
+        #expect(fixture.store.count(of: .putBlock) == 1)
+        let error = await #expect(throws: CommitError.self) { try await file.commit() }
+        guard case .storage(let cause) = error else { return #expect(Bool(false), "\(String(describing: error))") }
+        #expect(cause.kind == .denied)
+        fixture.store.removeFaults()
+        try await file.commit()
+        #expect(fixture.stored?.count == 50 << 10)
+    }
+
     /// For n = 1, 2, 3 … the n-th request fails, before or after it took effect, until the story passes unharmed. What
     /// a commit reports is what the store holds, and the next commit makes everything good.
     @Test(arguments: [false, true])

@@ -227,6 +227,29 @@ struct DirtyFileTests {
         #expect(store.bytes(of: fixture.blob) == nil)
     }
 
+    @Test func `A renamed file finds its base under the new name`() async throws {
+        store.add(fixture.blob, pattern(5000))
+        let file = try fixture.makeFile(base: store.storedProperties(of: fixture.blob))
+        _ = try file.write([1], at: 0)
+        let new = BlobAddress(container: "c", name: "new")
+        let version = store.add(new, pattern(5000))
+        store.remove(fixture.blob)
+        file.move(to: new, version: version)
+        try await file.commit(.matches(version.etag))
+        #expect(store.bytes(of: new) == [1] + pattern(5000).dropFirst())
+    }
+
+    @Test func `A log that is committed again and again keeps its MD5 without being hashed again`() async throws {
+        let file = try fixture.makeFile()
+        var content: [UInt8] = []
+        for index in 0..<30 {
+            _ = try file.write(pattern(700, index), at: content.count)
+            content += pattern(700, index)
+            #expect(try await file.commit().contentMD5 == Base64.encode(md5(content)))
+        }
+        #expect(fixture.stored == content)
+    }
+
     @Test func `A rename during a commit takes effect after it`() async throws {
         let file = try fixture.makeFile()
         _ = try file.write(pattern(5000), at: 0)

@@ -46,7 +46,7 @@ def test_it_returns_when_the_mount_answers_and_shows_both_views(mounted):
 
 def test_what_is_written_is_there_for_the_python_sdk(mounted, server):
     output = mounted / "jobs" / "first" / "JobOutput"
-    os.makedirs(output)
+    os.makedirs(output, exist_ok=True)
     (output / "a.txt").write_text("hello")
     service = BlobServiceClient.from_connection_string(server.connection_string)
     assert service.get_blob_client("job-first", "$JobOutput/a.txt").download_blob().readall() == b"hello"

@@ -96,15 +96,34 @@ struct CopyContract {
         }
     }
 
+    /// Only a block blob can be put together unseen.
     @Test(arguments: StorageUnderTest.available)
-    func `a copy of an append blob is one`(storage: StorageUnderTest) async throws {
+    func `a copy of an append blob is a block blob`(storage: StorageUnderTest) async throws {
+        try await Bench.run(storage) { bench in
+            let log = bench.address("log")
+            let headers = BlobHeaders(contentType: "text/plain", metadata: ["a": "1"])
+            _ = try await bench.store.createAppendBlob(log, headers: headers, condition: .absent)
+            _ = try await copy("log", to: "empty", in: bench)
+            #expect(try await bench.store.properties(of: bench.address("empty")).length == 0)
+            _ = try await bench.store.append(UploadBody(Array("line\n".utf8)), to: log, at: 0)
+            _ = try await copy("log", to: "target", in: bench)
+            let properties = try await bench.store.properties(of: bench.address("target"))
+            #expect(properties.type == .block)
+            #expect(properties.contentType == "text/plain")
+            expect(properties.metadata, contains: ["a": "1"])
+            #expect(try await bench.text(of: "target") == "line\n")
+        }
+    }
+
+    @Test(arguments: StorageUnderTest.available)
+    func `a copy does not replace an append blob`(storage: StorageUnderTest) async throws {
         try await Bench.run(storage) { bench in
             let log = bench.address("log")
             _ = try await bench.store.createAppendBlob(log, headers: BlobHeaders(), condition: .absent)
             _ = try await bench.store.append(UploadBody(Array("line\n".utf8)), to: log, at: 0)
-            _ = try await copy("log", to: "target", in: bench)
-            #expect(try await bench.store.properties(of: bench.address("target")).type == .append)
-            #expect(try await bench.text(of: "target") == "line\n")
+            try await bench.put("source", "text")
+            await expectFailure(.conflict) { try await copy("source", to: "log", in: bench) }
+            #expect(try await bench.text(of: "log") == "line\n")
         }
     }
 

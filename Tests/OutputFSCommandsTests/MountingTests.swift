@@ -53,18 +53,20 @@ struct MountingTests {
         #expect(one.utf8.count == long.utf8.count && long.utf8.count < 108)
     }
 
-    @Test(arguments: [
-        (StorageError.Kind.unauthenticated, "AuthenticationFailed", 403, ExitStatus.denied),
+    private static let refusals: [(StorageError.Kind, String?, Int?, OutputFSCommands.ExitStatus)] = [
+        (.unauthenticated, "AuthenticationFailed", 403, .denied),
         (.notFound, "ContainerNotFound", 404, .notFound),
         (.denied, "KeyBasedAuthenticationNotPermitted", 403, .denied),
         (.unavailable, nil, nil, .unavailable),
         (.corrupted, nil, 200, .unavailable),
-    ])
+    ]
+
+    @Test(arguments: refusals)
     func `a failed first request is told with its code, the place, and a remedy`(
         _ kind: StorageError.Kind,
         _ code: String?,
         _ status: Int?,
-        _ expected: ExitStatus
+        _ expected: OutputFSCommands.ExitStatus
     ) throws {
         let error = StorageError(
             kind,

@@ -107,12 +107,12 @@ struct StorageSourceTests {
     }
 
     @Test(arguments: [
-        (StorageSourceResolver.Options(), ExitStatus.usage, "no storage account"),
+        (StorageSourceResolver.Options(), OutputFSCommands.ExitStatus.usage, "no storage account"),
         (.init(account: "farm", keyFile: "f", sasFile: "f"), .usage, "--key-file and --sas-file"),
         (.init(source: "farm", account: "farm"), .usage, "--account"),
         (.init(source: "https://x.y/", endpoint: "https://x.y/"), .usage, "--endpoint"),
         (.init(account: "farm", connectionStringFile: "f"), .usage, "--connection-string-file"),
-        (.init(source: "https://x.y/c?sig=secret"), .usage, "--container-url-file"),
+        (.init(source: "https://x.y/c?sig=hunter2"), .usage, "--container-url-file"),
         (.init(account: "farm", keyFile: "missing"), .configuration, "missing"),
         (.init(account: "farm", keyFile: "empty"), .configuration, "is empty"),
         (.init(connectionStringFile: "f"), .configuration, "--connection-string-file"),
@@ -120,14 +120,14 @@ struct StorageSourceTests {
     ])
     func `what makes no sense is refused in words, without secrets`(
         _ options: StorageSourceResolver.Options,
-        _ status: ExitStatus,
+        _ status: OutputFSCommands.ExitStatus,
         _ word: String
     ) {
         #expect {
-            _ = try resolve(options, files: ["f": "secret", "empty": " \n"])
+            _ = try resolve(options, files: ["f": "hunter2", "empty": " \n"])
         } throws: { error in
             guard let failure = error as? CommandFailure else { return false }
-            return failure.status == status && failure.report.contains(word) && !failure.report.contains("secret")
+            return failure.status == status && failure.report.contains(word) && !failure.report.contains("hunter2")
                 && !failure.remedies.isEmpty
         }
     }

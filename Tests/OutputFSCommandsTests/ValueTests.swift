@@ -1,3 +1,4 @@
+import Logging
 import Testing
 
 @testable import OutputFSCommands
@@ -40,8 +41,9 @@ struct ValueTests {
     }
 
     @Test(arguments: [
-        (UInt64(0), "0 B"), (1023, "1023 B"), (1024, "1 KiB"), (1536, "1.5 KiB"), (256 << 20, "256 MiB"),
-        ((1 << 20) - 1, "1 MiB"), (1 << 40, "1 TiB"), (UInt64.max, "16 EiB"),
+        (UInt64(0), "0 B"), (UInt64(1023), "1023 B"), (UInt64(1024), "1 KiB"), (UInt64(1536), "1.5 KiB"),
+        (UInt64(268_435_456), "256 MiB"), (UInt64(1_048_575), "1 MiB"), (UInt64(1) << 40, "1 TiB"),
+        (UInt64.max, "16 EiB"),
     ])
     func `sizes are read in three digits`(_ count: UInt64, _ expected: String) {
         #expect(HumanUnits.bytes(count) == expected)

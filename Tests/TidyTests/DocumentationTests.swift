@@ -11,7 +11,7 @@ struct DocumentationTests {
             var declaration = ""
             for line in file.lines {
                 let text = line.drop { $0 == " " }
-                if text.hasPrefix("@Option") || text.hasPrefix("@Flag") { declaration = String(text) }
+                if text.hasPrefix("@Option(") || text.hasPrefix("@Flag") { declaration = String(text) }
                 guard !declaration.isEmpty else { continue }
                 if !text.hasPrefix("@") { declaration += text }
                 guard text.hasPrefix("var ") else { continue }

@@ -77,9 +77,9 @@ final class BlobListing: XMLVisitor {
         guard !text.isEmpty else { return }
         // In the order in which the service sends them; most entries have the first few only.
         if element.matches("Creation-Time") {
-            entry.properties.creationTime = HTTPDate.parse(text.string)
+            entry.properties.creationTime = HTTPDate.parse(text)
         } else if element.matches("Last-Modified") {
-            entry.properties.version.lastModified = HTTPDate.parse(text.string) ?? 0
+            entry.properties.version.lastModified = HTTPDate.parse(text) ?? 0
         } else if element.matches("Etag") {
             entry.properties.version.etag = ETag(quoting: text.string)
         } else if element.matches("Content-Length") {

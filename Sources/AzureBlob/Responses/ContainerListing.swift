@@ -49,7 +49,7 @@ final class ContainerListing: XMLVisitor {
             if element.matches("Name") { container.name = text.string }
         case (.leaf, .properties?):
             if element.matches("Last-Modified") {
-                container.version.lastModified = HTTPDate.parse(text.string) ?? 0
+                container.version.lastModified = HTTPDate.parse(text) ?? 0
             } else if element.matches("Etag") {
                 container.version.etag = ETag(quoting: text.string)
             }

@@ -25,7 +25,12 @@ package enum HTTPDate {
 
     /// Takes the one fixed form that the service sends; the weekday is not looked at. `nil` for anything else.
     package static func parse(_ text: some StringProtocol) -> Int64? {
-        let bytes = Array(text.utf8)
+        var text = String(text)
+        return text.withUTF8 { parse($0) }
+    }
+
+    /// The same for bytes: a page of a listing has 10,000 dates.
+    static func parse(_ bytes: UnsafeBufferPointer<UInt8>) -> Int64? {
         guard bytes.count == 29, bytes[3] == UInt8(ascii: ","), bytes[4] == UInt8(ascii: " "),
             bytes[7] == UInt8(ascii: " "), bytes[11] == UInt8(ascii: " "), bytes[16] == UInt8(ascii: " "),
             bytes[19] == UInt8(ascii: ":"), bytes[22] == UInt8(ascii: ":"),
@@ -42,7 +47,7 @@ package enum HTTPDate {
         return date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + min(second, 59)
     }
 
-    private static func number(_ digits: ArraySlice<UInt8>) -> Int64? {
+    private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> Int64? {
         var value: Int64 = 0
         for digit in digits {
             guard (0x30...0x39).contains(digit) else { return nil }

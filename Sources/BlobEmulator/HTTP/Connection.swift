@@ -46,10 +46,8 @@ final class Connection {
             }
             scanned = max(0, end - start - 3)
             if start > 0 {
-                buffer.baseAddress?.copyMemory(
-                    from: UnsafeRawPointer(buffer.baseAddress! + start),
-                    byteCount: end - start
-                )
+                // Made for regions that overlap, as these may.
+                buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[start..<end]))
                 (start, end) = (0, end - start)
             }
             guard end < buffer.count else { return .malformed }

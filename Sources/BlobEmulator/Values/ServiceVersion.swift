@@ -3,7 +3,8 @@ struct ServiceVersion: Comparable, Sendable {
     let text: String
 
     static let oldest = ServiceVersion(known: "2016-05-31")
-    static let newest = ServiceVersion(known: "2026-10-06")
+    /// What rclone 1.75 sends; azure-storage-blob 12.31 for Python sends 2026-10-06.
+    static let newest = ServiceVersion(known: "2026-12-06")
 
     private init(known text: String) {
         self.text = text

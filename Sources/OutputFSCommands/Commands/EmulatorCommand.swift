@@ -19,7 +19,9 @@ struct EmulatorCommand: ParsableCommand {
     @Option(help: .init("Where to listen; port 0 takes a free one.", valueName: "address:port"))
     var listen = "127.0.0.1:10000"
 
-    @Option(help: .init("A directory to keep everything in; without it all is gone at the end.", valueName: "directory"))
+    @Option(
+        help: .init("A directory to keep everything in; without it all is gone at the end.", valueName: "directory")
+    )
     var data: String?
 
     @Option(

@@ -21,7 +21,8 @@ struct ControlSocket: ~Copyable, Sendable {
 
     static func listening(at path: String) throws(Errno) -> ControlSocket {
         let socket = try make()
-        guard withAddress(path, { Glibc.bind(socket.descriptor, $0, $1) }) == 0, listen(socket.descriptor, 16) == 0 else {
+        guard withAddress(path, { Glibc.bind(socket.descriptor, $0, $1) }) == 0, listen(socket.descriptor, 16) == 0
+        else {
             throw Errno()
         }
         return socket

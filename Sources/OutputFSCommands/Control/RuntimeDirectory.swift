@@ -6,7 +6,9 @@ internal import Glibc
 enum RuntimeDirectory {
     static func path(userID: UInt32, environment: [String: String]) -> String {
         if userID == 0 { return "/run/outputfs" }
-        if let runtime = environment["XDG_RUNTIME_DIR"], runtime.hasPrefix("/") { return Path.join(runtime, "outputfs") }
+        if let runtime = environment["XDG_RUNTIME_DIR"], runtime.hasPrefix("/") {
+            return Path.join(runtime, "outputfs")
+        }
         return "/tmp/outputfs-\(userID)"
     }
 
@@ -38,7 +40,11 @@ enum RuntimeDirectory {
     /// somebody else might have been there first.
     static func make(_ directory: String = current) throws(CommandFailure) {
         if mkdir(directory, 0o700) != 0, errno != EEXIST {
-            throw CommandFailure(.cannotCreate, "\(directory) cannot be made: \(Errno())", try: "export XDG_RUNTIME_DIR=…")
+            throw CommandFailure(
+                .cannotCreate,
+                "\(directory) cannot be made: \(Errno())",
+                try: "export XDG_RUNTIME_DIR=…"
+            )
         }
         var status = stat()
         guard lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == System.userID,

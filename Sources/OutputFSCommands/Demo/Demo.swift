@@ -17,7 +17,11 @@ final class Demo: Sendable {
         let temporary = System.environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
         var template = Array(Path.join(temporary, "outputfs-demo.XXXXXX").utf8CString)
         guard mkdtemp(&template) != nil else {
-            throw CommandFailure(.cannotCreate, "no temporary directory in \(temporary): \(Errno())", try: "export TMPDIR=…")
+            throw CommandFailure(
+                .cannotCreate,
+                "no temporary directory in \(temporary): \(Errno())",
+                try: "export TMPDIR=…"
+            )
         }
         directory = String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
         for path in [mountPoint, reference] { mkdir(path, 0o755) }
@@ -38,7 +42,12 @@ final class Demo: Sendable {
         var environment = System.environment
         for name in environment.keys where name.hasPrefix("AZURE_STORAGE_") { environment[name] = nil }
         environment["AZURE_STORAGE_CONNECTION_STRING"] = connection
-        try step("mount", "/proc/self/exe", ["mount", mountPoint, "--spool-dir", Path.join(directory, "spool")], environment)
+        try step(
+            "mount",
+            "/proc/self/exe",
+            ["mount", mountPoint, "--spool-dir", Path.join(directory, "spool")],
+            environment
+        )
         say("Its account is mounted on \(mountPoint)")
 
         try runJob(environment)

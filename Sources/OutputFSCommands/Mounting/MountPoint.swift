@@ -81,10 +81,18 @@ enum MountPoint {
             // A parent that is there but not ours answers EACCES or EROFS; only the last part counts.
             var status = stat()
             if stat(made, &status) == 0 { continue }
-            throw CommandFailure(.cannotCreate, "\(option) \(made) cannot be made: \(error)", try: "\(option) elsewhere")
+            throw CommandFailure(
+                .cannotCreate,
+                "\(option) \(made) cannot be made: \(error)",
+                try: "\(option) elsewhere"
+            )
         }
         guard access(path, R_OK | W_OK | X_OK) == 0 else {
-            throw CommandFailure(.cannotCreate, "\(option) \(path) cannot be written: \(Errno())", try: "\(option) elsewhere")
+            throw CommandFailure(
+                .cannotCreate,
+                "\(option) \(path) cannot be written: \(Errno())",
+                try: "\(option) elsewhere"
+            )
         }
     }
 

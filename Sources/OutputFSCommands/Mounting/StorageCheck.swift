@@ -23,7 +23,11 @@ enum StorageCheck {
         case .denied where error.code == "AuthorizationPermissionMismatch" || error.code == "AuthorizationFailure":
             return nil
         case .denied where error.code == "KeyBasedAuthenticationNotPermitted":
-            return CommandFailure(.denied, "\(source) does not permit account keys\(said)", try: "a SAS: --sas-file FILE")
+            return CommandFailure(
+                .denied,
+                "\(source) does not permit account keys\(said)",
+                try: "a SAS: --sas-file FILE"
+            )
         case .denied:
             return nil
         case .unauthenticated:
@@ -50,7 +54,8 @@ enum StorageCheck {
             return CommandFailure(
                 .unavailable,
                 "\(endpoint) does not answer as Blob Storage does\(said): \(error.message)",
-                try: "the endpoint: https://<account>.blob.core.windows.net, or the emulator's with the account behind it"
+                try:
+                    "the endpoint: https://<account>.blob.core.windows.net, or the emulator's with the account behind it"
             )
         case .alreadyExists, .conditionFailed, .leased, .immutable, .archived, .conflict, .containerBeingDeleted,
             .tooLarge, .localInput:

@@ -15,7 +15,9 @@ struct StorageOptions: ParsableArguments {
     )
     var endpoint: String?
 
-    @Option(help: .init("A file with an account key.", discussion: "Environment: AZURE_STORAGE_KEY.", valueName: "file"))
+    @Option(
+        help: .init("A file with an account key.", discussion: "Environment: AZURE_STORAGE_KEY.", valueName: "file")
+    )
     var keyFile: String?
 
     @Option(

@@ -53,7 +53,13 @@ struct ChildProcess: Sendable {
         defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
         var processID: pid_t = 0
         let status = posix_spawnp(
-            &processID, path, &actions, &attributes, &argumentPointers, &environmentPointers)
+            &processID,
+            path,
+            &actions,
+            &attributes,
+            &argumentPointers,
+            &environmentPointers
+        )
         return status == 0 ? .success(ChildProcess(processID: processID)) : .failure(Errno(status))
     }
 

@@ -23,13 +23,18 @@ enum PlainThread {
         pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
         var thread = pthread_t()
         let body = Unmanaged.passRetained(Body(name: name, run: run))
-        let status = pthread_create(&thread, &attributes, { raw in
-            guard let raw else { return nil }
-            let body = Unmanaged<Body>.fromOpaque(raw).takeRetainedValue()
-            pthread_setname_np(pthread_self(), body.name)
-            body.run()
-            return nil
-        }, body.toOpaque())
+        let status = pthread_create(
+            &thread,
+            &attributes,
+            { raw in
+                guard let raw else { return nil }
+                let body = Unmanaged<Body>.fromOpaque(raw).takeRetainedValue()
+                pthread_setname_np(pthread_self(), body.name)
+                body.run()
+                return nil
+            },
+            body.toOpaque()
+        )
         if status != 0 {
             body.release()
             Terminal.error("outputfs: cannot start a thread: \(System.message(status))")

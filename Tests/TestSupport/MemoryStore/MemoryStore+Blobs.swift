@@ -163,7 +163,9 @@ extension MemoryStore {
                 let old = try state.blob(destination, failures)?.committed
                 try condition.check(old, failures)
                 try old?.checkLease(failures)
-                try old?.check(copied.properties.type, failures)
+                try old?.check(.block, failures)
+                copied.properties.type = .block
+                copied.properties.committedBlockCount = nil
                 guard !copied.properties.isArchived else { throw failures(.archived, 409, "BlobArchived") }
                 copied.properties.version = state.newVersion()
                 copied.properties.creationTime = state.now
