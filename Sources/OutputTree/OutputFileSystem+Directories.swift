@@ -111,11 +111,11 @@ extension OutputFileSystem {
     }
 
     private func entry(for item: SnapshotEntry, startedAt: Duration) -> Entry? {
-        guard let address = item.place.blob else { return handOut(located(item, startedAt: startedAt)) }
+        guard let address = item.place.blob else { return handOut(located(item, startedAt: startedAt), as: item.name) }
         // What was written here wins over what the listing says.
-        if let node = nodes.file(at: address), node.hasUnsentContent { return handOut(.node(node)) }
+        if let node = nodes.file(at: address), node.hasUnsentContent { return handOut(.node(node), as: item.name) }
         guard let facts = item.facts else { return nil }
-        return handOut(.file(address, facts, startedAt: startedAt))
+        return handOut(.file(address, facts, startedAt: startedAt), as: item.name)
     }
 
     // MARK: Listing
@@ -253,7 +253,10 @@ extension OutputFileSystem {
         _ prefix: String
     ) -> [SnapshotEntry] {
         let (files, folders) = changes.changes(in: container, prefix: prefix, since: snapshot.startedAt)
-        guard !files.isEmpty || !folders.isEmpty else { return snapshot.entries }
+        let deep = unsent.files(below: BlobAddress(container: container, name: prefix)).compactMap { node in
+            node.address.directory(below: prefix)
+        }
+        guard !files.isEmpty || !folders.isEmpty || !deep.isEmpty else { return snapshot.entries }
         var builder = SnapshotBuilder(of: place)
         for entry in snapshot.entries { builder.restore(entry) }
         for (blob, change) in files {
@@ -268,9 +271,20 @@ extension OutputFileSystem {
             case .present: builder.addPrefix(folder)
             }
         }
+        // A directory is there when a file in it is, also if that is on this mount only.
+        for directory in deep { builder.addPrefix(directory) }
         // What is always there cannot be removed.
         for (name, fixed) in place.planned(views: options.views).fixed { builder.addDirectory(name, fixed) }
         return builder.finish(startedAt: snapshot.startedAt, isComplete: true).entries
+    }
+}
+
+extension BlobAddress {
+    /// The name up to the first slash behind `prefix`; `nil` if there is none.
+    fileprivate func directory(below prefix: String) -> String? {
+        let rest = name.utf8.dropFirst(prefix.utf8.count)
+        guard let slash = rest.firstIndex(of: UInt8(ascii: "/")) else { return nil }
+        return String(name[..<slash])
     }
 }
 
