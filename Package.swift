@@ -115,7 +115,11 @@ let package = Package(
             dependencies: ["BlobWriting", "BlobStorage", "LocalStore", "Checksums", "TestSupport"]
         ),
         .testTarget(name: "FuseBindingTests", dependencies: ["FuseBinding", "FileSystemModel", "CFuse3", "CLinux"]),
-        .testTarget(name: "BlobEmulatorTests", dependencies: ["BlobEmulator", "COpenSSL"]),
+        .testTarget(
+            name: "BlobEmulatorTests",
+            dependencies: ["BlobEmulator", "COpenSSL"],
+            resources: [.copy("Vectors")]
+        ),
         .testTarget(
             name: "OutputTreeTests",
             dependencies: ["OutputTree", "BlobReading", "BlobWriting", "TestSupport"]
