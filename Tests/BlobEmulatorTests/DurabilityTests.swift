@@ -119,7 +119,7 @@ struct DurabilityTests {
     func `every prefix of the journal can be opened`() throws {
         do { try fill(try TestServer(dataDirectory: directory.path)) }
         let whole = try Data(contentsOf: URL(filePath: directory.path + "/journal"))
-        for length in stride(from: 0, through: whole.count, by: max(1, whole.count / 60)) {
+        for length in stride(from: 0, through: whole.count, by: max(1, whole.count / 17)) {
             let copy = try directory.frozen()
             try whole[..<length].write(to: URL(filePath: copy.path + "/journal"))
             try withExtendedLifetime(copy) { _ = try TestServer(dataDirectory: copy.path) }
