@@ -133,7 +133,11 @@ let package = Package(
             ]
         ),
         .testTarget(name: "FuseBindingTests", dependencies: ["FuseBinding", "FileSystemModel", "CFuse3", "CLinux"]),
-        .testTarget(name: "BlobEmulatorTests", dependencies: ["BlobEmulator", "COpenSSL"]),
+        .testTarget(
+            name: "BlobEmulatorTests",
+            dependencies: ["BlobEmulator", "COpenSSL"],
+            resources: [.copy("Vectors")]
+        ),
         .testTarget(
             name: "OutputTreeTests",
             dependencies: [
