@@ -78,6 +78,8 @@ extension OutputFileSystem {
             guard let container = target.contents?.container else { return .absent }
             if let only = options.onlyContainer { return container == only ? .directory(target, nil) : .absent }
             if changes.container(container, since: fresh) { return .directory(target, nil) }
+            // What waits here for a store that is away must stay readable here.
+            if unsent.hasFiles(below: BlobAddress(container: container, name: "")) { return .directory(target, nil) }
             guard let snapshot = freshSnapshot(of: directory, since: fresh) else { return nil }
             // A true job id may differ from the name that the listing shows: then the place decides.
             let isThere = snapshot[name]?.place == target || snapshot.entries.contains { $0.place == target }

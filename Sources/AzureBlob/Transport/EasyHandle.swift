@@ -55,7 +55,7 @@ final class EasyHandle {
 
     private func setConnectionOptions(_ timeouts: AttemptTimeouts, caFile: String?) {
         ccurl_set_long(raw, CURLOPT_NOSIGNAL, 1)
-        ccurl_set_string(raw, CURLOPT_PROTOCOLS_STR, "http,https")
+        ccurl_allow_http_only(raw)
         ccurl_set_long(raw, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         // Otherwise libcurl squeezes /./ and /../ before it sends, and the signature is over the path as sent.
         ccurl_set_long(raw, CURLOPT_PATH_AS_IS, 1)
