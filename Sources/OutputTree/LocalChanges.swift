@@ -56,6 +56,12 @@ final class LocalChanges: Sendable {
         return node.withState { $0.isRemovalPending }
     }
 
+    /// The blob of an unlinked file is gone, unless the name was given to another file meanwhile.
+    func release(_ node: FileNode, _ address: BlobAddress, at now: Duration) {
+        guard case .held(let holder) = file(address, since: .zero), holder === node else { return }
+        record(file: address, .absent, at: now)
+    }
+
     /// `folder.name` without the slash at its end.
     func record(folder address: BlobAddress, _ change: FolderChange, at now: Duration) {
         update(address, now) { folder in folder.folders[.init(address.name)] = Change(what: change, at: now) }

@@ -297,8 +297,8 @@ extension OutputFileSystem {
                         _ = failure(error, "unlink", address.description)
                     }
                 }
-                changes.record(file: address, .absent, at: clock.monotonic())
             }
+            changes.release(node, address, at: clock.monotonic())
             node.withState { $0.isRemovalPending = false }
         }
     }
