@@ -48,6 +48,16 @@ final class LocalChanges: Sendable {
 
     func record(file address: BlobAddress, _ change: FileChange, at now: Duration) {
         update(address, now) { folder in folder.files[.init(address.name)] = Change(what: change, at: now) }
+        if case .present = change { recordDirectories(above: address, at: now) }
+    }
+
+    /// The directories that a blob is in are there: with it they came, and for a while they outlive it.
+    func recordDirectories(above address: BlobAddress, at now: Duration) {
+        var name = Substring(address.name).utf8
+        while let slash = name.lastIndex(of: UInt8(ascii: "/")) {
+            name = name[..<slash]
+            record(folder: BlobAddress(container: address.container, name: String(Substring(name))), .present, at: now)
+        }
     }
 
     /// Whether the store still has the blob of a file that was unlinked here.
