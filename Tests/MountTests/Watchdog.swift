@@ -13,7 +13,7 @@ final class Watchdog: Sendable {
     private let mountPoint: String
     private let abortFile: String
     private let state = Mutex(State.watching)
-    private let guardian: Process
+    private let guardian: ChildProcess
 
     init(_ mountPoint: String, minutes: Int) throws {
         self.mountPoint = mountPoint
@@ -46,9 +46,7 @@ final class Watchdog: Sendable {
     }
 
     /// A shell that outlives this process if need be: it ends when the mount is gone.
-    private static func guardian(_ mountPoint: String, _ abortFile: String) throws -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    private static func guardian(_ mountPoint: String, _ abortFile: String) throws -> ChildProcess {
         let script = """
             while [ -e "$2" ]; do
                 case "$(cat /proc/$1/stat 2>/dev/null)" in
@@ -57,12 +55,7 @@ final class Watchdog: Sendable {
                 sleep 1
             done
             """
-        process.arguments = ["-c", script, "guardian", "\(getpid())", abortFile, mountPoint]
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        return process
+        return try ChildProcess(["/bin/sh", "-c", script, "guardian", "\(getpid())", abortFile, mountPoint])
     }
 
     func abort() {
@@ -85,8 +78,8 @@ final class Watchdog: Sendable {
             if state == .watching { state = .stopped }
             return state == .aborted
         }
-        guardian.terminate()
-        guardian.waitUntilExit()
+        guardian.send(SIGKILL)
+        guardian.wait()
         return wasAborted
     }
 }
