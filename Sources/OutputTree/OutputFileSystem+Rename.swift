@@ -92,6 +92,7 @@ extension OutputFileSystem {
     ) async throws(FileSystemError) {
         do throws(StorageError) {
             guard let etag = node.withState({ $0.facts?.etag }) else { return }
+            try await requireDeletePermission(source)
             let version = try await copy(source, etag, to: destination)
             let properties = try await store.properties(of: destination)
             if let existing, existing.id != node.id { supersede(existing) }
@@ -114,6 +115,16 @@ extension OutputFileSystem {
             try await store.delete(source, condition: .matches(etag))
             changes.record(file: source, .absent, at: clock.monotonic())
         } catch { throw failure(error, "rename", source.description, pinned: error.kind == .conditionFailed) }
+    }
+
+    /// A rename ends with a delete: without permission for that it must not begin. Asked by a delete of a version that
+    /// never was, once per mount.
+    private func requireDeletePermission(_ blob: BlobAddress) async throws(StorageError) {
+        guard !mayDelete.load(ordering: .relaxed) else { return }
+        do throws(StorageError) { try await store.delete(blob, condition: .matches(ETag("\"0x0\""))) } catch {
+            guard error.kind == .conditionFailed || error.kind == .notFound else { throw error }
+        }
+        mayDelete.store(true, ordering: .relaxed)
     }
 
     /// A copy keeps the blob's type; another type in its place has to go first, for which there is no single step.
@@ -219,6 +230,7 @@ extension OutputFileSystem {
             try await commit(node, placesUntouched: true)
         }
         do throws(StorageError) {
+            try await requireDeletePermission(BlobAddress(container: from.container, name: from.name + "-"))
             var sources: [(BlobAddress, ETag)] = []
             if let marker = place.markerBlob, let newMarker = destination.markerBlob,
                 let version = try await markerVersion(marker)

@@ -29,6 +29,8 @@ package final class OutputFileSystem: FileSystem {
     /// The time of directories that have none stored.
     let startTime: Timestamp
     let background: BackgroundCommits
+    /// Whether the credentials are known to permit deletes.
+    let mayDelete = Atomic(false)
 
     package init(
         store: any BlobStore,
