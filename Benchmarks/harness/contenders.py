@@ -2,17 +2,16 @@
 
 import dataclasses
 import functools
-import subprocess
 import time
 from collections.abc import Callable
 
 from . import mounts
 from .mounts import Tools
 from .servers import Emulator, Nginx
-from .trials import GIB, Meter, Trial, run_client
+from .trials import Meter, Trial, run_client
 
-# As many as outputfs has in flight: 32 blocks of read-ahead of 4 MiB, 16 blocks of 8 MiB on their way up.
-READ_CONNECTIONS, READ_PART = 32, 4 << 20
+# Parts and blocks are those of outputfs. It reads ahead up to 32 blocks; without latency, 8 to 32 connections are equal.
+READ_CONNECTIONS, READ_PART = 16, 4 << 20
 WRITE_CONNECTIONS, WRITE_BLOCK = 16, 8 << 20
 
 RCLONE_READ = ["--vfs-read-chunk-streams", "8", "--vfs-read-chunk-size", "8M", "--read-only"]
@@ -102,7 +101,6 @@ def put_to_emulator(bench: Bench) -> dict[str, Trial]:
 def read_mount(mount: Callable, group: str, direct: bool, bench: Bench) -> dict[str, Trial]:
     """Cold in a fresh mount, then again in the same one."""
     server = bench.nginx if group == "nginx" else bench.emulator
-    warm_up(bench)
     trials = {}
     with mount(bench) as mounted:
         command = [bench.tools.stream, "read", str(mounted.directory / "stream.bin"), *(["direct"] if direct else [])]
@@ -125,7 +123,6 @@ def read_local_file(bench: Bench) -> dict[str, Trial]:
 def write_mount(mount: Callable, bench: Bench) -> dict[str, Trial]:
     """To the return of close, and to the moment at which the store has everything."""
     bench.emulator.delete("written.bin")
-    warm_up(bench)
     with mount(bench) as mounted:
         path = mounted.directory / "written.bin"
         with Meter(bench.emulator, mounted.pid).measuring() as trial:
@@ -146,10 +143,3 @@ def wait_until_stored(bench: Bench) -> float:
             return 0 if attempt == 0 else time.monotonic() - started
         time.sleep(0.01)
     raise RuntimeError("what was written and closed is not in the store after two minutes")
-
-
-def warm_up(bench: Bench) -> None:
-    """Makes the host hand out the memory that page cache and daemon are about to take. In a virtual machine that gives
-    free pages back, the first touch of each runs at 0.4 GiB/s: that would be measured, and not the file systems."""
-    wanted = min(bench.size + GIB, 3 * GIB)
-    subprocess.run([bench.tools.stream, "touch", str(wanted)], check=True)

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 
 static uint64_t crc64_table[256], crc64_far[2], crc64_near[2];
+// Asked once: CPUID leaves a virtual machine, which takes microseconds.
+static int crc64_folds;
 
 static uint64_t crc64_times_x(uint64_t a) { return (a >> 1) ^ (a & 1 ? 0x9A6C9329AC4BC9B5u : 0); }
 
@@ -36,7 +38,8 @@ static void crc64_prepare(void) {
     }
     crc64_far[0] = crc64_power(1024 + 63), crc64_far[1] = crc64_power(1024 - 1);
     crc64_near[0] = crc64_power(128 + 63), crc64_near[1] = crc64_power(128 - 1);
-    if (!cchecksums_has_carryless()) fputs("no carry-less multiplication here: CRC-64 by bytes\n", stderr);
+    crc64_folds = cchecksums_has_carryless();
+    if (!crc64_folds) fputs("no carry-less multiplication here: CRC-64 by bytes\n", stderr);
 }
 
 static uint64_t crc64_by_bytes(uint64_t state, const uint8_t *bytes, size_t count) {
@@ -47,7 +50,7 @@ static uint64_t crc64_by_bytes(uint64_t state, const uint8_t *bytes, size_t coun
 // The checksum of everything whose checksum is `before` (0 for nothing) and of `count` bytes behind it.
 static uint64_t crc64_update(uint64_t before, const void *bytes, size_t count) {
     uint64_t state = ~before;
-    size_t folded = cchecksums_has_carryless() ? count & ~(size_t)127 : 0;
+    size_t folded = crc64_folds ? count & ~(size_t)127 : 0;
     if (folded) {
         uint8_t remainder[16];
         cchecksums_crc64_fold(bytes, folded, state, crc64_far, crc64_near, remainder);

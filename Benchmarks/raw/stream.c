@@ -2,7 +2,6 @@
 //
 //   stream read PATH [direct]     from open to the end of the file
 //   stream write PATH SIZE        from open to the return of close, which is when the bytes are said to be safe
-//   stream touch SIZE             makes the host provide so much memory, and gives it back to this kernel
 //
 // Prints seconds, CPU seconds of this process, and bytes.
 #define _GNU_SOURCE
@@ -52,21 +51,13 @@ static void stream_write(const char *path, uint64_t size) {
     report(seconds_now() - start, processor_seconds() - cpu, size);
 }
 
-static void touch(uint64_t size) {
-    uint8_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (memory == MAP_FAILED) fail("memory");
-    munmap(memory, size);
-}
-
 int main(int count, char **arguments) {
     if (count >= 3 && !strcmp(arguments[1], "read")) {
         stream_read(arguments[2], count > 3 && !strcmp(arguments[3], "direct") ? O_DIRECT : 0);
     } else if (count == 4 && !strcmp(arguments[1], "write")) {
         stream_write(arguments[2], strtoull(arguments[3], NULL, 10));
-    } else if (count == 3 && !strcmp(arguments[1], "touch")) {
-        touch(strtoull(arguments[2], NULL, 10));
     } else {
-        fputs("stream read PATH [direct] | write PATH SIZE | touch SIZE\n", stderr);
+        fputs("stream read PATH [direct] | write PATH SIZE\n", stderr);
         return 64;
     }
     return 0;
