@@ -102,6 +102,16 @@ let package = Package(
             ],
             path: "Tests/TestSupport"
         ),
+        .target(
+            name: "FileSystemSuite",
+            dependencies: [
+                "FileSystemModel", "OutputTree", "BlobStorage", "BlobReading", "BlobWriting", "LocalStore", "CLinux",
+                "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/FileSystemSuite"
+        ),
         .testTarget(name: "OutputConventionsTests", dependencies: ["OutputConventions", "TestSupport"]),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
         .testTarget(
@@ -123,12 +133,26 @@ let package = Package(
             ]
         ),
         .testTarget(name: "FuseBindingTests", dependencies: ["FuseBinding", "FileSystemModel", "CFuse3", "CLinux"]),
-        .testTarget(name: "BlobEmulatorTests", dependencies: ["BlobEmulator", "COpenSSL"]),
+        .testTarget(
+            name: "BlobEmulatorTests",
+            dependencies: ["BlobEmulator", "COpenSSL"],
+            resources: [.copy("Vectors")]
+        ),
         .testTarget(
             name: "OutputTreeTests",
             dependencies: [
                 "OutputTree", "OutputConventions", "FileSystemModel", "BlobStorage", "BlobReading", "BlobWriting",
-                "TestSupport",
+                "FileSystemSuite", "TestSupport",
+                .product(name: "SystemPackage", package: "swift-system"),
+            ]
+        ),
+        .testTarget(
+            name: "MountTests",
+            dependencies: [
+                "FuseBinding", "OutputTree", "FileSystemModel", "BlobStorage", "BlobReading", "BlobWriting",
+                "FileSystemSuite", "TestSupport", "CLinux",
+                .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(

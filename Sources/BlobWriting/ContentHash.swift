@@ -3,7 +3,8 @@ internal import LocalStore
 internal import Synchronization
 
 /// The MD5 of a whole file, drawn from the spool's page cache behind the writer, so that the writer's thread only
-/// copies: MD5 makes 0.8 GiB/s on one core, and cannot be split.
+/// copies: MD5 makes 0.8 GiB/s on one core, and cannot be split. A writer of 1 GiB was busy for 0.3 s so, and for 1.7 s
+/// with MD5 on his own thread; the commit waits for the rest of the hash, 1.4 s after the start in all.
 ///
 /// What may be hashed is the plan's to say (`claim`); claims and hashing happen under one lock, so that bytes are taken
 /// in order whichever thread is at it. Runs on the hashing threads only.

@@ -23,7 +23,7 @@ extension DirtyFile {
         for task in begun.outdated { task.cancel() }
         var write = begun.write
         let (count, failure) = spool.write(bytes, at: offset)
-        if failure == nil { write.checksum?.update(bytes) }
+        if failure == nil, scheduler.configuration.checksum == .crc64 { write.checksum?.update(bytes) }
         let (canStage, canHash, waiters) = state.withLock { state in
             state.plan.endWrite(write, byteCount: UInt64(count))
             let canHash = scheduler.configuration.storesWholeMD5 && state.startHashing()

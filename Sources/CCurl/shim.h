@@ -18,6 +18,11 @@ static inline CURLcode ccurl_set_seek(CURL *h, int (*f)(void *, curl_off_t, int)
 static inline CURLcode ccurl_set_prereq(CURL *h, int (*f)(void *, char *, char *, int, int)) {
     return curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, f);
 }
+// http and https only. The text form came with 7.85; Ubuntu 22.04 has 7.81 and the bits (CURLOPT_PROTOCOLS, 181).
+static inline CURLcode ccurl_allow_http_only(CURL *h) {
+    CURLcode code = curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+    return code == CURLE_UNKNOWN_OPTION ? curl_easy_setopt(h, (CURLoption)181, 3L) : code;
+}
 static inline CURLcode ccurl_get_long(CURL *h, CURLINFO i, long *v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLcode ccurl_get_off(CURL *h, CURLINFO i, curl_off_t *v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLcode ccurl_get_pointer(CURL *h, CURLINFO i, void **v) { return curl_easy_getinfo(h, i, v); }

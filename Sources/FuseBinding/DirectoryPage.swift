@@ -5,8 +5,8 @@ import Synchronization
 
 /// The buffer of one READDIR or READDIRPLUS, filled in the kernel's own layout.
 ///
-/// Entries with a node count as looked up once the kernel has them. Those of a page that never reaches it (an error after some were
-/// added, a reply that was aborted) are given back by `forget`.
+/// Entries with a node count as looked up once the kernel has them. Those of a page that never reaches it (an error
+/// after some were added, a reply that was aborted) are given back by `forget`.
 final class DirectoryPage: DirectoryBuffer {
     let wantsEntries: Bool
     private let dispatcher: Dispatcher

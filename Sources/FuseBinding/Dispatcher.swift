@@ -102,7 +102,11 @@ final class Dispatcher: Sendable {
             let size = fuse_session_receive_buf(session, &buffer)
             if size == -EINTR || size == -EAGAIN { continue }
             guard size > 0, let start = buffer.mem else {
-                if size < 0 { stopReading(because: -size) }
+                if size < 0 {
+                    // The other readers go on; were the session flagged as exited, they would drop what they read next.
+                    let reason = String(cString: strerror(-size))
+                    logger.critical("a thread cannot read requests any more", metadata: ["error": "\(reason)"])
+                }
                 return
             }
             process(UnsafeRawBufferPointer(start: start, count: Int(size)), &buffer)
@@ -124,11 +128,6 @@ final class Dispatcher: Sendable {
         fuse_session_process_buf(session, &buffer)
         // The kernel has taken the reply in when the write returns.
         if let mount = mount.withLock({ $0 }) { KernelReadAhead.raise(for: mount) }
-    }
-
-    private func stopReading(because reason: Int32) {
-        logger.critical("cannot read requests", metadata: ["error": "\(String(cString: strerror(reason)))"])
-        fuse_session_exit(session)
     }
 
     /// FUSE_INIT, called by libfuse on the reader's thread before it replies.

@@ -66,6 +66,9 @@ package final class FuseSession: Sendable {
     }
 
     /// Answers requests until the file system is unmounted, from wherever; then returns.
+    ///
+    /// It also returns when the connection was aborted (umount -f); the dead mount is then still in the tree, and
+    /// `unmount(lazily: true)` takes it away.
     package func run() {
         let dispatcher = dispatcher
         let notifications = notifications

@@ -74,9 +74,9 @@ struct InitPlan: Equatable {
 
 /// The capabilities that libfuse is told to ask for.
 ///
-/// Not among them: the SPLICE ones (a spliced 1 MiB reply runs at 0.19 of a plain one), DONT_MASK (the kernel takes the umask
-/// off; `Caller.umask` is for information), AUTO_INVAL_DATA (the tree knows by ETag when pages are stale), locks
-/// (the kernel keeps them, local to the mount), HANDLE_KILLPRIV (its second version is in `InitPlan`).
+/// Not among them: the SPLICE ones (a spliced 1 MiB reply runs at 0.19 of a plain one), DONT_MASK (the kernel takes
+/// the umask off; `Caller.umask` is for information), AUTO_INVAL_DATA (the tree knows by ETag when pages are stale),
+/// locks (the kernel keeps them, local to the mount), HANDLE_KILLPRIV (its second version is in `InitPlan`).
 func wantedCapabilities(capable: UInt32, usesWritebackCache: Bool) -> UInt32 {
     var wanted = UInt32(
         FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO

@@ -3,8 +3,9 @@ import Synchronization
 /// Decides about interrupted requests, and is the only thread that calls their handlers.
 ///
 /// libfuse reports FUSE_INTERRUPT with the request's own lock held, on a thread that should be reading requests;
-/// there it is only noted (`InFlightTable.markInterrupted`). The kernel sends it once per request, for the first signal of whatever
-/// kind; a SIGKILL after a SIGPROF is never told. So this thread looks again while such a request is unanswered.
+/// there it is only noted (`InFlightTable.markInterrupted`). The kernel sends it once per request, for the first
+/// signal of whatever kind; a SIGKILL after a SIGPROF is never told. So this thread looks again while such a request
+/// is unanswered.
 final class InterruptWatch: Sendable {
     /// How long a process that is being killed may have to wait after its call met a harmless signal first.
     private static let interval: Int32 = 50  // milliseconds; one look costs about 15 µs

@@ -2,7 +2,8 @@ internal import Glibc
 
 /// How far the kernel reads ahead through the page cache.
 enum KernelReadAhead {
-    /// One whole request. 128 KiB, the default, makes eight requests of it (1.2 to 1.5 times slower); above 4 MiB it gets worse.
+    /// One whole request. 128 KiB, the default, makes eight requests of it (1.2 to 1.5 times slower); above 4 MiB it
+    /// gets worse.
     private static let kibibytes = 1024
 
     /// Raises it for a mount whose INIT has been answered (INIT itself can only lower it). Only root may.

@@ -5,9 +5,9 @@ internal import Glibc
 ///
 /// The kernel (fs/fuse/iomode.c) lets all opens of an inode be of one kind at a time: once one is passthrough, every
 /// further one must name the same backing file, and while one goes through the page cache none may be passthrough;
-/// a wrong reply fails the program's open with EIO. So every open follows the mode of those that exist. Direct opens count as
-/// ours, because a shared mapping of one enters the page cache without a word. The mode ends with the last RELEASE, which
-/// the kernel sends after it has left the mode itself.
+/// a wrong reply fails the program's open with EIO. So every open follows the mode of those that exist. Direct opens
+/// count as ours, because a shared mapping of one enters the page cache without a word. The mode ends with the last
+/// RELEASE, which the kernel sends after it has left the mode itself.
 struct OpenModes: Sendable {
     private enum Mode {
         case ours(count: Int)
@@ -18,7 +18,8 @@ struct OpenModes: Sendable {
     enum Decision: Equatable {
         case ours
         case backed(id: Int32)
-        /// The kernel would write into the local copy of a committed version: refuse with ESTALE.
+        /// Refuse with ESTALE: the kernel would write into the local copy of a committed version. It reopens the
+        /// backing file with the program's flags, whatever the registered descriptor allows.
         case refused
     }
 

@@ -2,11 +2,11 @@ internal import CFuse3
 import FileSystemModel
 internal import Glibc
 
-// libfuse's callbacks, in the order of `FileSystem`. Each decodes its arguments and hands the request on; what cannot be
-// meant for a blob is refused here. Pointers are libfuse's until the callback returns.
+// libfuse's callbacks, in the order of `FileSystem`. Each decodes its arguments and hands the request on; what cannot
+// be meant for a blob is refused here. Pointers are libfuse's until the callback returns.
 //
-// Left out, so that libfuse answers ENOSYS, which the kernel remembers: access (default_permissions decides), getlk, setlk and
-// flock (the kernel keeps locks by itself, local to the mount), bmap, ioctl, poll, retrieve_reply, write_buf.
+// Left out, so that libfuse answers ENOSYS, which the kernel remembers: access (default_permissions decides), getlk,
+// setlk and flock (the kernel keeps locks by itself, local to the mount), bmap, ioctl, poll, retrieve_reply.
 
 extension fuse_lowlevel_ops {
     static var dispatching: fuse_lowlevel_ops {

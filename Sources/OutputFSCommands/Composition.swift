@@ -143,7 +143,7 @@ enum Composition {
                     "--data \(path) \(reason)",
                     try: "--data with a directory of its own"
                 )
-            case .accountKey, .thread:
+            case .accountKey:
                 throw CommandFailure(.system, "the emulator cannot start: \(error)")
             }
         }

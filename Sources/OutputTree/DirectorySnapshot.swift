@@ -34,40 +34,67 @@ final class DirectorySnapshot: Sendable {
 /// Puts a snapshot together from what a listing brings, in any order, over several pages.
 ///
 /// A blob beside a directory of the same name gives way: it is shown under its shadowed name. Since the service may
-/// bring `a` pages before `a/`, nothing is final before the last page.
+/// bring `a` pages before `a/`, no name is final before the last page.
 struct SnapshotBuilder {
-    private var directories: [FileName: SnapshotEntry] = [:]
-    private var files: [FileName: SnapshotEntry] = [:]
     private let place: TreePlace
+    private var directories: [FileName: SnapshotEntry] = [:]
+    /// The directories' names in the store, without the slash.
+    private var prefixes: Set<NameBytes> = []
+    private var blobs: [NameBytes: FileFacts] = [:]
 
     init(of place: TreePlace) { self.place = place }
 
-    mutating func addDirectory(_ name: String, _ place: TreePlace, facts: FileFacts? = nil) {
-        let name = FileName(name)
-        if let known = directories[name], facts == nil || known.facts != nil { return }
-        directories[name] = SnapshotEntry(name: name, place: place, facts: facts)
+    /// A directory that is no prefix: of the tree itself, or a container.
+    mutating func addDirectory(_ name: String, _ place: TreePlace) {
+        guard directories[FileName(name)] == nil else { return }
+        directories[FileName(name)] = SnapshotEntry(name: FileName(name), place: place, facts: nil)
     }
 
-    mutating func addFile(_ name: String, _ place: TreePlace, facts: FileFacts) {
-        let name = FileName(name)
-        files[name] = SnapshotEntry(name: name, place: place, facts: facts)
+    /// `name` without the slash; `facts` of the blob that marks it.
+    mutating func addPrefix(_ name: String, facts: FileFacts? = nil) {
+        guard let (shown, target) = place.shown(prefix: name + "/") else { return }
+        prefixes.insert(NameBytes(name))
+        let shownName = FileName(shown)
+        if directories[shownName]?.facts != nil, facts == nil { return }
+        directories[shownName] = SnapshotEntry(name: shownName, place: target, facts: facts)
     }
 
-    mutating func removeFile(_ name: String) { files[FileName(name)] = nil }
-    mutating func removeDirectory(_ name: String) { directories[FileName(name)] = nil }
+    mutating func addBlob(_ name: String, _ facts: FileFacts) { blobs[NameBytes(name)] = facts }
+
+    mutating func removeBlob(_ name: String) { blobs[NameBytes(name)] = nil }
+
+    mutating func removePrefix(_ name: String) {
+        guard prefixes.remove(NameBytes(name)) != nil, let (shown, _) = place.shown(prefix: name + "/") else { return }
+        directories[FileName(shown)] = nil
+    }
+
+    /// Takes an entry of a finished snapshot in again.
+    mutating func restore(_ entry: SnapshotEntry) {
+        if let blob = entry.place.blob, let facts = entry.facts {
+            addBlob(blob.name, facts)
+            return
+        }
+        directories[entry.name] = entry
+        if let contents = entry.place.contents, contents.name.utf8.last == UInt8(ascii: "/") {
+            prefixes.insert(NameBytes(String(Substring(contents.name.utf8.dropLast()))))
+        }
+    }
 
     func finish(startedAt: Duration, isComplete: Bool) -> DirectorySnapshot {
+        var directories = directories
         var entries: [SnapshotEntry] = []
-        entries.reserveCapacity(directories.count + files.count)
-        entries.append(contentsOf: directories.values)
-        for (name, file) in files {
-            guard directories[name] != nil else {
-                entries.append(file)
-                continue
+        entries.reserveCapacity(directories.count + blobs.count)
+        for (blob, facts) in blobs {
+            let shown = prefixes.contains(blob) ? place.shadowed(blob: blob.text) : place.shown(blob: blob.text)
+            guard let (name, target) = shown else { continue }
+            if target.isDirectory {
+                // A part that is too long for one file name goes on below a directory.
+                directories[FileName(name)] = SnapshotEntry(name: FileName(name), place: target, facts: nil)
+            } else {
+                entries.append(SnapshotEntry(name: FileName(name), place: target, facts: facts))
             }
-            guard let blob = file.place.blob, let (shadowed, target) = place.shadowed(blob: blob.name) else { continue }
-            entries.append(SnapshotEntry(name: FileName(shadowed), place: target, facts: file.facts))
         }
+        entries.append(contentsOf: directories.values)
         entries.sort { $0.name < $1.name }
         return DirectorySnapshot(entries: entries, startedAt: startedAt, isComplete: isComplete)
     }

@@ -38,6 +38,8 @@ struct FileState: Sendable {
     /// Open handles, and those of them that may write.
     var openCount = 0
     var writerCount = 0
+    /// Shown under an escaped name, perhaps because a directory has its plain one.
+    var isShadowed = false
     /// The name is gone; the bytes live as long as somebody has them open.
     var isUnlinked = false
     /// The store's delete waits for the last handle: until then the name must not come back from there.

@@ -144,7 +144,7 @@ final class LocalChanges: Sendable {
 }
 
 /// A blob's name that is compared by its bytes.
-private struct NameBytes: Hashable, Sendable {
+struct NameBytes: Hashable, Sendable {
     let text: String
 
     init(_ text: String) { self.text = text }

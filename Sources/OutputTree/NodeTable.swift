@@ -86,7 +86,12 @@ final class NodeTable: Sendable {
     /// Counts a lookup of a node that is at hand.
     func lookUp(_ node: FileNode) {
         state.withLock { state in
-            if state.items[node.id] == nil { state.items[node.id] = Item(node: .file(node), lookups: 0) }
+            if state.items[node.id] == nil {
+                state.items[node.id] = Item(node: .file(node), lookups: 0)
+                // Back from among the changes: there must be no second node for its blob.
+                let (address, isUnlinked) = node.withState { ($0.address, $0.isUnlinked) }
+                if !isUnlinked, state.files[address] == nil { state.files[address] = node.id }
+            }
             state.items[node.id]?.lookups += 1
         }
     }

@@ -45,7 +45,7 @@ extension OutputFileSystem {
             throw failure(error, "getattr", address.description, pinned: true)
         }
         guard node.withState({ $0.observe(facts, startedAt: startedAt) }) == .replaced else { return }
-        throw replaced(address)
+        throw replaced(address, by: facts, startedAt: startedAt)
     }
 
     package func setattr(
@@ -137,12 +137,16 @@ extension OutputFileSystem {
             throw failure(error, "setattr", address.description, pinned: true)
         }
         guard adopt(properties, by: node, startedAt: startedAt) == .replaced else { return }
-        throw replaced(address)
+        throw replaced(address, by: FileFacts(properties), startedAt: startedAt)
     }
 
-    /// The kernel answers ESTALE by looking the name up afresh and asking again.
-    func replaced(_ address: BlobAddress) -> FileSystemError {
-        FileSystemError(errno: ESTALE, "\(address) was replaced since it was looked up")
+    /// The kernel answers ESTALE by looking the name up afresh and asking again: by then the name has to mean the
+    /// new version, whatever was known of it before.
+    func replaced(_ address: BlobAddress, by facts: FileFacts, startedAt: Duration) -> FileSystemError {
+        let node = nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
+        changes.record(file: address, .present(node), at: clock.monotonic())
+        nodes.forget(node.id, count: 1)
+        return FileSystemError(errno: ESTALE, "\(address) was replaced since it was looked up")
     }
 
     /// Owner, mode, times and user attributes of a file whose bytes are in the store: Set Blob Metadata, with the

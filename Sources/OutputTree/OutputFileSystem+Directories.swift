@@ -111,11 +111,11 @@ extension OutputFileSystem {
     }
 
     private func entry(for item: SnapshotEntry, startedAt: Duration) -> Entry? {
-        guard let address = item.place.blob else { return handOut(located(item, startedAt: startedAt)) }
+        guard let address = item.place.blob else { return handOut(located(item, startedAt: startedAt), as: item.name) }
         // What was written here wins over what the listing says.
-        if let node = nodes.file(at: address), node.hasUnsentContent { return handOut(.node(node)) }
+        if let node = nodes.file(at: address), node.hasUnsentContent { return handOut(.node(node), as: item.name) }
         guard let facts = item.facts else { return nil }
-        return handOut(.file(address, facts, startedAt: startedAt))
+        return handOut(.file(address, facts, startedAt: startedAt), as: item.name)
     }
 
     // MARK: Listing
@@ -208,21 +208,15 @@ extension OutputFileSystem {
 
     private func add(_ item: ListedItem, in place: TreePlace, _ builder: inout SnapshotBuilder) {
         switch item {
-        case .prefix(let prefix):
-            guard let (name, target) = place.shown(prefix: prefix) else { return }
-            builder.addDirectory(name, target)
+        case .prefix(let prefix): builder.addPrefix(String(Substring(prefix.utf8.dropLast())))
         case .blob(let blob, let properties):
             let facts = FileFacts(properties)
             // Other tools' marker of this very directory says nothing about what is in it.
             if facts.length == 0, let own = place.slashMarker, own.name.utf8.elementsEqual(blob.utf8) { return }
-            if facts.posix.isDirectory, facts.length == 0, let (name, target) = place.shown(prefix: blob + "/") {
-                builder.addDirectory(name, target, facts: facts)
-            } else if let (name, target) = place.shown(blob: blob) {
-                if target.isDirectory {
-                    builder.addDirectory(name, target)
-                } else {
-                    builder.addFile(name, target, facts: facts)
-                }
+            if facts.posix.isDirectory, facts.length == 0, place.shown(prefix: blob + "/") != nil {
+                builder.addPrefix(blob, facts: facts)
+            } else {
+                builder.addBlob(blob, facts)
             }
         }
     }
@@ -259,36 +253,38 @@ extension OutputFileSystem {
         _ prefix: String
     ) -> [SnapshotEntry] {
         let (files, folders) = changes.changes(in: container, prefix: prefix, since: snapshot.startedAt)
-        guard !files.isEmpty || !folders.isEmpty else { return snapshot.entries }
-        let fixed = Set(place.planned(views: options.views).fixed.map { FileName($0.name) })
+        let deep = unsent.files(below: BlobAddress(container: container, name: prefix)).compactMap { node in
+            node.address.directory(below: prefix)
+        }
+        guard !files.isEmpty || !folders.isEmpty || !deep.isEmpty else { return snapshot.entries }
         var builder = SnapshotBuilder(of: place)
-        for entry in snapshot.entries {
-            if entry.place.isDirectory {
-                builder.addDirectory(entry.name.string, entry.place, facts: entry.facts)
-            } else if let facts = entry.facts, let blob = entry.place.blob, let (name, _) = place.shown(blob: blob.name)
-            {
-                builder.addFile(name, entry.place, facts: facts)
-            }
-        }
+        for entry in snapshot.entries { builder.restore(entry) }
         for (blob, change) in files {
-            guard let (name, target) = place.shown(blob: blob), !target.isDirectory else { continue }
             switch change {
-            case .absent, .held: builder.removeFile(name)
-            case .present(let node):
-                let facts = node.withState { $0.facts } ?? FileFacts.unsent
-                builder.addFile(name, target, facts: facts)
+            case .absent, .held: builder.removeBlob(blob)
+            case .present(let node): builder.addBlob(blob, node.withState { $0.facts } ?? FileFacts.unsent)
             }
         }
-        for (blob, change) in folders {
-            guard let (name, target) = place.shown(prefix: blob + "/"), !fixed.contains(FileName(name)) else {
-                continue
-            }
+        for (folder, change) in folders {
             switch change {
-            case .absent: builder.removeDirectory(name)
-            case .present: builder.addDirectory(name, target)
+            case .absent: builder.removePrefix(folder)
+            case .present: builder.addPrefix(folder)
             }
         }
+        // A directory is there when a file in it is, also if that is on this mount only.
+        for directory in deep { builder.addPrefix(directory) }
+        // What is always there cannot be removed.
+        for (name, fixed) in place.planned(views: options.views).fixed { builder.addDirectory(name, fixed) }
         return builder.finish(startedAt: snapshot.startedAt, isComplete: true).entries
+    }
+}
+
+extension BlobAddress {
+    /// The name up to the first slash behind `prefix`; `nil` if there is none.
+    fileprivate func directory(below prefix: String) -> String? {
+        let rest = name.utf8.dropFirst(prefix.utf8.count)
+        guard let slash = rest.firstIndex(of: UInt8(ascii: "/")) else { return nil }
+        return String(name[..<slash])
     }
 }
 

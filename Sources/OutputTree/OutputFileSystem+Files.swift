@@ -161,7 +161,7 @@ extension OutputFileSystem {
             throw error
         }
         guard adopt(properties, by: node, startedAt: startedAt) == .replaced else { return }
-        throw replaced(address)
+        throw replaced(address, by: FileFacts(properties), startedAt: startedAt)
     }
 
     /// Takes a HEAD's answer over into the node, with the reader of that version.

@@ -21,38 +21,45 @@ extension OutputFileSystem {
             return
         }
         if let located = locateInMemory(name, in: directory) {
-            request.succeed(lookupResult(located))
+            request.succeed(lookupResult(located, as: name))
             return
         }
         request.later { [self] () async throws(FileSystemError) in
-            lookupResult(try await locate(name, in: directory))
+            lookupResult(try await locate(name, in: directory), as: name)
         }
     }
 
     package func forget(_ node: NodeID, count: UInt64) { nodes.forget(node, count: count) }
 
     /// Counts the lookup and makes the answer.
-    func lookupResult(_ located: Located) -> LookupResult {
+    func lookupResult(_ located: Located, as name: FileName) -> LookupResult {
         switch located {
         case .absent: .absent(validity: options.attributeValidity)
-        default: handOut(located).map { .found($0) } ?? .absent(validity: options.attributeValidity)
+        default: handOut(located, as: name).map { .found($0) } ?? .absent(validity: options.attributeValidity)
         }
     }
 
-    func handOut(_ located: Located) -> Entry? {
+    func handOut(_ located: Located, as name: FileName) -> Entry? {
         switch located {
         case .directory(let place, let facts):
             return entry(nodes.lookUp(directory: place, inode: inode(of: place), facts: facts))
         case .file(let address, let facts, let startedAt):
-            return entry(
-                nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
-            )
+            let node = nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
+            noteName(of: node, name)
+            return entry(node)
         case .node(let node):
             nodes.lookUp(node)
+            noteName(of: node, name)
             return entry(node)
         case .selfLink: return selfEntry()
         case .absent: return nil
         }
+    }
+
+    /// A blob that is shown under an escaped name may stand beside a directory that has its plain name.
+    private func noteName(of node: FileNode, _ name: FileName) {
+        guard name.string.utf8.starts(with: "%=".utf8) else { return }
+        node.withState { $0.isShadowed = true }
     }
 
     // MARK: From memory
@@ -71,24 +78,46 @@ extension OutputFileSystem {
             guard let container = target.contents?.container else { return .absent }
             if let only = options.onlyContainer { return container == only ? .directory(target, nil) : .absent }
             if changes.container(container, since: fresh) { return .directory(target, nil) }
+            // What waits here for a store that is away must stay readable here.
+            if unsent.hasFiles(below: BlobAddress(container: container, name: "")) { return .directory(target, nil) }
             guard let snapshot = freshSnapshot(of: directory, since: fresh) else { return nil }
             // A true job id may differ from the name that the listing shows: then the place decides.
             let isThere = snapshot[name]?.place == target || snapshot.entries.contains { $0.place == target }
             return isThere ? .directory(target, nil) : .absent
         case .folder(let folder):
-            if let known = knownFolder(folder, since: fresh) { return known }
-            return fromSnapshot(name, of: directory, since: fresh)
+            return knownDirectory(folder, name, in: directory, since: fresh)
         case .file(let file):
             guard let address = file.blob else { return .absent }
             if let known = knownFile(address, since: fresh) { return known }
             return fromSnapshot(name, of: directory, since: fresh)
         case .either(let file, let folder):
-            if let known = knownFolder(folder, since: fresh), case .directory = known { return known }
-            if let address = file.blob, let known = knownFile(address, since: fresh) {
-                // An absent file may still be a directory, unless that is known to be absent, too.
-                guard case .absent = known, knownFolder(folder, since: fresh) == nil else { return known }
+            let knownDirectory = knownDirectory(folder, name, in: directory, since: fresh)
+            // Of a file and a directory of one name, the directory has it.
+            if case .directory = knownDirectory { return knownDirectory }
+            guard let address = file.blob, let knownFile = knownFile(address, since: fresh) else {
+                // The snapshot may be older than a removal here.
+                if knownFolder(folder, since: fresh) != nil { return nil }
+                return fromSnapshot(name, of: directory, since: fresh)
             }
-            return fromSnapshot(name, of: directory, since: fresh)
+            // A file that is known to be gone may still be a directory, unless that is known to be gone, too.
+            if case .absent = knownFile, knownDirectory == nil { return nil }
+            return knownFile
+        }
+    }
+
+    /// What is known of the name as that of a directory.
+    private func knownDirectory(
+        _ folder: TreePlace,
+        _ name: FileName,
+        in directory: DirectoryNode,
+        since: Duration
+    ) -> Located? {
+        if let known = knownFolder(folder, since: since) { return known }
+        if let contents = folder.contents, unsent.hasFiles(below: contents) { return .directory(folder, nil) }
+        switch fromSnapshot(name, of: directory, since: since) {
+        case .directory(let place, let facts): return .directory(place, facts)
+        case .absent, .file, .node: return .absent
+        case .selfLink, nil: return nil
         }
     }
 
@@ -145,8 +174,10 @@ extension OutputFileSystem {
         case .folder(let place): return try await locateFolder(place) ?? .absent
         case .file(let place): return try await locateFile(place) ?? .absent
         case .either(let file, let folder):
-            // A file that is known as such costs one request.
-            if let address = file.blob, nodes.file(at: address) != nil, let found = try await locateFile(file) {
+            // A file that is known under this name costs one request.
+            if let address = file.blob, let node = nodes.file(at: address), !node.withState({ $0.isShadowed }),
+                let found = try await locateFile(file)
+            {
                 return found
             }
             async let folderResult = folderExistence(folder)
@@ -183,6 +214,8 @@ extension OutputFileSystem {
     private func locateFile(_ place: TreePlace) async throws(FileSystemError) -> Located? {
         guard let address = place.blob else { return nil }
         let startedAt = clock.monotonic()
+        // Removed here; its blob may still be there for those who have it open.
+        if case .absent = knownFile(address, since: startedAt - options.attributeValidity) { return nil }
         do throws(StorageError) {
             let facts = FileFacts(try await store.properties(of: address))
             if facts.posix.isDirectory, facts.length == 0, let folder = folder(markedBy: place) {
@@ -230,6 +263,7 @@ extension OutputFileSystem {
     /// Whether anything lives below the directory's prefix.
     func folderExistence(_ place: TreePlace) async -> Result<Bool, StorageError> {
         guard let contents = place.contents else { return .success(true) }
+        if unsent.hasFiles(below: contents) { return .success(true) }
         let query = BlobQuery(container: contents.container, prefix: contents.name, pageSize: 1)
         do throws(StorageError) {
             var marker: ListMarker?

@@ -224,8 +224,7 @@ extension OutputFileSystem {
 
     private func unlink(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
         let address = try await existingFile(name, in: directory)
-        // The directory must not vanish under the feet of `rm -r` with its last file.
-        if let marker = directory.place.markerBlob { changes.record(folder: marker, .present, at: clock.monotonic()) }
+        keepDirectories(above: address)
         guard let node = nodes.file(at: address) else {
             try await delete(address)
             return
@@ -240,6 +239,17 @@ extension OutputFileSystem {
             if isStored { try await delete(address) }
             removeLocally(node)
             if !isOpen { settle(node) }
+        }
+    }
+
+    /// The directories must not vanish under the feet of `rm -r` with the last file in them.
+    private func keepDirectories(above blob: BlobAddress) {
+        let now = clock.monotonic()
+        var name = Substring(blob.name).utf8
+        while let slash = name.lastIndex(of: UInt8(ascii: "/")) {
+            name = name[..<slash]
+            let folder = BlobAddress(container: blob.container, name: String(Substring(name)))
+            changes.record(folder: folder, .present, at: now)
         }
     }
 
@@ -346,9 +356,7 @@ extension OutputFileSystem {
             }
         }
         changes.record(folder: marker, .absent, at: clock.monotonic())
-        if let parentMarker = directory.place.markerBlob {
-            changes.record(folder: parentMarker, .present, at: clock.monotonic())
-        }
+        keepDirectories(above: marker)
         nodes.directory(at: place)?.withState { $0.snapshot = nil }
     }
 

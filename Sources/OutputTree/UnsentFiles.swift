@@ -20,6 +20,8 @@ final class UnsentFiles: Sendable {
         return candidates.filter { $0.withState { $0.hasUnsentChanges } }
     }
 
+    func hasFiles(below prefix: BlobAddress) -> Bool { !files(below: prefix).isEmpty }
+
     func files(below prefix: BlobAddress) -> [FileNode] {
         all.filter { node in
             let address = node.address

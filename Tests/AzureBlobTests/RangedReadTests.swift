@@ -96,6 +96,7 @@ struct RangedReadTests {
         }
         let read = try await AzureBlobStore.scripted(server).readBytes(someBlob, 0..<1000)
         #expect(read.bytes == Array(Self.content[..<1000]))
+        #expect(read.result.creationTime == 1_794_384_000)
         #expect(server.received[1].headers["if-match"] == nil)
     }
 

@@ -7,13 +7,13 @@ import Testing
 @testable import BlobWriting
 
 /// Many writers, and a disk that is full.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(3)))
 struct LimitsTests {
     @Test func `A thousand writers at once have no more blocks on their way than one`() async throws {
         var limit = rlimit()
-        getrlimit(__rlimit_resource_t(7), &limit)
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(7), &limit)
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let fixture = try WritingFixture()
         let store = fixture.store
         store.hold(.putBlock)
@@ -79,7 +79,8 @@ struct LimitsTests {
         _ = mkdtemp(&template)
         try #require(mount("tmpfs", template, "tmpfs", 0, "size=256k") == 0)
         defer {
-            umount(template)
+            // Lazily: the file is closed on another thread, perhaps a moment later.
+            umount2(template, Int32(MNT_DETACH))
             rmdir(template)
         }
         let directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
@@ -106,7 +107,9 @@ struct LimitsTests {
     }
 
     @Test func `A spool directory is made with its parents, for its owner only`() throws {
-        let path = "/tmp/blob-writing-\(UInt64.random(in: 0...UInt64.max))/a/b"
+        let root = "/tmp/blob-writing-\(UInt64.random(in: 0...UInt64.max))"
+        let path = root + "/a/b"
+        defer { for directory in [path, root + "/a", root] { rmdir(directory) } }
         let threads = WorkerThreads(name: "test", count: 1)
         let spool = try SpoolDirectory(path: path, threads: threads)
         var status = stat()

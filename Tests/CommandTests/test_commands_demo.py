@@ -4,7 +4,7 @@ import os
 import pathlib
 import sys
 
-from conftest import outputfs
+from program import outputfs
 
 
 def test_the_demo_compares_every_byte_and_leaves_nothing(tmp_path):

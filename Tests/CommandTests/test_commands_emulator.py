@@ -5,7 +5,7 @@ import subprocess
 
 from azure.storage.blob import BlobServiceClient
 
-from conftest import KEY, clean_environment, binary, emulator, outputfs
+from program import KEY, clean_environment, binary, emulator, outputfs
 
 
 def test_it_prints_an_endpoint_a_connection_string_and_what_to_type_next(server):

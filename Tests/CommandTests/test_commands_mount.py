@@ -13,7 +13,7 @@ import threading
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
-from conftest import ACCOUNT, KEY, binary, clean_environment, is_mounted, outputfs, wait_until
+from program import ACCOUNT, KEY, binary, clean_environment, emulator, is_mounted, outputfs, wait_until
 
 
 @pytest.fixture
@@ -360,3 +360,29 @@ def test_nonsense_on_the_control_socket_disturbs_nothing(mounted):
                 except (ConnectionError, OSError):
                     continue
     assert outputfs("status", mounted).status == 0
+
+
+def test_what_could_not_be_sent_is_named_and_only_given_up_on_request(place, tmp_path):
+    with emulator() as down:
+        ended = outputfs(
+            "mount", place, "--spool-dir", tmp_path / "spool", "--commit-deadline", "1s", "--retry-deadline", "1s",
+            AZURE_STORAGE_CONNECTION_STRING=down.connection_string,
+        )
+        assert ended.status == 0, ended.err
+        (place / "containers" / "unsent").mkdir()
+        file = open(place / "containers" / "unsent" / "a.txt", "w")
+        down.process.kill()
+        down.process.wait()
+        file.write("precious")
+        with pytest.raises(OSError):
+            file.close()
+        status = outputfs("status", place)
+        assert "Not in the store yet" in status.out and "unsent/a.txt" in status.out
+        ended = outputfs("unmount", place, "--timeout", "1s")
+        assert ended.status == 74, ended
+        assert "unsent/a.txt" in ended.err and "stays mounted" in ended.err
+        assert is_mounted(place)
+        ended = outputfs("unmount", place, "--lazy", "--timeout", "1s")
+        assert ended.status == 74, ended
+        assert "unsent/a.txt" in ended.err and "is unmounted" in ended.err
+        wait_until(lambda: not is_mounted(place))

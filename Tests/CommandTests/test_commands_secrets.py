@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from conftest import KEY, binary, clean_environment, outputfs, wait_until
+from program import KEY, binary, clean_environment, outputfs, wait_until
 
 SAS = "sv=2022-11-02&ss=b&srt=sco&sp=rl&se=2030-01-01T00:00:00Z&sig=c2VjcmV0LXNpZ25hdHVyZQ%3D%3D"
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from conftest import outputfs
+from program import outputfs
 
 COMMANDS = ["mount", "unmount", "status", "emulator", "demo"]
 

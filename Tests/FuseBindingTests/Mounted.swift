@@ -34,8 +34,8 @@ struct Mounted: Sendable {
 
 /// Mounts `fileSystem`, runs `body` on a thread of its own, and takes the mount away, whatever happened.
 ///
-/// A watchdog cuts the connection after 40 s, so that a mount that hangs fails its test instead of the whole run: every call
-/// in it then ends with ENOTCONN.
+/// A watchdog cuts the connection after 20 s, so that a mount that hangs fails its test instead of the whole run:
+/// every call in it then ends with ENOTCONN.
 func mounted(
     _ fileSystem: any FileSystem,
     options change: (inout SessionOptions) -> Void = { _ in },

@@ -14,7 +14,8 @@ struct WireTests {
         let flags = peer.greeting.word(12)
         let isWanted = { (bit: UInt32) in flags & (1 << bit) != 0 }
         #expect(peer.greeting.error == 0)
-        // ASYNC_READ, ATOMIC_O_TRUNC, BIG_WRITES, DO_READDIRPLUS, READDIRPLUS_AUTO, ASYNC_DIO, PARALLEL_DIROPS, KILLPRIV_V2
+        // ASYNC_READ, ATOMIC_O_TRUNC, BIG_WRITES, DO_READDIRPLUS, READDIRPLUS_AUTO, ASYNC_DIO, PARALLEL_DIROPS,
+        // HANDLE_KILLPRIV_V2
         for bit: UInt32 in [0, 3, 5, 13, 14, 15, 18, 28] { #expect(isWanted(bit), "bit \(bit)") }
         // POSIX_LOCKS, DONT_MASK, SPLICE_*, FLOCK, AUTO_INVAL_DATA, WRITEBACK, NO_OPEN, HANDLE_KILLPRIV, NO_OPENDIR
         for bit: UInt32 in [1, 6, 7, 8, 9, 10, 12, 16, 17, 20, 24] { #expect(!isWanted(bit), "bit \(bit)") }

@@ -119,7 +119,12 @@ struct RangeProgress: Sendable {
             }
             if let step = verify(bytes, answer.head) { return step }
             return .done(
-                BlobReadResult(byteCount: delivered + bytes.count, blobLength: promise.blobLength, version: version)
+                BlobReadResult(
+                    byteCount: delivered + bytes.count,
+                    blobLength: promise.blobLength,
+                    version: version,
+                    creationTime: answer.head["x-ms-creation-time"].flatMap { HTTPDate.parse($0) }
+                )
             )
         }
     }

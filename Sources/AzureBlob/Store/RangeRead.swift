@@ -176,7 +176,8 @@ final class RangeRead: ReadOperation, Sendable {
                 let answer = BlobReadResult(
                     byteCount: range.delivered,
                     blobLength: properties.length,
-                    version: properties.version
+                    version: properties.version,
+                    creationTime: properties.creationTime
                 )
                 complete(.success(answer), isOnTransport: false)
             }

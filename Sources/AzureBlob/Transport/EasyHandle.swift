@@ -47,14 +47,15 @@ final class EasyHandle {
         return setHeaders(request.headers, hasBody: hasBody)
     }
 
-    /// What READFUNCTION fills at a time; the default of 64 KiB costs twice the system calls.
+    /// What READFUNCTION fills at a time: an eighth of the calls that the default of 64 KiB takes. 64 KiB, 512 KiB and
+    /// 2 MiB were tried on a loaded machine and could not be told apart (0.19 to 0.25 s of processor time per GiB).
     private static let uploadBufferSize = 512 << 10
     /// What is received at a time; libcurl's default of 16 KiB costs 40 % more processor time per byte.
     private static let receiveBufferSize = 128 << 10
 
     private func setConnectionOptions(_ timeouts: AttemptTimeouts, caFile: String?) {
         ccurl_set_long(raw, CURLOPT_NOSIGNAL, 1)
-        ccurl_set_string(raw, CURLOPT_PROTOCOLS_STR, "http,https")
+        ccurl_allow_http_only(raw)
         ccurl_set_long(raw, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
         // Otherwise libcurl squeezes /./ and /../ before it sends, and the signature is over the path as sent.
         ccurl_set_long(raw, CURLOPT_PATH_AS_IS, 1)

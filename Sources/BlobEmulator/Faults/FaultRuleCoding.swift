@@ -9,6 +9,10 @@ extension FaultRule: Codable {
 
     package init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
+        // A rule that can never match is a mistake in the test that sent it.
+        if let name = try fields.decodeIfPresent(String.self, forKey: .operation), Operation(rawValue: name) == nil {
+            throw Self.unknown("operation", fields)
+        }
         self.init(
             try Self.effect(fields),
             operation: try fields.decodeIfPresent(String.self, forKey: .operation),

@@ -56,7 +56,12 @@ struct XMLWriter {
         close("Name")
     }
 
-    mutating func escape(_ text: some Sequence<UInt8>) {
+    mutating func escape(_ text: some Collection<UInt8>) {
+        // Hardly any text has something to escape, and a listing has a hundred thousand of them.
+        guard text.contains(where: isSpecial) else {
+            bytes.append(contentsOf: text)
+            return
+        }
         for byte in text {
             switch byte {
             case UInt8(ascii: "&"): bytes.append(contentsOf: "&amp;".utf8)
@@ -68,6 +73,13 @@ struct XMLWriter {
             default: bytes.append(byte)
             }
         }
+    }
+}
+
+private func isSpecial(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "&"), UInt8(ascii: "<"), UInt8(ascii: ">"), UInt8(ascii: "\""), UInt8(ascii: "\r"): true
+    default: false
     }
 }
 

@@ -27,9 +27,9 @@ package final class Emulator: Sendable {
         listener = try Listener(address: configuration.address, port: configuration.port)
         if let path = configuration.dataDirectory {
             do throws(EmulatorError) {
-                let directory = try DataDirectory(path: path)
-                self.directory = directory
-                service = try directory.openService(keys: keys, clock: configuration.clock, faults: faults)
+                let opened = try DataDirectory(path: path)
+                service = try opened.openService(keys: keys, clock: configuration.clock, faults: faults)
+                directory = opened
             } catch {
                 close(listener.descriptor)
                 throw error
@@ -83,7 +83,11 @@ package final class Emulator: Sendable {
             Self.acceptConnections(listener, service, control, connections)
             connections.threadEnds()
         }
-        if !isStarted { connections.threadEnds() }
+        if !isStarted {
+            connections.threadEnds()
+            // Better refused than left waiting.
+            listener.shutDown()
+        }
     }
 
     private static func acceptConnections(

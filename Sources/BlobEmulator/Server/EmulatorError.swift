@@ -6,15 +6,12 @@ package enum EmulatorError: Error, CustomStringConvertible {
     case dataDirectory(path: String, reason: String)
     /// An account's key is not base64.
     case accountKey(account: String)
-    /// A thread cannot be made.
-    case thread
 
     package var description: String {
         switch self {
         case .address(let address, let reason): "cannot listen on \(address): \(reason)"
         case .dataDirectory(let path, let reason): "the data directory \(path) \(reason)"
         case .accountKey(let account): "the key of account \(account) is not base64"
-        case .thread: "no further thread can be started"
         }
     }
 }

@@ -34,6 +34,7 @@ extension Service {
             plan = faults.plan(operation: operation, blob: exchange.address.blob)
             exchange.faults = plan
             body.bytesPerSecond = plan.bytesPerSecond
+            guard body.length != nil else { throw .code(.missingContentLengthHeader) }
             outcome = try serve(&exchange, pause: pause)
         } catch {
             switch error {
@@ -45,7 +46,8 @@ extension Service {
         if case .answer(var response) = outcome {
             response.set("Server", "Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0")
             response.set("x-ms-request-id", requestID)
-            response.set("x-ms-version", head.headers.nonEmpty("x-ms-version") ?? ServiceVersion.newest.text)
+            let version = head.headers.nonEmpty("x-ms-version").flatMap { ServiceVersion($0) }
+            response.set("x-ms-version", (version ?? .newest).text)
             if let id = head.headers.nonEmpty("x-ms-client-request-id"), id.utf8.count <= 1024 {
                 response.set("x-ms-client-request-id", id)
             }

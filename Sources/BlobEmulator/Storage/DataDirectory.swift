@@ -21,6 +21,7 @@ struct DataDirectory {
         guard makeDirectory(path) else { throw .dataDirectory(path: path, reason: "cannot be made: \(errnoText())") }
         lockDescriptor = open(path + "/lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lockDescriptor >= 0, flock(lockDescriptor, LOCK_EX | LOCK_NB) == 0 else {
+            if lockDescriptor >= 0 { close(lockDescriptor) }
             throw .dataDirectory(path: path, reason: "is in use by another emulator, or cannot be locked")
         }
     }

@@ -1,6 +1,19 @@
 extension DataDirectory {
-    /// A service over what the directory holds.
+    /// A service over what the directory holds; the directory is unlocked again if it cannot be had.
     func openService(
+        keys: [String: [UInt8]],
+        clock: EmulatorClock,
+        faults: FaultScript
+    ) throws(EmulatorError) -> Service {
+        do throws(EmulatorError) {
+            return try readBack(keys: keys, clock: clock, faults: faults)
+        } catch {
+            unlock()
+            throw error
+        }
+    }
+
+    private func readBack(
         keys: [String: [UInt8]],
         clock: EmulatorClock,
         faults: FaultScript

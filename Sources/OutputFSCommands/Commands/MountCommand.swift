@@ -100,6 +100,8 @@ struct MountCommand: ParsableCommand {
                 Terminal.error("outputfs: mounted on \(places.last ?? mountPoint); Ctrl-C unmounts")
             }
         }
+        // A log that nobody asked for is kept only when something went wrong.
+        if let path = log.path, logging.logFile == nil { unlink(path) }
     }
 
     private func storageSource() throws(CommandFailure) -> StorageSource {

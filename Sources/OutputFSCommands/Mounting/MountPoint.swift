@@ -34,7 +34,10 @@ enum MountPoint {
     /// /dev/fuse and, for those who are not root, the helper that may open the door.
     static func checkMachine(allowsOthers: Bool) throws(CommandFailure) {
         let device = open("/dev/fuse", O_RDWR | O_CLOEXEC)
-        guard device >= 0 else {
+        if device >= 0 {
+            close(device)
+        } else if System.userID == 0 || errno != EACCES {
+            // For other users it is fusermount3 that opens the device, as root.
             throw CommandFailure(
                 .system,
                 "/dev/fuse cannot be opened: \(Errno())",
@@ -42,7 +45,6 @@ enum MountPoint {
                 "in a container: --device /dev/fuse --cap-add SYS_ADMIN"
             )
         }
-        close(device)
         guard System.userID != 0 else { return }
         guard executable("fusermount3") != nil else {
             throw CommandFailure(

@@ -11,8 +11,8 @@ internal import Synchronization
 final class MountService: Sendable {
     private struct State {
         var isEnding = false
-        /// A signal asked for the end: when the mount is gone, the process goes, whatever waits.
-        var wasSignalled = false
+        /// Why the mount had to go before it served anybody.
+        var failure: CommandFailure?
     }
 
     private let configuration: MountConfiguration
@@ -39,15 +39,25 @@ final class MountService: Sendable {
             throw error
         }
         TerminationSignals.watch { number, count in self.signalled(number, count) }
-        PlainThread.start(named: "ready") {
+        PlainThread.start(named: "ready") { [self] in
             // Answered by the root of the tree, once the kernel and the session have agreed.
             var status = stat()
-            if stat(mountPoint, &status) == 0 { isReady() }
+            if stat(mountPoint, &status) == 0 {
+                isReady()
+            } else {
+                // Whoever waits for "mounted" must not wait for ever.
+                let error = Errno()
+                state.withLock {
+                    $0.failure = CommandFailure(.system, "\(mountPoint) is mounted and does not answer: \(error)")
+                }
+                _ = mounted.unmount(lazily: true)
+            }
         }
         mounted.run()
         let report = mounted.drain(timeout: configuration.drainTimeout)
         control.stop()
         mounted.shutDown()
+        if let failure = state.withLock({ $0.failure }) { throw failure }
         guard report.isEmpty else { throw Self.notUploaded(report, configuration.spoolDirectory) }
     }
 

@@ -1,0 +1,123 @@
+internal import BlobReading
+package import BlobStorage
+internal import BlobWriting
+internal import FileSystemModel
+internal import Foundation
+internal import Logging
+package import OutputTree
+internal import Synchronization
+package import TestSupport
+internal import Testing
+
+/// A world without a kernel: trees over one store in memory, and clocks that move when told to.
+package final class TreeWorld: World {
+    private struct Mount: Sendable {
+        let tree: OutputFileSystem
+        let files: TreeFiles
+        let spool: String
+    }
+
+    package let store: MemoryStore
+    package let clock = ManualClock()
+    private let options: TreeOptions
+    private let mounts = Mutex<[Mount]>([])
+    private let first: Mount
+
+    /// `change` sets the options of all mounts.
+    package init(_ change: (inout TreeOptions) -> Void = { _ in }, habits: ListingHabits = ListingHabits()) throws {
+        store = MemoryStore(habits: habits)
+        var options = TreeOptions(userID: geteuid(), groupID: getegid())
+        change(&options)
+        self.options = options
+        first = try Self.mount(store, options, clock)
+        mounts.withLock { $0.append(first) }
+    }
+
+    private static func mount(_ store: MemoryStore, _ options: TreeOptions, _ clock: ManualClock) throws -> Mount {
+        let spool = NSTemporaryDirectory() + "/outputfs-suite-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: spool, withIntermediateDirectories: true)
+        let tree = try makeTree(over: store, options: options, spool: spool, clock: clock.treeClock)
+        return Mount(tree: tree, files: TreeFiles(fileSystem: tree), spool: spool)
+    }
+
+    package var tree: OutputFileSystem { first.tree }
+    package var kernel: TreeFiles { first.files }
+    package var files: any FileOperations { first.files }
+
+    package func anotherMount() throws -> any FileOperations { try secondTree().1 }
+
+    /// Another mount, with the tree itself.
+    package func secondTree() throws -> (OutputFileSystem, TreeFiles) {
+        let mount = try Self.mount(store, options, clock)
+        mounts.withLock { $0.append(mount) }
+        return (mount.tree, mount.files)
+    }
+
+    package func letValidityPass() { clock.advance(by: options.attributeValidity + .milliseconds(1)) }
+
+    /// Lets go of everything. What must be true at the end of every test is checked here: no lookup is left that was
+    /// not given back, and no node that nobody needs.
+    package func end() {
+        for mount in mounts.withLock({ $0 }) {
+            if mount.files.openCount == 0 {
+                #expect(mount.files.heldLookups == 0)
+                let status = mount.tree.status()
+                #expect(status.openHandles == 0)
+                // Its own two, and the files that are still on their way.
+                #expect(status.knownNodes <= 2 + status.pendingFiles.count)
+            }
+            mount.tree.shutDown()
+            try? FileManager.default.removeItem(atPath: mount.spool)
+        }
+    }
+}
+
+/// A tree with little memory and small blocks, so that small files already have many of them.
+package func makeTree(
+    over store: any BlobStore,
+    options: TreeOptions,
+    spool: String,
+    clock: TreeClock
+) throws -> OutputFileSystem {
+    let logger = Logger(label: "suite") { _ in SwiftLogNoOpLogHandler() }
+    let reading = BlockCacheConfiguration(
+        memoryBudget: 8 << 20,
+        blockSize: 256 << 10,
+        pieceSize: 64 << 10,
+        verification: .none
+    )
+    var writing = UploadConfiguration(spoolDirectory: spool)
+    writing.blockSize = 256 << 10
+    writing.singlePutMax = 256 << 10
+    return OutputFileSystem(
+        store: store,
+        cache: BlockCache(store: store, configuration: reading, logger: logger),
+        uploads: try UploadScheduler(store: store, configuration: writing, logger: logger),
+        options: options,
+        logger: logger,
+        clock: clock
+    )
+}
+
+/// Time that stands still until it is told to go on.
+package final class ManualClock: Sendable {
+    private let elapsed = Mutex<Duration>(.seconds(1_000))
+
+    package init() {}
+
+    package func advance(by duration: Duration) { elapsed.withLock { $0 += duration } }
+
+    /// Its wall clock began at 2023-11-14T22:13:20Z less 1,000 s.
+    package var treeClock: TreeClock {
+        TreeClock(
+            wall: { [self] in
+                let now = elapsed.withLock { $0 }.components
+                return Timestamp(
+                    seconds: 1_699_999_000 + now.seconds,
+                    nanoseconds: Int32(now.attoseconds / 1_000_000_000)
+                )
+            },
+            monotonic: { [self] in elapsed.withLock { $0 } }
+        )
+    }
+}

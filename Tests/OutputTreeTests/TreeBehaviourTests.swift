@@ -1,0 +1,29 @@
+import FileSystemSuite
+import Testing
+
+/// The file-system suite on the tree itself; `MountTests` runs the same behaviours through a mount.
+@Suite("The tree")
+struct TreeBehaviourTests {
+    @Test("the tree: ", .timeLimit(.minutes(1)), arguments: TreeBehaviours.all)
+    func tree(_ behaviour: Behaviour) async throws { try await show(behaviour) }
+
+    @Test("names: ", .timeLimit(.minutes(1)), arguments: NameBehaviours.all)
+    func names(_ behaviour: Behaviour) async throws { try await show(behaviour) }
+
+    @Test("reading: ", .timeLimit(.minutes(1)), arguments: ReadingBehaviours.all)
+    func reading(_ behaviour: Behaviour) async throws { try await show(behaviour) }
+
+    @Test("writing: ", .timeLimit(.minutes(1)), arguments: WritingBehaviours.all)
+    func writing(_ behaviour: Behaviour) async throws { try await show(behaviour) }
+
+    @Test("changes: ", .timeLimit(.minutes(1)), arguments: ChangeBehaviours.all)
+    func changes(_ behaviour: Behaviour) async throws { try await show(behaviour) }
+
+    private func show(_ behaviour: Behaviour) async throws {
+        try await onOwnThread {
+            let world = try TreeWorld()
+            defer { world.end() }
+            try behaviour.show(world)
+        }
+    }
+}
