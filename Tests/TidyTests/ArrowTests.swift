@@ -23,7 +23,7 @@ struct ArrowTests {
             "CLinux", "Logging",
         ],
         "FuseBinding": ["FileSystemModel", "CFuse3", "CLinux", "Logging"],
-        "BlobEmulator": ["CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
+        "BlobEmulator": ["CChecksums", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
         "OutputFSCommands": [
             "FileSystemModel", "OutputConventions", "BlobStorage", "AzureBlob", "BlobReading", "BlobWriting",
             "LocalStore", "OutputTree", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
