@@ -104,7 +104,8 @@ enum RandomOutcome: Equatable, Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .done: "done"
-        case .bytes(let bytes): "\(bytes.count) bytes, sum \(bytes.reduce(0) { $0 &* 31 &+ Int($1) }), \(bytes.prefix(8))…"
+        case .bytes(let bytes):
+            "\(bytes.count) bytes, sum \(bytes.reduce(0) { $0 &* 31 &+ Int($1) }), \(bytes.prefix(8))…"
         case .names(let names): "\(names)"
         case .status(let kind, let size, let permissions): "\(kind) \(size) \(String(permissions, radix: 8))"
         case .size(let size): "size \(size)"
