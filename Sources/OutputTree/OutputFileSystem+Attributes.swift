@@ -125,7 +125,7 @@ extension OutputFileSystem {
             file.hasWrites = true
             file.pending.modificationTime = now
         }
-        changes.record(file: node.address, .present(node), at: clock.monotonic())
+        notePresence(of: node)
     }
 
     /// Learns all about the version that a change builds on.

@@ -138,7 +138,13 @@ extension OutputFileSystem {
             defer { file.hasWrites = true }
             return !file.hasWrites
         }
-        if isFirst { changes.record(file: node.address, .present(node), at: clock.monotonic()) }
+        if isFirst { notePresence(of: node) }
+    }
+
+    /// The file's name means this file now, whatever a listing says; unless it was unlinked, and has no name.
+    func notePresence(of node: FileNode) {
+        let (address, isUnlinked) = node.withState { ($0.address, $0.isUnlinked) }
+        if !isUnlinked { changes.record(file: address, .present(node), at: clock.monotonic()) }
     }
 
     // MARK: Commit

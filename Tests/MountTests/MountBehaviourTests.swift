@@ -3,7 +3,11 @@ import Glibc
 import Testing
 
 /// The file-system suite through a mount: the same behaviours as in `OutputTreeTests`, with a real kernel in between.
-@Suite("A mount", .serialized, .enabled(if: access("/dev/fuse", R_OK | W_OK) == 0 && geteuid() == 0, "needs /dev/fuse and root"))
+@Suite(
+    "A mount",
+    .serialized,
+    .enabled(if: access("/dev/fuse", R_OK | W_OK) == 0 && geteuid() == 0, "needs /dev/fuse and root")
+)
 struct MountBehaviourTests {
     @Test("the tree: ", .timeLimit(.minutes(2)), arguments: TreeBehaviours.all)
     func tree(_ behaviour: Behaviour) async throws { try await show(behaviour) }

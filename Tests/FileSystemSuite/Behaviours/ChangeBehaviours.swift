@@ -171,6 +171,17 @@ package enum ChangeBehaviours {
             #expect(world.stored("f") == nil)
             #expect(try world.files.names(world.folder) == [])
         },
+        Behaviour("writing to an unlinked file does not bring its name back") { (world) throws in
+            try world.makeJob()
+            let descriptor = try world.files.open(world.path("f"), O_RDWR | O_CREAT)
+            try world.files.unlink(world.path("f"))
+            try world.files.write(descriptor, [1])
+            try world.files.truncate(descriptor, to: 100)
+            #expect(!world.files.exists(world.path("f")))
+            try world.files.makeDirectory(world.path("f"))
+            try world.files.close(descriptor)
+            #expect(try world.files.status(world.path("f")).kind == .directory)
+        },
         Behaviour("a name that was unlinked while open can be used again at once") { (world) throws in
             world.put("f", "old")
             let descriptor = try world.files.open(world.path("f"), O_RDONLY)

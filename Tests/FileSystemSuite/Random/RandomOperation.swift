@@ -39,8 +39,8 @@ enum RandomOperation: Sendable {
         case 0..<10: return .writeFile(path(&random), count: count(&random), seed: seed)
         case 10..<18: return .readFile(path(&random))
         case 18..<28: return .open(slot: slot, path(&random), flags: flags(&random))
-        case 28..<38: return .pwrite(slot: slot, count: count(&random) / 4, offset: offset(&random), seed: seed)
-        case 38..<42: return .write(slot: slot, count: count(&random) / 4, seed: seed)
+        case 28..<38: return .pwrite(slot: slot, count: 1 + count(&random) / 4, offset: offset(&random), seed: seed)
+        case 38..<42: return .write(slot: slot, count: 1 + count(&random) / 4, seed: seed)
         case 42..<50: return .pread(slot: slot, count: count(&random), offset: offset(&random))
         case 50..<53: return .resize(slot: slot, offset(&random))
         case 53..<56: return .fsync(slot: slot)
@@ -104,7 +104,8 @@ enum RandomOutcome: Equatable, Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .done: "done"
-        case .bytes(let bytes): "\(bytes.count) bytes, sum \(bytes.reduce(0) { $0 &* 31 &+ Int($1) }), \(bytes.prefix(8))…"
+        case .bytes(let bytes):
+            "\(bytes.count) bytes, sum \(bytes.reduce(0) { $0 &* 31 &+ Int($1) }), \(bytes.prefix(8))…"
         case .names(let names): "\(names)"
         case .status(let kind, let size, let permissions): "\(kind) \(size) \(String(permissions, radix: 8))"
         case .size(let size): "size \(size)"

@@ -28,6 +28,8 @@ struct RandomProgram {
         case .open(let slot, let path, let flags):
             // The slot's old descriptor goes first, and what its close says counts.
             if let old = slots.removeValue(forKey: slot) { try files.close(old) }
+            // Directories have descriptors, too; the suite opens files only.
+            if let found = try? files.status(full(path), follows: true), found.kind == .directory { throw .isDirectory }
             slots[slot] = try files.open(full(path), flags, permissions: 0o644)
         case .pwrite(let slot, let count, let offset, let seed):
             try files.pwrite(try descriptor(slot), pattern(count, seed: seed), at: offset)
