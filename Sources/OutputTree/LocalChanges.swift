@@ -60,6 +60,12 @@ final class LocalChanges: Sendable {
         }
     }
 
+    /// The store knows better what the name is.
+    func forget(file address: BlobAddress) {
+        let parent = BlobAddress(container: address.container, name: Self.parentPrefix(of: address.name))
+        state.withLock { _ = $0.folders[parent]?.files.removeValue(forKey: NameBytes(address.name)) }
+    }
+
     /// Whether the store still has the blob of a file that was unlinked here.
     func holdsBlob(_ address: BlobAddress) -> Bool {
         guard case .held(let node) = file(address, since: .zero) else { return false }

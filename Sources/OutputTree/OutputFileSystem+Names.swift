@@ -18,7 +18,7 @@ extension OutputFileSystem {
         do throws(FileSystemError) {
             try requireWritable()
             let directory = try directoryNode(parent)
-            let node = try makeFile(name, in: directory, permissions: permissions, caller: caller, isExclusive: true)
+            let node = try makeFile(name, in: directory, permissions: permissions, caller: caller, mustBeNew: true)
             request.later { [self] () async throws(FileSystemError) in
                 // No descriptor and so no close follows: the empty file is in the store when mknod answers.
                 do throws(FileSystemError) { try await commit(node, placesUntouched: true) } catch {

@@ -25,12 +25,11 @@ package final class OutputFileSystem: FileSystem {
     let handles = HandleTable()
     let changes: LocalChanges
     let unsent = UnsentFiles()
+    let rights = AccessRights()
     let errors = ErrorLog(capacity: 64)
     /// The time of directories that have none stored.
     let startTime: Timestamp
     let background: BackgroundCommits
-    /// Whether the credentials are known to permit deletes.
-    let mayDelete = Atomic(false)
 
     package init(
         store: any BlobStore,
