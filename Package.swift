@@ -27,7 +27,7 @@ let package = Package(
         .target(name: "Checksums", dependencies: ["COpenSSL", "CChecksums"]),
 
         // Storage.
-        .target(name: "BlobStorage", dependencies: [.product(name: "Logging", package: "swift-log")]),
+        .target(name: "BlobStorage"),
         .target(
             name: "AzureBlob",
             dependencies: [
@@ -41,16 +41,13 @@ let package = Package(
         .target(
             name: "LocalStore",
             dependencies: [
-                "CLinux",
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "SystemPackage", package: "swift-system"),
-                .product(name: "Logging", package: "swift-log"),
+                "CLinux", .product(name: "DequeModule", package: "swift-collections"),
             ]
         ),
         .target(
             name: "BlobReading",
             dependencies: [
-                "BlobStorage", "LocalStore",
+                "BlobStorage",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -60,7 +57,6 @@ let package = Package(
             dependencies: [
                 "BlobStorage", "LocalStore", "Checksums",
                 .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -85,7 +81,7 @@ let package = Package(
         .target(
             name: "OutputFSCommands",
             dependencies: [
-                "FileSystemModel", "OutputConventions", "BlobStorage", "AzureBlob", "LocalStore", "BlobReading",
+                "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "LocalStore", "BlobReading",
                 "BlobWriting", "OutputTree", "FuseBinding", "BlobEmulator", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -96,17 +92,13 @@ let package = Package(
         // Tests: one folder per module, then the suites that cross them.
         .target(
             name: "TestSupport",
-            dependencies: [
-                "BlobStorage", "FileSystemModel", "AzureBlob", "BlobEmulator", "Checksums", "COpenSSL",
-                .product(name: "Logging", package: "swift-log"),
-            ],
+            dependencies: ["BlobStorage", "COpenSSL"],
             path: "Tests/TestSupport"
         ),
         .target(
             name: "FileSystemSuite",
             dependencies: [
-                "FileSystemModel", "OutputTree", "BlobStorage", "BlobReading", "BlobWriting", "LocalStore", "CLinux",
-                "TestSupport",
+                "FileSystemModel", "OutputTree", "BlobStorage", "BlobReading", "BlobWriting", "CLinux", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -117,13 +109,15 @@ let package = Package(
         .testTarget(
             name: "AzureBlobTests",
             dependencies: [
-                "AzureBlob", "BlobStorage", "Checksums", "TestSupport", .product(name: "Logging", package: "swift-log"),
+                "AzureBlob", "BlobStorage", "Checksums", .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.copy("Vectors")]
         ),
         .testTarget(
             name: "BlobReadingTests",
-            dependencies: ["BlobReading", "BlobStorage", "LocalStore", "TestSupport"]
+            dependencies: [
+                "BlobReading", "BlobStorage", .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(
             name: "BlobWritingTests",
@@ -132,10 +126,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
-        .testTarget(name: "FuseBindingTests", dependencies: ["FuseBinding", "FileSystemModel", "CFuse3", "CLinux"]),
+        .testTarget(
+            name: "FuseBindingTests",
+            dependencies: [
+                "FuseBinding", "FileSystemModel", "CFuse3", "CLinux", .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
         .testTarget(
             name: "BlobEmulatorTests",
-            dependencies: ["BlobEmulator", "COpenSSL"],
+            dependencies: ["BlobEmulator"],
             resources: [.copy("Vectors")]
         ),
         .testTarget(

@@ -47,7 +47,8 @@ package final class FuseSession: Sendable {
 
     /// Mounts. Programs that look in wait until `run` answers them.
     package func mount() throws(SessionError) {
-        let path = try MountPreflight.check(dispatcher.options)
+        try MountPreflight.checkMachine(allowsOthers: dispatcher.options.allowOther || dispatcher.options.allowRoot)
+        let path = try MountPreflight.check(dispatcher.options.mountPoint)
         _ = LibfuseLog.takeRecent()
         guard fuse_session_mount(dispatcher.session, path) == 0 else {
             let reason = LibfuseLog.takeRecent()

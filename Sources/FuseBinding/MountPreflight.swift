@@ -3,47 +3,30 @@ internal import CLinux
 internal import Glibc
 
 /// What must be true before a mount is tried, so that the reason for a failure can be said in words.
-enum MountPreflight {
-    /// Where fusermount3 is looked for: the path compiled into Debian's libfuse, then what it may be elsewhere.
-    private static let helpers = ["/usr/bin/fusermount3", "/bin/fusermount3", "/usr/local/bin/fusermount3"]
+package enum MountPreflight {
+    /// Where fusermount3 is: the path compiled into Debian's libfuse, else on PATH, as libfuse itself looks.
+    static var helper: String? {
+        let path = getenv("PATH").map { String(cString: $0) } ?? ""
+        return (["/usr/bin"] + path.split(separator: ":")).map { "\($0)/fusermount3" }.first { access($0, X_OK) == 0 }
+    }
 
-    static var helper: String? { helpers.first { access($0, X_OK) == 0 } }
-
-    /// Checks, and says where the mount will be: absolute, without symbolic links.
-    static func check(_ options: SessionOptions) throws(SessionError) -> String {
-        let table = MountTable.current()
-        // Before anything touches the path: a mount whose process hangs would hang stat(2), too.
-        try refuseMounted(absolute(options.mountPoint), table)
-        let path = try resolved(options.mountPoint)
-        try refuseMounted(path, table)
-        var status = stat()
-        guard stat(path, &status) == 0 else { throw unreachable(options.mountPoint, errno) }
-        guard status.st_mode & 0o170000 == 0o040000 else {
-            throw SessionError(
-                .mountPointNotADirectory,
-                path,
-                "the mount point is not a directory",
-                remedy: "Name an existing directory"
-            )
-        }
-        guard access("/dev/fuse", F_OK) == 0 else {
+    /// What this machine must have and allow, wherever the mount will be.
+    ///
+    /// - Throws: `deviceMissing`, `helperMissing`, `notPermitted`.
+    package static func checkMachine(allowsOthers: Bool) throws(SessionError) {
+        let device = open("/dev/fuse", O_RDWR | O_CLOEXEC)
+        if device >= 0 {
+            close(device)
+        } else if geteuid() == 0 || errno != EACCES {
+            // For other users its mode says nothing: fusermount3 opens it as root and hands the descriptor over.
             throw SessionError(
                 .deviceMissing,
                 "/dev/fuse",
-                "this system has no FUSE device",
-                remedy: "Load the module (modprobe fuse), or give the container --device /dev/fuse"
+                "cannot be opened: \(String(cString: strerror(errno)))",
+                remedy: "Load the module (modprobe fuse); in a container: --device /dev/fuse --cap-add SYS_ADMIN"
             )
         }
-        if geteuid() != 0 { try checkUnprivileged(options, path, status) }
-        return path
-    }
-
-    /// What fusermount3 will insist on.
-    private static func checkUnprivileged(
-        _ options: SessionOptions,
-        _ path: String,
-        _ status: stat
-    ) throws(SessionError) {
+        guard geteuid() != 0 else { return }
         guard helper != nil else {
             throw SessionError(
                 .helperMissing,
@@ -52,28 +35,54 @@ enum MountPreflight {
                 remedy: "Install the package fuse3"
             )
         }
-        // The mode of /dev/fuse says nothing here: fusermount3 opens it as root and hands the descriptor over.
-        guard access(path, W_OK) == 0, status.st_mode & 0o1000 == 0 || status.st_uid == getuid() else {
+        if allowsOthers, !Self.allowsOthers(configuration: textFile("/etc/fuse.conf") ?? "") {
+            throw SessionError(
+                .notPermitted,
+                "/etc/fuse.conf",
+                "does not let users give others access to their mounts",
+                remedy: "Put the line user_allow_other into /etc/fuse.conf, or leave out --allow-other"
+            )
+        }
+    }
+
+    /// Checks the place, and says where it is: absolute, without symbolic links.
+    ///
+    /// - Throws: `mountPointMissing`, `mountPointNotADirectory`, `alreadyMounted`, `deadMount`, `notPermitted`, `refused`.
+    package static func check(_ mountPoint: String) throws(SessionError) -> String {
+        let table = MountTable.current()
+        // Before anything touches the path: a mount whose process hangs would hang stat(2), too.
+        try refuseMounted(absolute(mountPoint), table)
+        let path = try resolved(mountPoint)
+        try refuseMounted(path, table)
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw unreachable(mountPoint, errno) }
+        guard status.st_mode & 0o170000 == 0o040000 else {
+            throw SessionError(
+                .mountPointNotADirectory,
+                path,
+                "the mount point is not a directory",
+                remedy: "Name an existing directory"
+            )
+        }
+        // What fusermount3 will insist on.
+        guard
+            geteuid() == 0
+                || access(path, W_OK) == 0 && (status.st_mode & 0o1000 == 0 || status.st_uid == getuid())
+        else {
             throw SessionError(
                 .notPermitted,
                 path,
-                "a user can only mount over a directory of their own that they can write to"
+                "a user can only mount over a directory of their own that they can write to",
+                remedy: "Mount on a directory of your own"
             )
         }
-        if options.allowOther || options.allowRoot, !allowsOthers(configuration: textFile("/etc/fuse.conf") ?? "") {
-            throw SessionError(
-                .notPermitted,
-                options.allowOther ? "allow_other" : "allow_root",
-                "not permitted to users on this system",
-                remedy: "Put the line user_allow_other into /etc/fuse.conf, or mount as root"
-            )
-        }
+        return path
     }
 
     /// Whether a line of fuse.conf(5) says `user_allow_other`.
     static func allowsOthers(configuration: String) -> Bool {
         configuration.split(separator: "\n").contains { line in
-            line.filter { $0 != " " && $0 != "\t" } == "user_allow_other"
+            line.prefix { $0 != "#" }.filter { $0 != " " && $0 != "\t" } == "user_allow_other"
         }
     }
 

@@ -2,7 +2,7 @@ internal import CLinux
 internal import Glibc
 
 /// A POSIX thread: what blocks in the kernel must not sit in Swift's pool, which has one thread per core.
-struct PlainThread: Sendable {
+package struct PlainThread: Sendable {
     private let thread: pthread_t
 
     private final class Body: Sendable {
@@ -15,10 +15,12 @@ struct PlainThread: Sendable {
         }
     }
 
-    /// Starts a thread with all signals blocked: they are for the thread that waits for them by sigwait.
+    /// Starts a thread with all signals blocked: they are for the thread that waits for them by sigwait. It must be
+    /// joined or detached, else its stack stays.
     ///
     /// - Parameter name: at most 15 bytes, for ps and debuggers.
-    init(name: String, _ run: @escaping @Sendable () -> Void) throws(SessionError) {
+    /// - Throws: `resources`.
+    package init(name: String, _ run: @escaping @Sendable () -> Void) throws(SessionError) {
         let body = Unmanaged.passRetained(Body(name: name, run: run))
         var all = sigset_t()
         var previous = sigset_t()
@@ -46,5 +48,8 @@ struct PlainThread: Sendable {
         self.thread = thread
     }
 
-    func join() { pthread_join(thread, nil) }
+    package func join() { pthread_join(thread, nil) }
+
+    /// Nobody will wait for its end.
+    package func detach() { pthread_detach(thread) }
 }

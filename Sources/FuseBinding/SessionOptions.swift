@@ -31,6 +31,9 @@ package struct SessionOptions: Sendable {
         "async", "atime", "dirsync", "exec", "noatime", "nodev", "noexec", "nosuid", "ro", "rw", "sync",
     ]
 
+    /// What stands behind `fuse.` as the type of a mount.
+    static let subtype = "outputfs"
+
     /// The largest read and write request in bytes: 256 pages, the kernel's default limit and libfuse's buffer.
     static let requestSizeMax = 1 << 20
 
@@ -50,7 +53,7 @@ package struct SessionOptions: Sendable {
             throw SessionError(.invalidOption, "allow_other, allow_root", "one excludes the other")
         }
         var arguments = [
-            "fsname=\(Self.escaped(fsName))", "subtype=outputfs", "default_permissions", "nosuid", "nodev",
+            "fsname=\(Self.escaped(fsName))", "subtype=\(Self.subtype)", "default_permissions", "nosuid", "nodev",
             "max_read=\(Self.requestSizeMax)",
         ]
         if allowOther { arguments.append("allow_other") }

@@ -1,13 +1,16 @@
 internal import CLinux
 internal import Glibc
 
-/// Takes a mount away: by system call where we may, else by fusermount3.
-enum Unmounting {
+/// Takes a mount away, from within its process or from outside: by system call where we may, else by fusermount3.
+package enum Unmounting {
     /// MNT_DETACH and UMOUNT_NOFOLLOW of <sys/mount.h>.
     private static let detach: Int32 = 2
     private static let noFollow: Int32 = 8
 
-    static func unmount(_ mountPoint: String, lazily: Bool) throws(SessionError) {
+    /// Nothing happens where nothing is mounted any more. `mountPoint` is absolute and not followed if it is a link.
+    ///
+    /// - Throws: `busy` unless `lazily`; `refused`, `helperMissing`, `resources`.
+    package static func unmount(_ mountPoint: String, lazily: Bool) throws(SessionError) {
         if umount2(mountPoint, noFollow | (lazily ? detach : 0)) == 0 { return }
         let reason = errno
         switch reason {

@@ -38,7 +38,7 @@ struct MountLifeTests {
         try await mounted(toy) { mount in
             func code() -> SessionError.Code? {
                 do throws(SessionError) {
-                    _ = try MountPreflight.check(SessionOptions(mountPoint: mount.path, fsName: "x"))
+                    _ = try MountPreflight.check(mount.path)
                     return nil
                 } catch {
                     return error.code

@@ -61,7 +61,7 @@ struct MountTableTests {
         text: """
             22 1 259:1 / / rw,relatime shared:1 - ext4 /dev/root rw
             40 22 0:35 / /mnt/a rw,nosuid,nodev - fuse.outputfs https://x rw,user_id=0
-            41 22 0:36 / /mnt/two\\040words\\134x rw - fuse.other src rw
+            41 22 0:36 / /mnt/two\\040words\\134x rw - fuse.other a\\040b rw
             42 40 0:37 / /mnt/a rw - tmpfs none rw
             not a line
             """
@@ -77,6 +77,11 @@ struct MountTableTests {
     @Test func `escapes in mount points are undone`() {
         #expect(table.topmost(at: "/mnt/two words\\x")?.device == "0:36")
         #expect(table.topmost(at: "/mnt/two words\\x")?.isFuse == true)
+        #expect(table.topmost(at: "/mnt/two words\\x")?.source == "a b")
+    }
+
+    @Test func `mounts of this program are told from others`() {
+        #expect(table.entries.filter(\.isOutputFS).map(\.source) == ["https://x"])
     }
 
     @Test func `this process sees its own root`() {
@@ -87,7 +92,7 @@ struct MountTableTests {
 struct MountPreflightTests {
     private func code(_ mountPoint: String) -> SessionError.Code? {
         do throws(SessionError) {
-            _ = try MountPreflight.check(SessionOptions(mountPoint: mountPoint, fsName: "x"))
+            _ = try MountPreflight.check(mountPoint)
             return nil
         } catch {
             return error.code
@@ -102,7 +107,7 @@ struct MountPreflightTests {
 
     @Test func `errors say what, where, and what to do`() {
         let error = #expect(throws: SessionError.self) {
-            try MountPreflight.check(SessionOptions(mountPoint: "/nowhere/at/all", fsName: "x"))
+            try MountPreflight.check("/nowhere/at/all")
         }
         #expect(
             error?.description == "/nowhere/at/all: the mount point does not exist. Create it: mkdir -p /nowhere/at/all"
@@ -112,6 +117,7 @@ struct MountPreflightTests {
     @Test func `fuse.conf allows others only by a line of its own`() {
         #expect(MountPreflight.allowsOthers(configuration: "mount_max = 5\nuser_allow_other\n"))
         #expect(MountPreflight.allowsOthers(configuration: "  user_allow_other  "))
+        #expect(MountPreflight.allowsOthers(configuration: "user_allow_other # for the web server"))
         #expect(!MountPreflight.allowsOthers(configuration: "#user_allow_other\n# user_allow_other - Using …"))
     }
 }

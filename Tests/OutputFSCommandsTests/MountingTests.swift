@@ -5,31 +5,6 @@ import Testing
 
 /// The pure parts of mounting.
 struct MountingTests {
-    @Test func `the mount table is read as the kernel writes it`() {
-        let table = MountTable(
-            parsing: #"""
-                22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
-                36 22 0:31 / /mnt/a\040b\134c rw,nosuid,nodev shared:2 master:1 - fuse.outputfs http://x/farm rw,user_id=0
-                37 22 0:32 / /mnt/other rw - fuse.sshfs host: rw
-                nonsense
-                """#
-        )
-        #expect(table.lines.count == 3)
-        #expect(table.mount(at: #"/mnt/a b\c"#)?.type == MountTable.outputFSType)
-        #expect(table.ours.map(\.source) == ["http://x/farm"])
-        #expect(table.mount(at: "/mnt") == nil)
-    }
-
-    @Test func `of two mounts on one directory the last one counts`() {
-        let table = MountTable(
-            parsing: """
-                36 22 0:31 / /mnt rw - fuse.outputfs a rw
-                37 22 0:32 / /mnt rw - tmpfs none rw
-                """
-        )
-        #expect(table.mount(at: "/mnt")?.type == "tmpfs")
-    }
-
     @Test(arguments: [
         ("/a/b", "/a/b", true), ("/a/b/c", "/a/b", true), ("/a/bc", "/a/b", false), ("/a", "/a/b", false),
         ("/x", "/", true),

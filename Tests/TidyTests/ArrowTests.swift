@@ -4,29 +4,27 @@ import Testing
 /// The arrows between the modules. The compiler keeps them in part only: a target can import a module that it does
 /// not declare, if some dependency brings it along.
 struct ArrowTests {
-    /// What each module may import, besides Glibc and Synchronization. The same table stands in docs/ARCHITECTURE.md.
+    /// What each module imports, besides Glibc and Synchronization. The same table stands in docs/ARCHITECTURE.md.
     private static let arrows: [String: Set<String>] = [
         "OutputConventions": ["COpenSSL"],
         "FileSystemModel": [],
-        "Checksums": ["CChecksums", "CLinux", "COpenSSL"],
-        "BlobStorage": ["Logging"],
+        "Checksums": ["CChecksums", "COpenSSL"],
+        "BlobStorage": [],
         "AzureBlob": [
             "BlobStorage", "Checksums", "CCurl", "CExpat", "CLinux", "COpenSSL", "DequeModule", "Logging",
         ],
-        "LocalStore": ["CLinux", "DequeModule", "SystemPackage", "Logging"],
-        "BlobReading": ["BlobStorage", "LocalStore", "CLinux", "DequeModule", "Logging"],
-        "BlobWriting": [
-            "BlobStorage", "LocalStore", "Checksums", "CLinux", "DequeModule", "SystemPackage", "Logging",
-        ],
+        "LocalStore": ["CLinux", "DequeModule"],
+        "BlobReading": ["BlobStorage", "DequeModule", "Logging"],
+        "BlobWriting": ["BlobStorage", "LocalStore", "Checksums", "DequeModule", "Logging"],
         "OutputTree": [
             "FileSystemModel", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading", "BlobWriting",
-            "CLinux", "Logging",
+            "Logging",
         ],
         "FuseBinding": ["FileSystemModel", "CFuse3", "CLinux", "Logging"],
         "BlobEmulator": ["CChecksums", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
         "OutputFSCommands": [
-            "FileSystemModel", "OutputConventions", "BlobStorage", "AzureBlob", "BlobReading", "BlobWriting",
-            "LocalStore", "OutputTree", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
+            "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "BlobReading", "BlobWriting", "LocalStore",
+            "OutputTree", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
             "FoundationEssentials", "Logging",
         ],
         "outputfs": ["OutputFSCommands"],
@@ -44,6 +42,17 @@ struct ArrowTests {
                 Issue.record("\(file.path) imports \(imported); docs/ARCHITECTURE.md does not allow \(module) that")
             }
         }
+        let unused = allowed.subtracting(Self.always).subtracting(files.flatMap(Self.imports))
+        #expect(unused.isEmpty, "no file of \(module) imports these")
+    }
+
+    /// A dependency that nobody imports is built and linked for nothing, and hides that an arrow is gone.
+    @Test(arguments: arrows.keys.sorted())
+    func `the manifest declares what the row says`(_ module: String) throws {
+        let toolchain: Set = ["Dispatch", "FoundationEssentials"]
+        let declared = try #require(try Self.manifest()[module], "Package.swift has no target \(module)")
+        let row = try #require(Self.arrows[module]).subtracting(toolchain)
+        #expect(declared == row)
     }
 
     @Test func `every module has a row`() throws {
@@ -64,6 +73,27 @@ struct ArrowTests {
             documented[name] = Set(Self.names(cells[1]) + Self.names(cells[2]))
         }
         #expect(documented == Self.arrows)
+    }
+
+    /// The dependencies that Package.swift declares, by target.
+    private static func manifest() throws -> [String: Set<String>] {
+        let text = try Repository.file("Package.swift").text
+        var targets: [String: Set<String>] = [:]
+        // `.target(`, `.executableTarget(` and `.testTarget(`, each up to the next one.
+        for declaration in text.replacing("Target(", with: "target(").split(separator: "target(").dropFirst() {
+            let body = declaration.split(separator: "resources:")[0].split(separator: "path:")[0].split(
+                separator: "//"
+            )[0]
+            // The packages that products come from are quoted, too.
+            let words = body.replacing(/package: "[^"]*"/, with: "").split(
+                separator: "\"",
+                omittingEmptySubsequences: false
+            )
+            let names = words.enumerated().filter { $0.offset % 2 == 1 }.map { String($0.element) }
+            guard let name = names.first else { continue }
+            targets[name] = Set(names.dropFirst())
+        }
+        return targets
     }
 
     /// Whatever the attributes and access levels: `internal import CFuse3`, `import struct Glibc.stat`.

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import FoundationEssentials
+internal import FuseBinding
 internal import Glibc
 
 struct StatusCommand: ParsableCommand {
@@ -65,14 +66,17 @@ struct StatusReport: Codable, Sendable {
                 if let status = answer.status { report.mounts.append(status) }
             } catch { failures[socket] = error }
         }
-        for line in table.ours where !report.mounts.contains(where: { $0.mountPoint == line.mountPoint }) {
+        for mount in table.entries where mount.isOutputFS {
+            guard !report.mounts.contains(where: { $0.mountPoint.utf8.elementsEqual(mount.mountPoint.utf8) }) else {
+                continue
+            }
             let reason =
-                switch failures[RuntimeDirectory.socket(of: line.mountPoint)]?.code {
+                switch failures[RuntimeDirectory.socket(of: mount.mountPoint)]?.code {
                 case EAGAIN: "its process does not answer"
                 case nil: "no process of this user serves it"
                 default: "its process is gone; outputfs unmount takes the mount away"
                 }
-            report.silent.append(Silent(mountPoint: line.mountPoint, reason: reason))
+            report.silent.append(Silent(mountPoint: mount.mountPoint, reason: reason))
         }
         // What is left of daemons that were killed; a new one might be about to listen, hence only refused ones.
         for (socket, error) in failures where error.code == ECONNREFUSED { unlink(socket) }

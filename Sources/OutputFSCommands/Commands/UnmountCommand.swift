@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import FuseBinding
 internal import Glibc
 
 struct UnmountCommand: ParsableCommand {
@@ -31,10 +32,10 @@ struct UnmountCommand: ParsableCommand {
 
     func run() throws {
         let path = System.canonicalPath(mountPoint) ?? mountPoint
-        guard let mounted = MountTable.current().mount(at: path) else {
+        guard let mounted = MountTable.current().topmost(at: path) else {
             throw CommandFailure(.notFound, "nothing is mounted on \(mountPoint)", try: "outputfs status")
         }
-        guard mounted.type == MountTable.outputFSType else {
+        guard mounted.isOutputFS else {
             throw CommandFailure(
                 .usage,
                 "\(mountPoint) is a mount of another kind (\(mounted.type))",
@@ -110,11 +111,11 @@ struct UnmountCommand: ParsableCommand {
                 try: "outputfs unmount \(mountPoint) --lazy"
             )
         }
-        if let reason = Unmounting.detach(path, lazily: lazy) {
+        do throws(SessionError) { try Unmounting.unmount(path, lazily: lazy) } catch {
             let holders = MountHolders.find(below: path).map { "  \($0.description)" }
             throw CommandFailure(
                 .busy,
-                (["\(mountPoint) cannot be unmounted: \(reason)"] + holders).joined(separator: "\n"),
+                (["\(mountPoint) cannot be unmounted: \(error.reason)"] + holders).joined(separator: "\n"),
                 try: "outputfs unmount \(mountPoint) --lazy"
             )
         }

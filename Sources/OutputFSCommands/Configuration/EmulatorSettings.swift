@@ -1,3 +1,5 @@
+internal import Checksums
+
 /// What the embedded server is started with, checked.
 struct EmulatorSettings: Sendable, Equatable {
     struct Account: Sendable, Equatable {
@@ -73,7 +75,7 @@ struct EmulatorSettings: Sendable, Equatable {
                 try: "--account farm:$(head -c 32 /dev/urandom | base64)"
             )
         }
-        guard isBase64(parts[1]) else {
+        guard let key = Base64.decode(parts[1]), !key.isEmpty else {
             throw CommandFailure(
                 .usage,
                 "\(origin): the key of account \(parts[0]) is not base64",
@@ -81,13 +83,5 @@ struct EmulatorSettings: Sendable, Equatable {
             )
         }
         return Account(name: parts[0], key: parts[1])
-    }
-
-    private static func isBase64(_ text: String) -> Bool {
-        let body = text.utf8.prefix { $0 != UInt8(ascii: "=") }
-        let padding = text.utf8.count - body.count
-        let letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8
-        return !body.isEmpty && text.utf8.count % 4 == 0 && padding <= 2 && body.allSatisfy { letters.contains($0) }
-            && text.utf8.suffix(padding).allSatisfy { $0 == UInt8(ascii: "=") }
     }
 }

@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import FuseBinding
 internal import Glibc
 internal import Logging
 

@@ -1,3 +1,4 @@
+internal import FuseBinding
 internal import Glibc
 internal import Synchronization
 
@@ -160,7 +161,7 @@ final class Demo: Sendable {
             return !isCleanedUp
         }
         guard isFirst else { return }
-        if MountTable.current().mount(at: mountPoint) != nil {
+        if MountTable.current().topmost(at: mountPoint) != nil {
             _ = ChildProcess.run("/proc/self/exe", ["unmount", mountPoint, "--lazy", "--timeout", "5s"])
         }
         // -xdev, by name: should the mount still be there, its files are not this directory's.

@@ -1,25 +1,17 @@
+internal import FuseBinding
 internal import Glibc
 
 /// The checks before a mount: each answer names the thing and the remedy, where the kernel would say one errno.
 enum MountPoint {
     /// Gives the canonical path of a directory that can be mounted on. Takes away a dead mount of ours.
     static func prepare(_ path: String, allowsContent: Bool) throws(CommandFailure) -> String {
-        guard let canonical = System.canonicalPath(path) else { throw unreachable(path, Errno()) }
-        if let mounted = MountTable.current().mount(at: canonical), mounted.type == MountTable.outputFSType {
-            try takeAwayIfDead(canonical, source: mounted.source)
+        if let place = System.canonicalPath(path), let mounted = MountTable.current().topmost(at: place),
+            mounted.isOutputFS
+        {
+            try takeAwayIfDead(place, source: mounted.source)
         }
-        var status = stat()
-        guard stat(canonical, &status) == 0 else { throw unreachable(path, Errno()) }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            throw CommandFailure(.notFound, "the mount point \(path) is not a directory", try: "name a directory")
-        }
-        if System.userID != 0, access(canonical, W_OK) != 0 {
-            throw CommandFailure(
-                .denied,
-                "the mount point \(path) belongs to somebody else, and only root may mount there",
-                try: "mount on a directory of your own"
-            )
-        }
+        let canonical: String
+        do throws(SessionError) { canonical = try MountPreflight.check(path) } catch { throw CommandFailure(error) }
         if !allowsContent, let first = System.names(in: canonical).sorted().first {
             throw CommandFailure(
                 .cannotCreate,
@@ -33,34 +25,9 @@ enum MountPoint {
 
     /// /dev/fuse and, for those who are not root, the helper that may open the door.
     static func checkMachine(allowsOthers: Bool) throws(CommandFailure) {
-        let device = open("/dev/fuse", O_RDWR | O_CLOEXEC)
-        if device >= 0 {
-            close(device)
-        } else if System.userID == 0 || errno != EACCES {
-            // For other users it is fusermount3 that opens the device, as root.
-            throw CommandFailure(
-                .system,
-                "/dev/fuse cannot be opened: \(Errno())",
-                try: "modprobe fuse",
-                "in a container: --device /dev/fuse --cap-add SYS_ADMIN"
-            )
-        }
-        guard System.userID != 0 else { return }
-        guard executable("fusermount3") != nil else {
-            throw CommandFailure(
-                .system,
-                "fusermount3 is not installed, and only root can mount without it",
-                try: "apt-get install fuse3"
-            )
-        }
-        if allowsOthers, !othersAllowed() {
-            throw CommandFailure(
-                .denied,
-                "/etc/fuse.conf does not let users give others access to their mounts",
-                try: "add the line user_allow_other to /etc/fuse.conf",
-                "leave out --allow-other"
-            )
-        }
+        do throws(SessionError) {
+            try MountPreflight.checkMachine(allowsOthers: allowsOthers)
+        } catch { throw CommandFailure(error) }
     }
 
     /// A place that is written while the mount serves must not lie in the mount: it would wait for itself.
@@ -98,12 +65,6 @@ enum MountPoint {
         }
     }
 
-    /// Where a program lies on PATH.
-    static func executable(_ name: String) -> String? {
-        let places = (System.environment["PATH"] ?? "").split(separator: ":").map(String.init) + ["/usr/bin", "/bin"]
-        return places.map { Path.join($0, name) }.first { access($0, X_OK) == 0 }
-    }
-
     /// The canonical form of what exists of a path, with the rest behind it.
     private static func deepestCanonical(_ path: String) -> String {
         var missing: [String] = []
@@ -131,36 +92,12 @@ enum MountPoint {
                 "outputfs unmount \(mountPoint)"
             )
         }
-        if let error = Unmounting.detach(mountPoint, lazily: true) {
+        do throws(SessionError) { try Unmounting.unmount(mountPoint, lazily: true) } catch {
             throw CommandFailure(
                 .busy,
-                "\(mountPoint) is a mount whose process is gone, and it cannot be taken away: \(error)",
+                "\(mountPoint) is a mount whose process is gone, and it cannot be taken away: \(error.reason)",
                 try: "fusermount3 -uz \(mountPoint)"
             )
-        }
-    }
-
-    private static func unreachable(_ path: String, _ error: Errno) -> CommandFailure {
-        switch error.code {
-        case ENOENT:
-            CommandFailure(.notFound, "the mount point \(path) does not exist", try: "mkdir -p \(path)")
-        case ENOTDIR:
-            CommandFailure(.notFound, "the mount point \(path) is not a directory", try: "name a directory")
-        case ENOTCONN:
-            CommandFailure(
-                .busy,
-                "\(path) is a mount whose process is gone",
-                try: "fusermount3 -uz \(path)"
-            )
-        default:
-            CommandFailure(.notFound, "the mount point \(path) cannot be looked at: \(error)", try: "ls -ld \(path)")
-        }
-    }
-
-    private static func othersAllowed() -> Bool {
-        guard case .success(let bytes) = System.read("/etc/fuse.conf") else { return false }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").contains { line in
-            line.split(whereSeparator: \.isWhitespace).first == "user_allow_other"
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import FuseBinding
 internal import Glibc
 internal import Synchronization
 
