@@ -69,7 +69,8 @@ package struct RandomRun {
         // What was only opened and closed is placed behind the last release.
         let fileCount = wanted.values.filter { $0 != "directory" }.count
         let isPlaced = eventually { storedFileCount == fileCount && wanted.allSatisfy(isStored) }
-        #expect(isPlaced, "seed \(seed): blobs in the store")
+        let wrong = wanted.filter { !isStored($0.key, $0.value) }.keys.sorted()
+        #expect(isPlaced, "seed \(seed): not as written: \(wrong), in the store: \(world.blobNames)")
         world.letValidityPass()
         let second = RandomProgram(files: try world.anotherMount(), root: world.folder)
         for (program, name) in [(tree, "the tree"), (second, "another mount")] {
