@@ -32,8 +32,10 @@ enum CivilTime {
     }
 
     static func format(_ time: Timestamp) -> String {
-        let days = time.seconds >= 0 ? time.seconds / 86400 : (time.seconds - 86399) / 86400
-        let rest = Int(time.seconds - days * 86400)
+        // Years 1 to 9999, which the format can hold.
+        let seconds = min(max(time.seconds, -62_135_596_800), 253_402_300_799)
+        let days = seconds >= 0 ? seconds / 86400 : (seconds - 86399) / 86400
+        let rest = Int(seconds - days * 86400)
         let (year, month, day) = civil(days: days)
         var text = "\(padded(year, 4))-\(padded(month, 2))-\(padded(day, 2))T"
         text += "\(padded(Int64(rest / 3600), 2)):\(padded(Int64(rest / 60 % 60), 2)):\(padded(Int64(rest % 60), 2))"

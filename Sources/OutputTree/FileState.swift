@@ -120,25 +120,32 @@ struct FileState: Sendable {
         guard let facts, startedAt >= learnedAt else { return .same }
         let relation = facts.relation(to: newer)
         switch relation {
-        case .same, .sameBytes, .grown:
+        case .same, .sameBytes:
+            // Also under changes made here: they build on the same bytes under another version now.
+            if relation == .sameBytes { adopt(BlobVersion(etag: newer.etag, lastModified: newer.lastModified)) }
+            self.facts = newer
+            learnedAt = startedAt
+        case .grown:
             // What this mount has in hand wins over what it hears.
             guard !hasUnsentContent else { return .same }
-            if relation == .sameBytes {
-                properties = nil
-                if pageCacheVersion == facts.etag { pageCacheVersion = newer.etag }
-                reader?.adopt(newer.etag)
-            }
-            if relation == .grown {
-                properties = nil
-                pageCacheVersion = nil
-                reader?.extend(to: newer.length)
-            }
+            properties = nil
+            pageCacheVersion = nil
+            reader?.extend(to: newer.length)
             self.facts = newer
             learnedAt = startedAt
         case .replaced:
             if hasUnsentContent { return .same }
         }
         return relation
+    }
+
+    /// Only metadata changed: the same bytes have another version now, for the reader, for what builds on them, and for
+    /// the kernel's pages. What is in the metadata has to be asked for.
+    mutating func adopt(_ version: BlobVersion) {
+        properties = nil
+        if pageCacheVersion == facts?.etag { pageCacheVersion = version.etag }
+        reader?.adopt(version.etag)
+        local?.move(to: address, version: version)
     }
 }
 

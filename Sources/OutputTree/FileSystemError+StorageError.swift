@@ -21,7 +21,8 @@ extension FileSystemError {
             case .archived: EREMOTE
             case .conflict: EBUSY
             case .invalid: EINVAL
-            case .tooLarge: EFBIG
+            // A blob's metadata is where its extended attributes are: setxattr(2)'s errno.
+            case .tooLarge: error.code == "MetadataTooLarge" ? E2BIG : EFBIG
             case .cancelled: EINTR
             case .throttled, .unavailable, .corrupted, .localInput, .unexpected: EIO
             }

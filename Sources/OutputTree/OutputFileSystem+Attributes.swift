@@ -13,12 +13,12 @@ extension OutputFileSystem {
         case .selfLink: request.succeed(AttributesAnswer(selfAttributes(), validity: .seconds(3600)))
         case .file(let file):
             if isFresh(file) {
-                request.succeed(AttributesAnswer(attributes(of: file), validity: options.attributeValidity))
+                request.succeed(AttributesAnswer(attributes(of: file), validity: validity(of: file)))
                 return
             }
             request.later { [self] () async throws(FileSystemError) in
                 try await refresh(file)
-                return AttributesAnswer(attributes(of: file), validity: options.attributeValidity)
+                return AttributesAnswer(attributes(of: file), validity: validity(of: file))
             }
         case nil: request.fail(FileSystemError(errno: ESTALE, "the kernel asks for a node that it has forgotten"))
         }
@@ -62,7 +62,7 @@ extension OutputFileSystem {
                 let isOpenForWriting = handle.flatMap { handles.file($0) }?.flags.allowsWriting ?? false
                 request.later { [self] () async throws(FileSystemError) in
                     try await apply(changes, to: file, isOpenForWriting: isOpenForWriting)
-                    return AttributesAnswer(attributes(of: file), validity: options.attributeValidity)
+                    return AttributesAnswer(attributes(of: file), validity: validity(of: file))
                 }
             case .directory(let directory):
                 request.later { [self] () async throws(FileSystemError) in
@@ -88,10 +88,27 @@ extension OutputFileSystem {
             if !rides {
                 try await commitAttributes(node)
             } else if changes.size != nil, !isOpenForWriting {
-                try await commitLocked(node, placesUntouched: true)
+                do throws(FileSystemError) { try await commitLocked(node, placesUntouched: true) } catch {
+                    undoTruncation(of: node)
+                    throw error
+                }
                 settle(node)
             }
         }
+    }
+
+    /// truncate(2) said that it failed: nothing of it may be published later. Where somebody has the file open, the
+    /// change is theirs to see and to close.
+    private func undoTruncation(of node: FileNode) {
+        let local = node.withState { file -> DirtyFile? in
+            guard file.openCount == 0, file.facts != nil else { return nil }
+            file.isPlacementPending = false
+            file.pending = PendingAttributes()
+            return file.local.take()
+        }
+        guard let local else { return }
+        local.discard()
+        settle(node)
     }
 
     private func note(_ changes: AttributeChanges, for node: FileNode) {
@@ -113,20 +130,11 @@ extension OutputFileSystem {
     }
 
     private func truncate(_ node: FileNode, to size: UInt64) async throws(FileSystemError) {
-        if node.withState({ $0.local == nil && $0.properties == nil && $0.facts != nil }), size > 0 {
-            try await pinForChange(node)
-        }
-        let local = try localContent(of: node)
-        guard local.size != size else { return }
-        try await whenWritable(local) { () throws(FileSystemError) in
+        guard try await preparedContent(of: node).size != size else { return }
+        try await whenWritable(node) { (local) throws(FileSystemError) in
             do throws(LocalStoreError) { return try local.truncate(to: size) } catch { throw FileSystemError(error) }
         }
-        let now = clock.wall()
-        node.withState { file in
-            file.hasWrites = true
-            file.pending.modificationTime = now
-        }
-        notePresence(of: node)
+        noteWrite(node)
     }
 
     /// Learns all about the version that a change builds on.
@@ -185,6 +193,7 @@ extension OutputFileSystem {
                     file.facts = facts
                     file.learnedAt = now
                     file.reader?.adopt(version.etag)
+                    file.local?.move(to: address, version: version)
                     if file.pageCacheVersion == oldVersion { file.pageCacheVersion = version.etag }
                     if file.pending == pending { file.pending = PendingAttributes() }
                 }

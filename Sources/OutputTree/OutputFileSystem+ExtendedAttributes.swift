@@ -98,7 +98,8 @@ extension OutputFileSystem {
     private func checkSize(of node: FileNode, adding key: String, _ value: String) throws(FileSystemError) {
         var metadata = node.withState { $0.metadata(options: options) }
         metadata[key] = value
-        guard metadata.byteCount <= ExtendedAttributeNames.metadataSizeMax else {
+        // Times, owner and mode that later commits add need room as well.
+        guard metadata.byteCount <= ExtendedAttributeNames.metadataSizeMax - 512 else {
             throw FileSystemError(
                 errno: E2BIG,
                 "a blob holds 8 KiB of metadata, this makes \(metadata.byteCount) bytes"

@@ -23,7 +23,7 @@ extension OutputFileSystem {
         }
         request.later { [self] () async throws(FileSystemError) in
             if flags.truncates {
-                try truncateAtOpen(file)
+                try await truncateAtOpen(file)
             } else {
                 try await pinVersion(file, flags)
             }
@@ -42,25 +42,69 @@ extension OutputFileSystem {
         do throws(FileSystemError) {
             try requireWritable()
             let directory = try directoryNode(parent)
-            let node: FileNode
-            if let unsent = try unsentFile(name, in: directory) {
-                if flags.isExclusive { throw FileSystemError(errno: EEXIST, "\(name) is there") }
-                if flags.truncates { try truncateAtOpen(unsent) }
-                nodes.lookUp(unsent)
-                node = unsent
-            } else {
-                node = try makeFile(
-                    name,
-                    in: directory,
-                    permissions: permissions,
-                    caller: caller,
-                    // What cannot be seen must not be lost: `echo x >> f` with a token that only writes.
-                    mustBeNew: flags.isExclusive || (!flags.truncates && hidesBlobs(directory))
-                )
+            let unsent = try unsentFile(name, in: directory)
+            if unsent != nil, flags.isExclusive { throw FileSystemError(errno: EEXIST, "\(name) is there") }
+            // O_TRUNC replaces whatever is there, and O_EXCL is told at the commit. Who wants the old bytes, as `>>`
+            // does, must not miss a blob that somebody made since the kernel's last lookup: that costs a HEAD.
+            guard unsent == nil, flags.truncates || flags.isExclusive else {
+                request.later { [self] () async throws(FileSystemError) in
+                    let known = if let unsent { unsent } else { try await storedFile(name, in: directory, flags) }
+                    if let known {
+                        if flags.truncates { try await truncateAtOpen(known) }
+                        nodes.lookUp(known)
+                        return created(known, flags)
+                    }
+                    return created(try makeFile(name, in: directory, permissions, caller, flags), flags)
+                }
+                return
             }
-            let opened = opened(node, flags)
-            request.succeed(Created(entry: entry(node), opened: opened))
+            request.succeed(created(try makeFile(name, in: directory, permissions, caller, flags), flags))
         } catch { request.fail(error) }
+    }
+
+    private func created(_ node: FileNode, _ flags: OpenFlags) -> Created {
+        let opened = opened(node, flags)
+        return Created(entry: entry(node), opened: opened)
+    }
+
+    private func makeFile(
+        _ name: FileName,
+        in directory: DirectoryNode,
+        _ permissions: UInt16,
+        _ caller: Caller,
+        _ flags: OpenFlags
+    ) throws(FileSystemError) -> FileNode {
+        try makeFile(
+            name,
+            in: directory,
+            permissions: permissions,
+            caller: caller,
+            // What cannot be seen must not be lost: `echo x >> f` with a token that only writes.
+            mustBeNew: flags.isExclusive || (!flags.truncates && hidesBlobs(directory))
+        )
+    }
+
+    /// The file that the store has under this name, ready to be opened. Its lookup is not counted.
+    private func storedFile(
+        _ name: FileName,
+        in directory: DirectoryNode,
+        _ flags: OpenFlags
+    ) async throws(FileSystemError) -> FileNode? {
+        let address = try newBlob(name, in: directory)
+        guard !changes.holdsBlob(address) else { return nil }
+        let startedAt = clock.monotonic()
+        let properties: BlobProperties
+        do throws(StorageError) { properties = try await store.properties(of: address) } catch {
+            if error.kind == .notFound || error.kind == .denied { return nil }
+            throw failure(error, "create", address.description)
+        }
+        let facts = FileFacts(properties)
+        if facts.posix.isDirectory { throw FileSystemError(errno: EISDIR, "\(name) is a directory") }
+        let node = nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
+        defer { nodes.forget(node.id, count: 1) }
+        try refuseArchived(properties, flags, address)
+        adopt(properties, by: node, startedAt: startedAt)
+        return node
     }
 
     /// A file that this mount has under another view's path and that is not in the store yet: the kernel, which knows
@@ -160,16 +204,23 @@ extension OutputFileSystem {
             if error.kind == .notFound { noteAbsence(of: node, since: startedAt) }
             throw failure(error, "open", address.description, pinned: true)
         }
-        if properties.isArchived, flags.allowsReading {
-            let error = FileSystemError(
-                errno: EREMOTE,
-                "\(address) is in the archive tier: set its tier to Hot, Cool or Cold and wait for its rehydration"
-            )
-            report(error, "open", address.description)
-            throw error
-        }
+        try refuseArchived(properties, flags, address)
         guard adopt(properties, by: node, startedAt: startedAt) == .replaced else { return }
         throw replaced(address, by: FileFacts(properties), startedAt: startedAt)
+    }
+
+    private func refuseArchived(
+        _ properties: BlobProperties,
+        _ flags: OpenFlags,
+        _ address: BlobAddress
+    ) throws(FileSystemError) {
+        guard properties.isArchived, flags.allowsReading else { return }
+        let error = FileSystemError(
+            errno: EREMOTE,
+            "\(address) is in the archive tier: set its tier to Hot, Cool or Cold and wait for its rehydration"
+        )
+        report(error, "open", address.description)
+        throw error
     }
 
     /// Takes a HEAD's answer over into the node, with the reader of that version.
@@ -188,22 +239,28 @@ extension OutputFileSystem {
         }
     }
 
-    /// O_TRUNC: the old content is gone for this mount at once; the store keeps it until the commit.
-    private func truncateAtOpen(_ node: FileNode) throws(FileSystemError) {
-        let (address, local) = node.withState { ($0.address, $0.local) }
-        do throws(LocalStoreError) {
-            let replacement = try DirtyFile(scheduler: uploads, blob: address, base: nil)
-            node.withState { file in
-                file.local = replacement
-                file.isPlacementPending = true
-                file.hasWrites = false
-                file.pending.modificationTime = clock.wall()
-                file.pageCacheVersion = nil
-            }
-        } catch { throw FileSystemError(error) }
-        local?.discard()
+    /// O_TRUNC: the old content is gone for this mount at once; the store keeps it until the commit. Waits for a commit
+    /// that runs: it must not land after the one of the new content.
+    private func truncateAtOpen(_ node: FileNode) async throws(FileSystemError) {
+        try await node.changes.withLock { () async throws(FileSystemError) in
+            let old: DirtyFile?
+            do throws(LocalStoreError) {
+                let replacement = try DirtyFile(scheduler: uploads, blob: node.address, base: nil)
+                old = node.withState { file in
+                    defer {
+                        file.local = replacement
+                        file.isPlacementPending = true
+                        file.hasWrites = false
+                        file.pending.modificationTime = clock.wall()
+                        file.pageCacheVersion = nil
+                    }
+                    return file.local
+                }
+            } catch { throw FileSystemError(error) }
+            old?.discard()
+        }
         unsent.insert(node)
-        changes.record(file: address, .present(node), at: clock.monotonic())
+        notePresence(of: node)
     }
 
     package func release(_ request: consuming Request<Done>, _ node: NodeID, handle: HandleID) {

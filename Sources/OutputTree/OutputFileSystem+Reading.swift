@@ -98,7 +98,7 @@ extension OutputFileSystem {
     /// A handle whose file lost its reader: its last writer was committed and its local bytes let go.
     private func readUnpinned(_ request: consuming ReadRequest, _ handle: FileHandle, _ offset: UInt64, _ size: Int) {
         let pending = request.pending()
-        Task { [self] in
+        let task = Task { [self] in
             let node = handle.node
             let address = node.address
             let startedAt = clock.monotonic()
@@ -114,6 +114,10 @@ extension OutputFileSystem {
                 return
             }
             readMissing(pending, handle, reader, offset, size, retriesLeft: 1)
+        }
+        pending.onInterrupt {
+            pending.fail(FileSystemError(errno: EINTR, "interrupted"))
+            task.cancel()
         }
     }
 
@@ -195,7 +199,10 @@ extension OutputFileSystem {
                 }
             } catch { pending.fail(error) }
         }
-        pending.onInterrupt { task.cancel() }
+        pending.onInterrupt {
+            pending.fail(FileSystemError(errno: EINTR, "interrupted"))
+            task.cancel()
+        }
     }
 
     /// Fills the buffer with bytes of the version that the local changes build on.

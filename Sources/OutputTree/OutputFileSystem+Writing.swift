@@ -17,20 +17,17 @@ extension OutputFileSystem {
     ) {
         do throws(FileSystemError) {
             let file = try fileHandle(handle).node
-            let local = try localContent(of: file)
-            let position = flags.appends && !flags.isFromPageCache ? local.size : offset
-            guard try apply(bytes, to: local, at: position) == .busy else {
+            if let local = try localContent(of: file), try apply(bytes, to: local, at: offset, flags) == .done {
                 noteWrite(file)
                 request.succeed(ByteCount(bytes.count))
                 return
             }
-            // A commit holds the file: the bytes are only lent, so they are copied for the wait.
+            // A commit holds the file, or its version has to be asked for: the bytes are only lent, so they are copied.
             let copy = [UInt8](bytes)
             request.later { [self] () async throws(FileSystemError) in
-                try await whenWritable(local) { () throws(FileSystemError) in
-                    let position = flags.appends && !flags.isFromPageCache ? local.size : offset
-                    return try copy.withUnsafeBytesTyped { (bytes) throws(FileSystemError) in
-                        try apply(bytes, to: local, at: position)
+                try await whenWritable(file) { (local) throws(FileSystemError) in
+                    try copy.withUnsafeBytesTyped { (bytes) throws(FileSystemError) in
+                        try apply(bytes, to: local, at: offset, flags)
                     }
                 }
                 noteWrite(file)
@@ -49,10 +46,9 @@ extension OutputFileSystem {
     ) {
         do throws(FileSystemError) {
             let file = try fileHandle(handle).node
-            let local = try localContent(of: file)
             let change = ContentChange(mode: mode, offset: offset, length: length)
             request.later { [self] () async throws(FileSystemError) in
-                try await whenWritable(local) { () throws(FileSystemError) in try change.apply(to: local) }
+                try await whenWritable(file) { (local) throws(FileSystemError) in try change.apply(to: local) }
                 noteWrite(file)
                 return Done()
             }
@@ -74,27 +70,43 @@ extension OutputFileSystem {
             request.fail(error)
             return
         }
-        guard file.flags.allowsWriting, file.node.withState({ $0.needsCommit(placesUntouched: placesUntouched) }) else {
+        // close(2) of a reader has nothing to report; fsync(2) of one covers what others wrote (`sync FILE` reads).
+        let isAsked = file.flags.allowsWriting || placesUntouched
+        guard isAsked, file.node.withState({ $0.needsCommit(placesUntouched: placesUntouched) }) else {
             let failure = file.node.withState { $0.isOvertaken && file.flags.allowsWriting ? $0.lastFailure : nil }
             if let failure { request.fail(failure) } else { request.succeed(Done()) }
             return
         }
-        request.later { [self] () async throws(FileSystemError) in
+        // Who is interrupted stops waiting, with EINTR; the commit goes on, for a request that was cancelled half way
+        // may have landed or not, and the bytes are wanted anyway.
+        let work = SharedWork(outlivesWaiters: true) { [self] () async throws(FileSystemError) in
             try await commit(file.node, placesUntouched: placesUntouched)
             return Done()
         }
+        _ = work.join()
+        request.later { () async throws(FileSystemError) in try await work.value() }
     }
 
     // MARK: The local bytes
 
-    /// The file's local content, made at the first change; it builds on the version that is open.
-    func localContent(of node: FileNode) throws(FileSystemError) -> DirtyFile {
-        enum Choice { case here(DirtyFile), make(BlobAddress, BlobProperties?) }
+    /// As `localContent`, after asking the store which version a change builds on where that is not known.
+    func preparedContent(of node: FileNode) async throws(FileSystemError) -> DirtyFile {
+        while true {
+            if let local = try localContent(of: node) { return local }
+            try await pinForChange(node)
+        }
+    }
+
+    /// The file's local content, made at the first change; it builds on the version that is open. `nil` when there is a
+    /// version and not all is known of it: an unknown base must never pass for an empty one.
+    private func localContent(of node: FileNode) throws(FileSystemError) -> DirtyFile? {
+        enum Choice { case here(DirtyFile), make(BlobAddress, BlobProperties?), unknown }
         let choice: Choice = node.withState { file in
             if let local = file.local { return .here(local) }
-            return .make(file.address, file.properties)
+            return file.facts != nil && file.properties == nil ? .unknown : .make(file.address, file.properties)
         }
         switch choice {
+        case .unknown: return nil
         case .here(let local): return local
         case .make(let address, let properties):
             do throws(LocalStoreError) {
@@ -115,17 +127,23 @@ extension OutputFileSystem {
     private func apply(
         _ bytes: UnsafeRawBufferPointer,
         to local: DirtyFile,
-        at offset: UInt64
+        at offset: UInt64,
+        _ flags: WriteFlags
     ) throws(FileSystemError) -> WriteOutcome {
-        do throws(LocalStoreError) { return try local.write(bytes, at: offset) } catch { throw FileSystemError(error) }
+        let position = flags.appends && !flags.isFromPageCache ? local.size : offset
+        do throws(LocalStoreError) { return try local.write(bytes, at: position) } catch {
+            throw FileSystemError(error)
+        }
     }
 
-    /// Tries until no commit holds the file.
+    /// Tries until no commit holds the file. The content may be another one at each try: O_TRUNC puts a new one there.
     func whenWritable(
-        _ local: DirtyFile,
-        _ body: () throws(FileSystemError) -> WriteOutcome
+        _ node: FileNode,
+        _ body: (DirtyFile) throws(FileSystemError) -> WriteOutcome
     ) async throws(FileSystemError) {
-        while try body() == .busy {
+        while true {
+            let local = try await preparedContent(of: node)
+            guard try body(local) == .busy else { return }
             await local.waitUntilWritable()
             if Task.isCancelled { throw FileSystemError(errno: EINTR, "interrupted while a commit held the file") }
         }
@@ -139,7 +157,9 @@ extension OutputFileSystem {
             defer { file.hasWrites = true }
             return !file.hasWrites
         }
-        if isFirst { notePresence(of: node) }
+        guard isFirst else { return }
+        unsent.insert(node)
+        notePresence(of: node)
     }
 
     /// The file's name means this file now, whatever a listing says; unless it was unlinked, and has no name.
@@ -189,6 +209,8 @@ extension OutputFileSystem {
             node.withState { file in
                 file.lastFailure = answer
                 file.failedCommits += 1
+                // It may have landed all the same, without an answer: who removes the name removes that, too.
+                file.coversStoredBlob = true
             }
             if answer.errno == EEXIST { giveUpName(of: node) }
             throw answer
@@ -197,6 +219,9 @@ extension OutputFileSystem {
         node.withState { file in
             var properties = BlobProperties(version: committed.version, length: committed.size)
             properties.contentType = work.headers.contentType
+            properties.contentLanguage = work.headers.contentLanguage
+            properties.contentDisposition = work.headers.contentDisposition
+            properties.cacheControl = work.headers.cacheControl
             properties.contentMD5 = committed.contentMD5
             properties.metadata = work.headers.metadata
             file.properties = properties
@@ -302,10 +327,11 @@ extension FileState {
     /// Whether close (or, with `placesUntouched`, fsync and the last release) has anything to send.
     ///
     /// `echo x > f` closes a duplicate of the descriptor before it writes: that close must not upload an empty blob.
+    /// `touch f` sets the times before its one close: that one places the file.
     func needsCommit(placesUntouched: Bool) -> Bool {
         guard !isUnlinked else { return false }
         guard hasUnsentContent else { return !pending.isEmpty }
-        return placesUntouched || hasWrites || !isPlacementPending
+        return placesUntouched || hasWrites || !isPlacementPending || pending.hasExplicitTime
     }
 }
 

@@ -151,12 +151,21 @@ package final class OutputFileSystem: FileSystem {
     }
 
     func entry(_ node: FileNode) -> Entry {
-        Entry(
+        let validity = validity(of: node)
+        return Entry(
             node: node.id,
             attributes: attributes(of: node),
-            attributeValidity: options.attributeValidity,
-            entryValidity: options.attributeValidity
+            attributeValidity: validity,
+            entryValidity: validity
         )
+    }
+
+    /// How long the kernel may go on with what is known of the file: the rest of the validity, counted from when the
+    /// store was asked, so that nothing is shown for longer. What this mount has in hand is known for sure.
+    func validity(of node: FileNode) -> Duration {
+        let (isOurs, learnedAt) = node.withState { ($0.local != nil || $0.hasUnsentChanges, $0.learnedAt) }
+        if isOurs { return options.attributeValidity }
+        return max(.zero, learnedAt + options.attributeValidity - clock.monotonic())
     }
 
     func selfEntry() -> Entry {

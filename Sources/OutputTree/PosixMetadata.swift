@@ -67,8 +67,11 @@ struct PosixMetadata: Sendable, Hashable {
 
     private static func time(ofModtime text: String) -> Timestamp? {
         if let nanoseconds = Int64(text) {
-            let seconds = nanoseconds >= 0 ? nanoseconds / 1_000_000_000 : (nanoseconds - 999_999_999) / 1_000_000_000
-            return Timestamp(seconds: seconds, nanoseconds: Int32(nanoseconds - seconds * 1_000_000_000))
+            // Rounded down, and without a step that could overflow near the ends of Int64 (the years 1677 and 2262).
+            let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+            return rest < 0
+                ? Timestamp(seconds: seconds - 1, nanoseconds: Int32(rest + 1_000_000_000))
+                : Timestamp(seconds: seconds, nanoseconds: Int32(rest))
         }
         return CivilTime.parse(text)
     }

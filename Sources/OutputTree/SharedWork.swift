@@ -18,8 +18,11 @@ final class SharedWork<Value: Sendable>: Sendable {
     }
 
     private let state = Mutex(State())
+    private let outlivesWaiters: Bool
 
-    init(_ work: @escaping @Sendable () async throws(FileSystemError) -> Value) {
+    /// `outlivesWaiters`: the work goes on when nobody waits for it any more.
+    init(outlivesWaiters: Bool = false, _ work: @escaping @Sendable () async throws(FileSystemError) -> Value) {
+        self.outlivesWaiters = outlivesWaiters
         let task = Task { [weak self] in
             let result: Result<Value, FileSystemError>
             do throws(FileSystemError) { result = .success(try await work()) } catch { result = .failure(error) }
@@ -47,7 +50,7 @@ final class SharedWork<Value: Sendable>: Sendable {
             await withCheckedContinuation { continuation in
                 let decided: Result<Value, FileSystemError>? = state.withLock { state in
                     if let result = state.result { return result }
-                    if Task.isCancelled { return Self.leave(&state) }
+                    if Task.isCancelled { return leave(&state) }
                     state.waiters[id] = continuation
                     return nil
                 }
@@ -56,7 +59,7 @@ final class SharedWork<Value: Sendable>: Sendable {
         } onCancel: {
             let (waiter, result) = state.withLock { state in
                 let waiter = state.waiters.removeValue(forKey: id)
-                return (waiter, waiter.map { _ in Self.leave(&state) })
+                return (waiter, waiter.map { _ in leave(&state) })
             }
             if let result { waiter?.resume(returning: result) }
         }
@@ -64,13 +67,13 @@ final class SharedWork<Value: Sendable>: Sendable {
     }
 
     /// One less is interested; the last one takes the work with it.
-    private static func leave(_ state: inout State) -> Result<Value, FileSystemError> {
+    private func leave(_ state: inout State) -> Result<Value, FileSystemError> {
         state.interest -= 1
-        if state.interest == 0 {
+        if state.interest == 0, !outlivesWaiters {
             state.isAbandoned = true
             state.task?.cancel()
         }
-        return .failure(FileSystemError(errno: EINTR, "interrupted while waiting for a listing"))
+        return .failure(FileSystemError(errno: EINTR, "interrupted while waiting"))
     }
 
     private func finish(_ result: Result<Value, FileSystemError>) {
