@@ -63,11 +63,11 @@ def table(found: dict[str, list[Trial]], limit: list[Trial] | None, cores: int, 
             maximum(trials),
             f"{median(t.requests for t in trials):.0f}",
             f"{median(t.bytes_to_server if writes else t.bytes_from_server for t in trials) / (1 << 20):.0f}",
-            f"{median(t.others_cpu / t.seconds for t in trials):.2f}",
+            f"{median(t.others_cpu / t.span for t in trials):.2f}",
         ]
         if writes:
             cells.append("yes" if all(t.stored_seconds == t.seconds for t in trials) else "no")
-            cells.append(f"{median(t.bytes / GIB / (t.stored_seconds or t.seconds) for t in trials):.2f}")
+            cells.append(f"{median(t.bytes / GIB / t.span for t in trials):.2f}")
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
@@ -76,8 +76,7 @@ def of_raw(trials: list[Trial], limit: list[Trial] | None) -> str:
     """The median of the ratios within each round: what the machine did meanwhile hits both sides of a ratio."""
     if limit is None:
         return ""
-    seconds = lambda trial: trial.stored_seconds or trial.seconds
-    return f"{median(seconds(raw) / seconds(trial) for raw, trial in zip(limit, trials)):.2f}"
+    return f"{median(raw.span / trial.span for raw, trial in zip(limit, trials)):.2f}"
 
 
 def per_gib(trials: list[Trial], part) -> str:

@@ -44,9 +44,14 @@ class Trial:
         """Of all parties."""
         return self.client_cpu + self.server_cpu + (self.daemon_cpu or 0)
 
+    @property
+    def span(self) -> float:
+        """Seconds in which the CPU time was spent: who sends after close works on."""
+        return self.stored_seconds or self.seconds
+
     def of_bound(self, cores: int) -> float:
         """The rate over what the cores could do if none of the parties ever waited."""
-        return self.cpu / (cores * self.seconds)
+        return self.cpu / (cores * self.span)
 
 
 class Meter:
