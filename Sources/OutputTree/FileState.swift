@@ -33,6 +33,8 @@ struct FileState: Sendable {
     var hasWrites = false
     /// The first commit must find no blob (O_EXCL).
     var mustBeNew = false
+    /// O_EXCL was lost to somebody elsewhere: the name is theirs, these bytes go nowhere, and every close says EEXIST.
+    var isOvertaken = false
     /// Attributes that were set here and are not in the store yet.
     var pending = PendingAttributes()
     /// Open handles, and those of them that may write.

@@ -48,12 +48,34 @@ final class LocalChanges: Sendable {
 
     func record(file address: BlobAddress, _ change: FileChange, at now: Duration) {
         update(address, now) { folder in folder.files[.init(address.name)] = Change(what: change, at: now) }
+        if case .present = change { recordDirectories(above: address, at: now) }
+    }
+
+    /// The directories that a blob is in are there: with it they came, and for a while they outlive it.
+    func recordDirectories(above address: BlobAddress, at now: Duration) {
+        var name = Substring(address.name).utf8
+        while let slash = name.lastIndex(of: UInt8(ascii: "/")) {
+            name = name[..<slash]
+            record(folder: BlobAddress(container: address.container, name: String(Substring(name))), .present, at: now)
+        }
+    }
+
+    /// The store knows better what the name is.
+    func forget(file address: BlobAddress) {
+        let parent = BlobAddress(container: address.container, name: Self.parentPrefix(of: address.name))
+        state.withLock { _ = $0.folders[parent]?.files.removeValue(forKey: NameBytes(address.name)) }
     }
 
     /// Whether the store still has the blob of a file that was unlinked here.
     func holdsBlob(_ address: BlobAddress) -> Bool {
         guard case .held(let node) = file(address, since: .zero) else { return false }
         return node.withState { $0.isRemovalPending }
+    }
+
+    /// The blob of an unlinked file is gone, unless the name was given to another file meanwhile.
+    func release(_ node: FileNode, _ address: BlobAddress, at now: Duration) {
+        guard case .held(let holder) = file(address, since: .zero), holder === node else { return }
+        record(file: address, .absent, at: now)
     }
 
     /// `folder.name` without the slash at its end.

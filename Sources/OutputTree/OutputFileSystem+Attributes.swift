@@ -42,6 +42,7 @@ extension OutputFileSystem {
         do throws(StorageError) { facts = FileFacts(try await store.properties(of: address)) } catch {
             // A token that only writes cannot ask: what is known has to do.
             if error.kind == .denied { return }
+            if error.kind == .notFound { noteAbsence(of: node, since: startedAt) }
             throw failure(error, "getattr", address.description, pinned: true)
         }
         guard node.withState({ $0.observe(facts, startedAt: startedAt) }) == .replaced else { return }
@@ -125,7 +126,7 @@ extension OutputFileSystem {
             file.hasWrites = true
             file.pending.modificationTime = now
         }
-        changes.record(file: node.address, .present(node), at: clock.monotonic())
+        notePresence(of: node)
     }
 
     /// Learns all about the version that a change builds on.
@@ -134,6 +135,7 @@ extension OutputFileSystem {
         let startedAt = clock.monotonic()
         let properties: BlobProperties
         do throws(StorageError) { properties = try await store.properties(of: address) } catch {
+            if error.kind == .notFound { noteAbsence(of: node, since: startedAt) }
             throw failure(error, "setattr", address.description, pinned: true)
         }
         guard adopt(properties, by: node, startedAt: startedAt) == .replaced else { return }
@@ -147,6 +149,13 @@ extension OutputFileSystem {
         changes.record(file: address, .present(node), at: clock.monotonic())
         nodes.forget(node.id, count: 1)
         return FileSystemError(errno: ESTALE, "\(address) was replaced since it was looked up")
+    }
+
+    /// Somebody elsewhere removed the blob. As above: the lookup that follows ESTALE has to find nothing.
+    func noteAbsence(of node: FileNode, since startedAt: Duration) {
+        guard !node.hasUnsentContent, nodes.file(at: node.address) === node else { return }
+        nodes.detach(node)
+        changes.record(file: node.address, .absent, at: startedAt)
     }
 
     /// Owner, mode, times and user attributes of a file whose bytes are in the store: Set Blob Metadata, with the

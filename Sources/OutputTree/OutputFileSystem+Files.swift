@@ -54,7 +54,8 @@ extension OutputFileSystem {
                     in: directory,
                     permissions: permissions,
                     caller: caller,
-                    isExclusive: flags.isExclusive
+                    // What cannot be seen must not be lost: `echo x >> f` with a token that only writes.
+                    mustBeNew: flags.isExclusive || (!flags.truncates && hidesBlobs(directory))
                 )
             }
             let opened = opened(node, flags)
@@ -69,13 +70,17 @@ extension OutputFileSystem {
         return node
     }
 
-    /// A new file that exists on this mount only; its lookup is counted.
+    private func hidesBlobs(_ directory: DirectoryNode) -> Bool {
+        directory.place.contents.map { rights.hidesBlobs(in: $0.container) } ?? false
+    }
+
+    /// A new file that exists on this mount only; its lookup is counted. `mustBeNew`: its first commit replaces nothing.
     func makeFile(
         _ name: FileName,
         in directory: DirectoryNode,
         permissions: UInt16,
         caller: Caller,
-        isExclusive: Bool
+        mustBeNew: Bool
     ) throws(FileSystemError) -> FileNode {
         let address = try newBlob(name, in: directory)
         var state = FileState(address: address, facts: nil, learnedAt: clock.monotonic())
@@ -83,10 +88,11 @@ extension OutputFileSystem {
             state.local = try DirtyFile(scheduler: uploads, blob: address, base: nil)
         } catch { throw FileSystemError(error) }
         state.isPlacementPending = true
-        state.mustBeNew = isExclusive
         state.pending.modificationTime = clock.wall()
         setOwner(&state.pending, permissions: permissions, caller: caller, default: options.filePermissions)
         state.coversStoredBlob = changes.holdsBlob(address)
+        // The blob of an unlinked file that somebody still has open is no file's that could be in the way.
+        state.mustBeNew = mustBeNew && !state.coversStoredBlob
         if let old = nodes.file(at: address) { nodes.detach(old) }
         let node = nodes.insert(state, inode: inode(of: address))
         unsent.insert(node)
@@ -143,13 +149,15 @@ extension OutputFileSystem {
     ///
     /// A version that somebody else put there is another node: ESTALE makes the kernel look the name up again.
     private func pinVersion(_ node: FileNode, _ flags: OpenFlags) async throws(FileSystemError) {
-        let (address, isUnlinked) = node.withState { ($0.address, $0.isUnlinked) }
+        let (address, isUnlinked, isOvertaken) = node.withState { ($0.address, $0.isUnlinked, $0.isOvertaken) }
+        if isOvertaken { throw FileSystemError(errno: ESTALE, "\(address) is somebody else's") }
         if isUnlinked { throw FileSystemError(errno: ENOENT, "\(address) was removed") }
         let startedAt = clock.monotonic()
         let properties: BlobProperties
         do throws(StorageError) { properties = try await store.properties(of: address) } catch {
             // A token that only writes cannot ask, and need not: it replaces.
             if error.kind == .denied, flags.access == .writeOnly { return }
+            if error.kind == .notFound { noteAbsence(of: node, since: startedAt) }
             throw failure(error, "open", address.description, pinned: true)
         }
         if properties.isArchived, flags.allowsReading {

@@ -226,7 +226,9 @@ extension OutputFileSystem {
             switch error.kind {
             case .notFound: return nil
             // A token that only writes cannot tell; the name must stay free for open(O_CREAT).
-            case .denied: return nil
+            case .denied:
+                rights.learnHidden(in: address.container)
+                return nil
             default: throw failure(error, "lookup", address.description)
             }
         }

@@ -18,7 +18,7 @@ extension OutputFileSystem {
         do throws(FileSystemError) {
             try requireWritable()
             let directory = try directoryNode(parent)
-            let node = try makeFile(name, in: directory, permissions: permissions, caller: caller, isExclusive: true)
+            let node = try makeFile(name, in: directory, permissions: permissions, caller: caller, mustBeNew: true)
             request.later { [self] () async throws(FileSystemError) in
                 // No descriptor and so no close follows: the empty file is in the store when mknod answers.
                 do throws(FileSystemError) { try await commit(node, placesUntouched: true) } catch {
@@ -224,7 +224,8 @@ extension OutputFileSystem {
 
     private func unlink(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
         let address = try await existingFile(name, in: directory)
-        keepDirectories(above: address)
+        // The directories must not vanish under the feet of `rm -r` with the last file in them.
+        changes.recordDirectories(above: address, at: clock.monotonic())
         guard let node = nodes.file(at: address) else {
             try await delete(address)
             return
@@ -239,17 +240,6 @@ extension OutputFileSystem {
             if isStored { try await delete(address) }
             removeLocally(node)
             if !isOpen { settle(node) }
-        }
-    }
-
-    /// The directories must not vanish under the feet of `rm -r` with the last file in them.
-    private func keepDirectories(above blob: BlobAddress) {
-        let now = clock.monotonic()
-        var name = Substring(blob.name).utf8
-        while let slash = name.lastIndex(of: UInt8(ascii: "/")) {
-            name = name[..<slash]
-            let folder = BlobAddress(container: blob.container, name: String(Substring(name)))
-            changes.record(folder: folder, .present, at: now)
         }
     }
 
@@ -297,8 +287,8 @@ extension OutputFileSystem {
                         _ = failure(error, "unlink", address.description)
                     }
                 }
-                changes.record(file: address, .absent, at: clock.monotonic())
             }
+            changes.release(node, address, at: clock.monotonic())
             node.withState { $0.isRemovalPending = false }
         }
     }
@@ -356,7 +346,7 @@ extension OutputFileSystem {
             }
         }
         changes.record(folder: marker, .absent, at: clock.monotonic())
-        keepDirectories(above: marker)
+        changes.recordDirectories(above: marker, at: clock.monotonic())
         nodes.directory(at: place)?.withState { $0.snapshot = nil }
     }
 

@@ -3,6 +3,7 @@ import BlobStorage
 import BlobWriting
 package import FileSystemModel
 import Glibc
+import Logging
 import OutputConventions
 import Synchronization
 
@@ -59,17 +60,18 @@ extension OutputFileSystem {
         flags: RenameFlags
     ) async throws(FileSystemError) {
         let destination = try newBlob(newName, in: target)
-        let existing = try await replaceableFile(newName, in: target, flags: flags)
+        let replaced = try await replaceableFile(newName, in: target, flags: flags)
         try await node.changes.withLock { () async throws(FileSystemError) in
             let source = node.address
             guard source != destination else { return }
             if node.withState({ $0.facts == nil }) {
-                renameUnsent(node, to: destination, over: existing)
+                renameUnsent(node, to: destination, over: replaced.node)
                 return
             }
             // What the store does not have yet goes up under the old name; then the store has one file to copy.
             try await commitLocked(node, placesUntouched: true)
-            try await copyThenDelete(node, from: source, to: destination, over: existing)
+            try await requireDeleteRight(for: source)
+            try await copyThenDelete(node, from: source, to: destination, over: replaced)
         }
     }
 
@@ -84,36 +86,98 @@ extension OutputFileSystem {
         changes.record(file: destination, .present(node), at: now)
     }
 
+    /// Whoever may not delete would be left with two files. Asked before the first rename in a container, by a delete
+    /// of a version that cannot be: permissions are looked at before conditions.
+    private func requireDeleteRight(for blob: BlobAddress) async throws(FileSystemError) {
+        guard !rights.permitsDelete(in: blob.container) else { return }
+        do throws(StorageError) { try await store.delete(blob, condition: .matches(ETag("\"0x0\""))) } catch {
+            if error.kind == .denied { throw failure(error, "rename", blob.description) }
+            guard error.kind == .conditionFailed || error.kind == .notFound else { return }
+        }
+        rights.learnDelete(in: blob.container)
+    }
+
     private func copyThenDelete(
         _ node: FileNode,
         from source: BlobAddress,
         to destination: BlobAddress,
-        over existing: FileNode?
+        over replaced: ReplacedFile
     ) async throws(FileSystemError) {
         do throws(StorageError) {
-            guard let etag = node.withState({ $0.facts?.etag }) else { return }
-            let version = try await copy(source, etag, to: destination)
+            let before = node.withState { $0 }
+            guard let facts = before.facts else { return }
+            let version = try await copy(source, facts.etag, to: destination)
             let properties = try await store.properties(of: destination)
-            if let existing, existing.id != node.id { supersede(existing) }
-            let now = clock.monotonic()
-            nodes.move(node, to: destination) { file in
-                file.local?.move(to: destination, version: version)
-                var facts = FileFacts(properties)
-                facts.etag = version.etag
-                file.facts = facts
-                file.properties = properties
-                // The same bytes under another name and version: handles go on there.
-                file.reader = nil
-                if file.openCount > 0, file.local == nil {
-                    file.reader = BlobReader(cache: cache, blob: destination, properties: properties)
+            if let existing = replaced.node, existing.id != node.id { supersede(existing) }
+            follow(node, to: destination, version, properties)
+            changes.record(file: destination, .present(node), at: clock.monotonic())
+            do throws(StorageError) { try await store.delete(source, condition: .matches(facts.etag)) } catch {
+                if try await isThere(source) {
+                    await keep(node, as: before, insteadOf: destination, version, replaced)
+                    throw error
                 }
-                file.pageCacheVersion = file.pageCacheVersion == etag ? version.etag : nil
-                file.learnedAt = now
             }
-            changes.record(file: destination, .present(node), at: now)
-            try await store.delete(source, condition: .matches(etag))
             changes.record(file: source, .absent, at: clock.monotonic())
         } catch { throw failure(error, "rename", source.description, pinned: error.kind == .conditionFailed) }
+    }
+
+    private func isThere(_ blob: BlobAddress) async throws(StorageError) -> Bool {
+        do throws(StorageError) { _ = try await store.properties(of: blob) } catch {
+            guard error.kind == .notFound else { throw error }
+            return false
+        }
+        return true
+    }
+
+    /// The same bytes under another name and version: handles go on there.
+    private func follow(
+        _ node: FileNode,
+        to destination: BlobAddress,
+        _ version: BlobVersion,
+        _ properties: BlobProperties
+    ) {
+        let now = clock.monotonic()
+        nodes.move(node, to: destination) { file in
+            let old = file.facts?.etag
+            file.local?.move(to: destination, version: version)
+            var facts = FileFacts(properties)
+            facts.etag = version.etag
+            file.facts = facts
+            file.properties = properties
+            file.reader = nil
+            if file.openCount > 0, file.local == nil {
+                file.reader = BlobReader(cache: cache, blob: destination, properties: properties)
+            }
+            file.pageCacheVersion = file.pageCacheVersion == old ? version.etag : nil
+            file.learnedAt = now
+        }
+    }
+
+    /// The source is still there, as it is leased or somebody changed it. The file stays what it was, and a copy that
+    /// replaced nothing goes.
+    private func keep(
+        _ node: FileNode,
+        as before: FileState,
+        insteadOf destination: BlobAddress,
+        _ copied: BlobVersion,
+        _ replaced: ReplacedFile
+    ) async {
+        nodes.move(node, to: before.address) { file in
+            file.local?.move(
+                to: before.address,
+                version: before.facts.map { BlobVersion(etag: $0.etag, lastModified: $0.lastModified) }
+            )
+            file.facts = before.facts
+            file.properties = before.properties
+            file.reader = before.reader
+            file.pageCacheVersion = before.pageCacheVersion
+        }
+        changes.record(file: before.address, .present(node), at: clock.monotonic())
+        changes.forget(file: destination)
+        guard case .nothing = replaced else { return }
+        do throws(StorageError) { try await store.delete(destination, condition: .matches(copied.etag)) } catch {
+            logger.warning("rename \(before.address): its copy \(destination) stays: \(error)")
+        }
     }
 
     /// A copy keeps the blob's type; another type in its place has to go first, for which there is no single step.
@@ -143,22 +207,22 @@ extension OutputFileSystem {
         }
     }
 
-    /// The file that the new name has now, if this mount knows it; or why it must stay.
+    /// What the new name means now; or why it must stay.
     private func replaceableFile(
         _ name: FileName,
         in directory: DirectoryNode,
         flags: RenameFlags
-    ) async throws(FileSystemError) -> FileNode? {
+    ) async throws(FileSystemError) -> ReplacedFile {
         switch try await locate(name, in: directory) {
-        case .absent: return nil
+        case .absent: return .nothing
         case .directory: throw FileSystemError(errno: EISDIR, "\(name) is a directory")
         case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
         case .file(let address, _, _):
             if flags.contains(.noReplace) { throw FileSystemError(errno: EEXIST, "\(name) is there") }
-            return nodes.file(at: address)
+            return nodes.file(at: address).map { .node($0) } ?? .blob
         case .node(let node):
             if flags.contains(.noReplace) { throw FileSystemError(errno: EEXIST, "\(name) is there") }
-            return node
+            return .node(node)
         }
     }
 
@@ -202,6 +266,7 @@ extension OutputFileSystem {
             try await requireEmpty(existing, newName)
         case .file, .node, .selfLink: throw FileSystemError(errno: ENOTDIR, "\(newName) is not a directory")
         }
+        try await requireDeleteRight(for: BlobAddress(container: from.container, name: from.name + name.string))
         let versions = try await moveBlobs(from, to, place, destination)
         moveNodes(from, to, place, destination, versions)
     }
@@ -334,6 +399,19 @@ extension OutputFileSystem {
             return .success(())
         }
         try result.get()
+    }
+}
+
+/// What a rename replaces.
+private enum ReplacedFile {
+    case nothing
+    /// A blob that this mount has no node for.
+    case blob
+    case node(FileNode)
+
+    var node: FileNode? {
+        guard case .node(let node) = self else { return nil }
+        return node
     }
 }
 

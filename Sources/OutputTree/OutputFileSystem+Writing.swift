@@ -75,7 +75,8 @@ extension OutputFileSystem {
             return
         }
         guard file.flags.allowsWriting, file.node.withState({ $0.needsCommit(placesUntouched: placesUntouched) }) else {
-            request.succeed(Done())
+            let failure = file.node.withState { $0.isOvertaken && file.flags.allowsWriting ? $0.lastFailure : nil }
+            if let failure { request.fail(failure) } else { request.succeed(Done()) }
             return
         }
         request.later { [self] () async throws(FileSystemError) in
@@ -138,7 +139,13 @@ extension OutputFileSystem {
             defer { file.hasWrites = true }
             return !file.hasWrites
         }
-        if isFirst { changes.record(file: node.address, .present(node), at: clock.monotonic()) }
+        if isFirst { notePresence(of: node) }
+    }
+
+    /// The file's name means this file now, whatever a listing says; unless it was unlinked, and has no name.
+    func notePresence(of node: FileNode) {
+        let (address, isUnlinked) = node.withState { ($0.address, $0.isUnlinked) }
+        if !isUnlinked { changes.record(file: address, .present(node), at: clock.monotonic()) }
     }
 
     // MARK: Commit
@@ -176,13 +183,14 @@ extension OutputFileSystem {
         }
         let committed: CommittedFile
         do throws(CommitError) {
-            committed = try await work.local.commit(headers: work.headers, condition: work.condition)
+            committed = try await commit(work.local, to: work.address, work.headers, work.condition)
         } catch {
             let answer = commitFailure(error, work.address, mustBeNew: work.condition == .absent)
             node.withState { file in
                 file.lastFailure = answer
                 file.failedCommits += 1
             }
+            if answer.errno == EEXIST { giveUpName(of: node) }
             throw answer
         }
         let now = clock.monotonic()
@@ -210,6 +218,24 @@ extension OutputFileSystem {
         changes.record(file: work.address, .present(node), at: now)
     }
 
+    /// A blob keeps its type until it is deleted: for an append or page blob that is written here there is no single
+    /// step. By the time the store refuses, all bytes of it that are still wanted are here.
+    private func commit(
+        _ local: DirtyFile,
+        to address: BlobAddress,
+        _ headers: BlobHeaders,
+        _ condition: VersionCondition
+    ) async throws(CommitError) -> CommittedFile {
+        do throws(CommitError) { return try await local.commit(headers: headers, condition: condition) } catch {
+            guard case .storage(let refusal) = error, refusal.code == "InvalidBlobType" else { throw error }
+            logger.notice("\(address) changes its type: it is deleted and put again as a block blob")
+            do throws(StorageError) { try await store.delete(address, condition: condition) } catch {
+                throw .storage(error)
+            }
+            return try await local.commit(headers: headers, condition: .any)
+        }
+    }
+
     /// A file that was truncated at open never asked what the store keeps beside its bytes: owner, mode and what other
     /// tools put there outlive the bytes.
     private func learnHeaders(of node: FileNode) async {
@@ -227,6 +253,14 @@ extension OutputFileSystem {
         guard let etag = file.facts?.etag, local.size > 0 else { return .any }
         let usesBase = local.segments(of: 0..<local.size).contains { if case .base = $0 { true } else { false } }
         return usesBase ? .matches(etag) : .any
+    }
+
+    /// Somebody else made the file first: from now on the name means theirs, as if ours had been unlinked. Trying on
+    /// would put a lost lock file back as soon as the winner removes its own.
+    private func giveUpName(of node: FileNode) {
+        node.withState { $0.isOvertaken = true }
+        removeLocally(node)
+        changes.forget(file: node.address)
     }
 
     private func commitFailure(_ error: CommitError, _ address: BlobAddress, mustBeNew: Bool) -> FileSystemError {

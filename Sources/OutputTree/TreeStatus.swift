@@ -50,6 +50,7 @@ extension OutputFileSystem {
                 group.addTask { [self] in
                     do throws(FileSystemError) {
                         try await commit(file, placesUntouched: true)
+                        settle(file)
                         return true
                     } catch { return false }
                 }

@@ -272,15 +272,31 @@ struct RecoveryTests {
         try await AzureBlobStore.scripted(server).deleteContainer("jobs")
     }
 
+    @Test func `a condition on what an unseen delete removed is met`() async throws {
+        let server = try ScriptedServer { request, index in
+            if index == 0 { return .close }
+            // The service answers a condition on a missing blob with 412, not with 404.
+            return request.method == "HEAD"
+                ? .answer(refusal("404 Not Found", "BlobNotFound"))
+                : .answer(refusal("412 Precondition Failed", "ConditionNotMet"))
+        }
+        try await AzureBlobStore.scripted(server).delete(someBlob, condition: .matches(Self.etag))
+        #expect(server.received.map(\.method) == ["DELETE", "DELETE", "HEAD"])
+    }
+
     @Test func `a delete of nothing says so`() async throws {
         let store = try AzureBlobStore.scripted(ScriptedServer([.answer(refusal("404 Not Found", "BlobNotFound"))]))
         await fails(as: .notFound) { () throws(StorageError) in try await store.delete(someBlob, condition: .any) }
     }
 
     @Test func `a blob that was put there again is not ours to delete`() async throws {
-        let store = try AzureBlobStore.scripted(
-            ScriptedServer([.close, .answer(refusal("412 Precondition Failed", "ConditionNotMet"))])
-        )
+        let server = try ScriptedServer { request, index in
+            if index == 0 { return .close }
+            return request.method == "HEAD"
+                ? .answer(answer("200 OK", versionHeaders))
+                : .answer(refusal("412 Precondition Failed", "ConditionNotMet"))
+        }
+        let store = try AzureBlobStore.scripted(server)
         await fails(as: .conditionFailed) { () throws(StorageError) in
             try await store.delete(someBlob, condition: .matches(Self.etag))
         }

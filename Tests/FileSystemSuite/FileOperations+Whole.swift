@@ -1,6 +1,5 @@
-package import SystemPackage
-
 internal import Glibc
+package import SystemPackage
 
 /// What shells and libraries make of the system calls.
 extension FileOperations {

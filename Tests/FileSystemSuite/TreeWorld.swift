@@ -20,24 +20,35 @@ package final class TreeWorld: World {
     package let store: MemoryStore
     package let clock = ManualClock()
     private let options: TreeOptions
+    private let keepsNames: Bool
     private let mounts = Mutex<[Mount]>([])
     private let first: Mount
 
     /// `change` sets the options of all mounts.
-    package init(_ change: (inout TreeOptions) -> Void = { _ in }, habits: ListingHabits = ListingHabits()) throws {
+    package init(
+        keepsNames: Bool = false,
+        habits: ListingHabits = ListingHabits(),
+        _ change: (inout TreeOptions) -> Void = { _ in }
+    ) throws {
         store = MemoryStore(habits: habits)
+        self.keepsNames = keepsNames
         var options = TreeOptions(userID: geteuid(), groupID: getegid())
         change(&options)
         self.options = options
-        first = try Self.mount(store, options, clock)
+        first = try Self.mount(store, options, clock, keepsNames: keepsNames)
         mounts.withLock { $0.append(first) }
     }
 
-    private static func mount(_ store: MemoryStore, _ options: TreeOptions, _ clock: ManualClock) throws -> Mount {
+    private static func mount(
+        _ store: MemoryStore,
+        _ options: TreeOptions,
+        _ clock: ManualClock,
+        keepsNames: Bool
+    ) throws -> Mount {
         let spool = NSTemporaryDirectory() + "/outputfs-suite-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: spool, withIntermediateDirectories: true)
         let tree = try makeTree(over: store, options: options, spool: spool, clock: clock.treeClock)
-        return Mount(tree: tree, files: TreeFiles(fileSystem: tree), spool: spool)
+        return Mount(tree: tree, files: TreeFiles(fileSystem: tree, keepsNames: keepsNames), spool: spool)
     }
 
     package var tree: OutputFileSystem { first.tree }
@@ -48,7 +59,7 @@ package final class TreeWorld: World {
 
     /// Another mount, with the tree itself.
     package func secondTree() throws -> (OutputFileSystem, TreeFiles) {
-        let mount = try Self.mount(store, options, clock)
+        let mount = try Self.mount(store, options, clock, keepsNames: keepsNames)
         mounts.withLock { $0.append(mount) }
         return (mount.tree, mount.files)
     }
@@ -60,6 +71,7 @@ package final class TreeWorld: World {
     package func end() {
         for mount in mounts.withLock({ $0 }) {
             if mount.files.openCount == 0 {
+                mount.files.forgetAll()
                 #expect(mount.files.heldLookups == 0)
                 let status = mount.tree.status()
                 #expect(status.openHandles == 0)

@@ -45,6 +45,9 @@ extension World {
 }
 
 /// One promise of the tree, and how it is shown.
+///
+/// No closures inside `#expect(…)` in what shows a behaviour: in lists of closures such as these, Swift 6.3.1 gives a
+/// closure in a macro's argument the symbol of another one, and silently calls the wrong one.
 package struct Behaviour: Sendable, CustomTestStringConvertible {
     /// What is promised, as a sentence.
     package let sentence: String

@@ -1,4 +1,5 @@
 import FileSystemSuite
+import TestSupport
 import Testing
 
 /// The file-system suite on the tree itself; `MountTests` runs the same behaviours through a mount.
@@ -19,11 +20,15 @@ struct TreeBehaviourTests {
     @Test("changes: ", .timeLimit(.minutes(1)), arguments: ChangeBehaviours.all)
     func changes(_ behaviour: Behaviour) async throws { try await show(behaviour) }
 
+    /// With a kernel that forgets every name at once, with one that keeps all, and with the service's oddest listings.
     private func show(_ behaviour: Behaviour) async throws {
-        try await onOwnThread {
-            let world = try TreeWorld()
-            defer { world.end() }
-            try behaviour.show(world)
+        let odd = ListingHabits(pageSizeMax: 3, insertsEmptyPages: true, repeatsPrefixes: true)
+        for (keepsNames, habits) in [(false, ListingHabits()), (true, ListingHabits()), (true, odd)] {
+            try await onOwnThread {
+                let world = try TreeWorld(keepsNames: keepsNames, habits: habits)
+                defer { world.end() }
+                try behaviour.show(world)
+            }
         }
     }
 }

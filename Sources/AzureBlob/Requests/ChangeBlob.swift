@@ -15,35 +15,13 @@ extension StorageRequest {
             container: blob.container,
             blob: blob.name
         )
+        request.contentLength = 0
+        request.source = source
         request.add("x-ms-requires-sync", "true")
-        request.addCopy(source, sourceCondition, metadata, condition)
+        request.add(source: sourceCondition)
+        request.add(metadata)
+        request.add(condition)
         return request
-    }
-
-    /// Copy Blob: asynchronous, any type and size within the account.
-    static func copyBlob(
-        from source: BlobAddress,
-        to blob: BlobAddress,
-        sourceCondition: VersionCondition,
-        metadata: BlobMetadata,
-        condition: VersionCondition
-    ) -> StorageRequest {
-        var request = StorageRequest(operation: .copyBlob, method: .put, container: blob.container, blob: blob.name)
-        request.addCopy(source, sourceCondition, metadata, condition)
-        return request
-    }
-
-    private mutating func addCopy(
-        _ source: BlobAddress,
-        _ sourceCondition: VersionCondition,
-        _ metadata: BlobMetadata,
-        _ condition: VersionCondition
-    ) {
-        contentLength = 0
-        self.source = source
-        add(source: sourceCondition)
-        add(metadata)
-        add(condition)
     }
 
     static func setMetadata(

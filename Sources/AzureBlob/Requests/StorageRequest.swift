@@ -93,7 +93,6 @@ package enum StorageOperation: String, Sendable, Hashable, CaseIterable {
     case getBlockList = "Get Block List"
     case appendBlock = "Append Block"
     case copyBlobFromURL = "Copy Blob From URL"
-    case copyBlob = "Copy Blob"
     case setBlobMetadata = "Set Blob Metadata"
     case setBlobProperties = "Set Blob Properties"
     case deleteBlob = "Delete Blob"

@@ -55,10 +55,7 @@ final class RequestAuthorizer: Sendable {
         if let length = request.contentLength { headers.append(HTTPHeader("Content-Length", "\(length)")) }
         if let source = request.source {
             headers.append(HTTPHeader("x-ms-copy-source", sourceURL(source, now: now)))
-            // The asynchronous copy reads a source of its own account with the caller's own authorization.
-            if let token, request.operation != .copyBlob {
-                headers.append(HTTPHeader("x-ms-copy-source-authorization", "Bearer \(token.revealed())"))
-            }
+            if let token { headers.append(HTTPHeader("x-ms-copy-source-authorization", "Bearer \(token.revealed())")) }
         }
         let path = account.endpoint.path + request.path
         var query = request.encodedQuery

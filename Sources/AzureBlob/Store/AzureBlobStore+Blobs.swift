@@ -68,8 +68,13 @@ extension AzureBlobStore {
         try await engine.call(
             request,
             read: { _ throws(StorageError) in },
-            // Gone, and an earlier attempt may have done it. A 412 says that somebody put another blob there.
-            recover: { error throws(StorageError) in error.kind == .notFound ? .done(()) : .refused }
+            // Gone, and an earlier attempt may have done it. A condition on what is gone answers 412, too, as it does
+            // where somebody put another blob there.
+            recover: { error throws(StorageError) in
+                if error.kind == .notFound { return .done(()) }
+                guard error.kind == .conditionFailed else { return .refused }
+                return try await self.engine.head(ifPresent: blob) == nil ? .done(()) : .refused
+            }
         )
     }
 }

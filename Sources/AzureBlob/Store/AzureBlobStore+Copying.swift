@@ -1,8 +1,8 @@
 package import BlobStorage
 
 extension AzureBlobStore {
-    /// The copy is of one version of the source (its ETag is looked up first and pinned) and of the source's type. The
-    /// copy of an append blob shows while the service fills it, with `copyStatus` pending; a block blob's does not.
+    /// The copy is of one version of the source: its ETag is looked up first and pinned. A copy of an append blob is a
+    /// block blob, since only those can be put together unseen.
     package func copy(
         _ source: BlobAddress,
         sourceCondition: VersionCondition,
@@ -19,8 +19,6 @@ extension AzureBlobStore {
             return try await putBlob(destination, .empty, headers: headers, condition: condition)
         case .whole:
             return try await copyWhole(source, pinned, destination, headers.metadata, condition)
-        case .asynchronous:
-            return try await copyBehind(source, pinned, destination, headers.metadata, condition)
         case .blocks(let pieces):
             try await stage(pieces, of: destination, from: source, pinned)
             return try await putBlockList(

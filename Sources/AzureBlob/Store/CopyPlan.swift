@@ -1,14 +1,12 @@
 internal import BlobStorage
 internal import Checksums
 
-/// How a blob is copied within the account: all at once wherever the service has a way to. A pure value.
+/// How a blob is copied within the account so that the copy appears all at once. A pure value.
 enum CopyPlan: Sendable, Equatable {
     /// Nothing to copy: Put Blob, since the service refuses an empty source.
     case empty
     /// Copy Blob From URL.
     case whole
-    /// Copy Blob: the only way to a copy of another type than block blob. It shows while it is filled, as pending.
-    case asynchronous
     /// Put Block From URL for each range, then Put Block List.
     case blocks([Piece])
 
@@ -26,11 +24,9 @@ enum CopyPlan: Sendable, Equatable {
     /// - Parameter upload: 16 bytes that no other upload has; block ids are these and a number of 4 bytes, as with every
     ///   upload of this program: ids of one blob must have one length.
     init(length: UInt64, type: BlobType, upload: [UInt8]) {
-        if type != .block {
-            self = .asynchronous
-        } else if length == 0 {
+        if length == 0 {
             self = .empty
-        } else if length <= Self.wholeMax {
+        } else if length <= Self.wholeMax, type == .block {
             self = .whole
         } else {
             let least = (length + UInt64(UploadLimit.blockCountMax) - 1) / UInt64(UploadLimit.blockCountMax)

@@ -146,7 +146,7 @@ final class RequestEngine: Sendable {
 
     func policy(for operation: StorageOperation) -> RetryPolicy {
         switch operation {
-        case .putBlob, .putBlock, .putBlockFromURL, .putBlockList, .appendBlock, .copyBlobFromURL, .copyBlob:
+        case .putBlob, .putBlock, .putBlockFromURL, .putBlockList, .appendBlock, .copyBlobFromURL:
             RetryPolicy(deadline: configuration.commitDeadline)
         default: RetryPolicy(deadline: configuration.retryDeadline)
         }

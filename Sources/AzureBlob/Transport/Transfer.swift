@@ -14,8 +14,9 @@ final class Transfer: Sendable {
     private nonisolated(unsafe) var uploadOffset = 0
     /// Why a callback stopped the transfer; libcurl only says that one did.
     private nonisolated(unsafe) var stopReason: TransportFailure?
-    /// How many bytes the destination takes; `nil` while unknown or if the body is collected.
-    private nonisolated(unsafe) var capacity: Int?
+    /// Where the body goes, and how many bytes of it; `nil` while unknown or if the body is collected. Out of the
+    /// exchange: to take the sink apart for each of 65,536 pieces per GiB is 3 % of the processor time in retains.
+    private nonisolated(unsafe) var destination: UnsafeMutableRawBufferPointer?
     private nonisolated(unsafe) var reportedCount = 0
 
     /// Whether the completion was, or is being, called.
@@ -59,17 +60,19 @@ final class Transfer: Sendable {
     private func finishHead() {
         guard let head = ResponseHead(lines: headLines), head.status >= 200 else { return }
         result.head = head
-        if case .memory(let sink) = exchange.sink { capacity = sink.capacity(head) }
+        if case .memory(let sink) = exchange.sink {
+            destination = sink.capacity(head).map { .init(start: sink.destination, count: $0) }
+        }
     }
 
     /// A piece of the body, at most 16 KiB. Returns whether to go on.
     func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        if let capacity, case .memory(let sink) = exchange.sink {
-            guard let start = bytes.baseAddress, result.byteCount + bytes.count <= capacity else {
+        if let destination {
+            guard bytes.count <= destination.count - result.byteCount else {
                 stopReason = .tooLong
                 return false
             }
-            (sink.destination + result.byteCount).copyMemory(from: start, byteCount: bytes.count)
+            UnsafeMutableRawBufferPointer(rebasing: destination[result.byteCount...]).copyMemory(from: bytes)
             result.byteCount += bytes.count
             return true
         }

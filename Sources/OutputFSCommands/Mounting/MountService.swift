@@ -58,7 +58,7 @@ final class MountService: Sendable {
         control.stop()
         mounted.shutDown()
         if let failure = state.withLock({ $0.failure }) { throw failure }
-        guard report.isEmpty else { throw Self.notUploaded(report, configuration.spoolDirectory) }
+        guard report.isEmpty else { throw Self.notUploaded(report) }
     }
 
     // MARK: Ending
@@ -95,7 +95,7 @@ final class MountService: Sendable {
             _ = mounted.unmount(lazily: true)
             let pending = mounted.drain(timeout: .zero)
             guard !pending.isEmpty else { System.exit(.success) }
-            Terminal.error(Self.notUploaded(pending, configuration.spoolDirectory).report)
+            Terminal.error(Self.notUploaded(pending).report)
             System.exit(.notUploaded)
         }
         logger.notice("\(name): sending what waits, then unmounting")
@@ -150,13 +150,14 @@ final class MountService: Sendable {
         )
     }
 
-    static func notUploaded(_ pending: [PendingFile], _ spoolDirectory: String) -> CommandFailure {
+    static func notUploaded(_ pending: [PendingFile]) -> CommandFailure {
         var failure = CommandFailure(
             .notUploaded,
             (["\(pending.count) file\(pending.count == 1 ? " is" : "s are") not in the store:"]
                 + pending.map { "  \($0.path): \($0.reason)" }).joined(separator: "\n")
         )
-        failure.remedies = ["the copies in \(spoolDirectory)"]
+        // The spool's files have no names: they end with the process.
+        failure.remedies = ["outputfs unmount the next time: it stays mounted until all is sent"]
         return failure
     }
 }

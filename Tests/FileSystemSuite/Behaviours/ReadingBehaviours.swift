@@ -38,7 +38,8 @@ package enum ReadingBehaviours {
             for offset in stride(from: 0, to: size, by: 64 << 10) {
                 do throws(Errno) {
                     let part = try world.files.pread(descriptor, count: 64 << 10, at: UInt64(offset))
-                    #expect(part.allSatisfy { $0 == 1 })
+                    let isOld = part.allSatisfy { $0 == 1 }
+                    #expect(isOld)
                 } catch {
                     #expect(error == .staleNFSFileHandle)
                     staleCount += 1

@@ -31,7 +31,10 @@ final class Walk {
         held.remove(at: index)
     }
 
-    func end() { for node in held.reversed() { files.forget(node) } }
+    func end() {
+        guard !files.keepsNames else { return }
+        for node in held.reversed() { files.forget(node) }
+    }
 
     /// `nil` when the name is not there.
     func lookup(_ name: String, in parent: NodeID) throws(Errno) -> Found? {

@@ -7,8 +7,9 @@ internal import Testing
 /// A kernel in small, in front of any `FileSystem`: walks paths name by name, keeps count of lookups and forgets, and
 /// asks again once when told ESTALE, as Linux does.
 ///
-/// It has neither a name cache nor a page cache: every call asks the file system, and what it looked up it forgets at
-/// the end of the call, except for open files. That is harder on node lifetimes than a real kernel is.
+/// It has neither a name cache nor a page cache: every call asks the file system. What a call looked up it forgets at
+/// its end, except for open files, which is harder on node lifetimes than a real kernel is; or, if it keeps names, at
+/// `forgetAll`, as a kernel with much memory does.
 package final class TreeFiles: FileOperations {
     /// One open file; several descriptors may share it.
     final class OpenFile: Sendable {
@@ -31,17 +32,25 @@ package final class TreeFiles: FileOperations {
         /// Lookups that were counted and not forgotten.
         var lookups: [NodeID: UInt64] = [:]
         var open: [Int32: OpenFile] = [:]
+        /// Each open file once, however many descriptors it has.
+        var files: [OpenFile] {
+            open.values.reduce(into: []) { files, file in
+                if !files.contains(where: { $0 === file }) { files.append(file) }
+            }
+        }
         var nextDescriptor: Int32 = 3
         var listings = 0
     }
 
     let fileSystem: any FileSystem
     let sink = KernelSink()
+    let keepsNames: Bool
     private let state: Mutex<State>
 
     /// Requests are made in the name of this process.
-    package init(fileSystem: any FileSystem) {
+    package init(fileSystem: any FileSystem, keepsNames: Bool = false) {
         self.fileSystem = fileSystem
+        self.keepsNames = keepsNames
         let caller = Caller(userID: geteuid(), groupID: getegid(), processID: getpid(), umask: 0o022)
         state = Mutex(State(caller: caller))
         fileSystem.start(KernelCapabilities())
@@ -78,6 +87,20 @@ package final class TreeFiles: FileOperations {
             return
         }
         fileSystem.forget(node, count: 1)
+    }
+
+    /// Memory is short: every name is forgotten that no open file needs.
+    package func forgetAll() {
+        let forgotten = state.withLock { state in
+            var forgotten = state.lookups
+            for file in state.files { forgotten[file.node] = forgotten[file.node].map { $0 - 1 } }
+            for (node, count) in forgotten {
+                let left = state.lookups[node, default: 0] - count
+                state.lookups[node] = left == 0 ? nil : left
+            }
+            return forgotten.filter { $0.value > 0 }
+        }
+        for (node, count) in forgotten { fileSystem.forget(node, count: count) }
     }
 
     /// Every other listing asks for attributes, too (readdirplus), and pages hold 1 to 7 entries, as it comes.
