@@ -75,7 +75,7 @@ let package = Package(
         ),
 
         // The embedded server: nothing of ours, an independent opinion on the protocol.
-        .target(name: "BlobEmulator", dependencies: ["COpenSSL", "CChecksums", "CLinux", "CExpat"]),
+        .target(name: "BlobEmulator", dependencies: ["COpenSSL", "CLinux", "CExpat"]),
 
         // The program.
         .target(

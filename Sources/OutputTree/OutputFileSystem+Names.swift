@@ -112,11 +112,18 @@ extension OutputFileSystem {
                 marker,
                 .empty,
                 headers: BlobHeaders(metadata: metadata),
-                condition: .absent
+                condition: newName(marker)
             )
+            changes.record(file: marker, .absent, at: clock.monotonic())
             changes.record(folder: marker, .present, at: clock.monotonic())
             return FileFacts(BlobProperties(version: version, length: 0, metadata: metadata))
         } catch { throw failure(error, "mkdir", marker.description) }
+    }
+
+    /// For a name that is free here. A blob that is only there for those who have it open gives way: from then on they
+    /// read what is in memory, or ESTALE.
+    private func newName(_ address: BlobAddress) -> VersionCondition {
+        changes.holdsBlob(address) ? .any : .absent
     }
 
     // MARK: Symbolic links
@@ -143,7 +150,7 @@ extension OutputFileSystem {
                         address,
                         UploadBody(body),
                         headers: headers,
-                        condition: .absent
+                        condition: newName(address)
                     )
                     let now = clock.monotonic()
                     let properties = BlobProperties(

@@ -69,10 +69,10 @@ private final class Holder<Value: Sendable>: Sendable {
     }
 }
 
-/// Asks until `condition` holds or a minute is over; says which. For what happens behind an answer, such as a commit
+/// Asks until `condition` holds or 20 s are over (a mount is aborted after a minute); says which. For what happens behind an answer, such as a commit
 /// after the last release.
 package func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-    for _ in 0..<6_000 {
+    for _ in 0..<2_000 {
         if try condition() { return true }
         usleep(10_000)
     }

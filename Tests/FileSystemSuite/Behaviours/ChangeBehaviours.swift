@@ -171,6 +171,17 @@ package enum ChangeBehaviours {
             #expect(world.stored("f") == nil)
             #expect(try world.files.names(world.folder) == [])
         },
+        Behaviour("directories and links can take a name that was unlinked while open") { (world) throws in
+            for name in ["d", "l"] { world.put(name, "old") }
+            let descriptors = try ["d", "l"].map { try world.files.open(world.path($0), O_RDONLY) }
+            for name in ["d", "l"] { try world.files.unlink(world.path(name)) }
+            try world.files.makeDirectory(world.path("d"))
+            try world.files.makeLink(world.path("l"), to: "d")
+            for descriptor in descriptors { try world.files.close(descriptor) }
+            world.letValidityPass()
+            #expect(try world.files.status(world.path("d")).kind == .directory)
+            #expect(try world.files.readLink(world.path("l")) == "d")
+        },
         Behaviour("writing to an unlinked file does not bring its name back") { (world) throws in
             try world.makeJob()
             let descriptor = try world.files.open(world.path("f"), O_RDWR | O_CREAT)

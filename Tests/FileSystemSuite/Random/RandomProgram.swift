@@ -110,9 +110,11 @@ struct RandomProgram {
             case .directory:
                 found[child] = "directory"
                 try collect(child, &found)
-            case .link: found[child] = "link to \(try files.readLink(full(child)))"
+            case .link: found[child] = "link to \(Result { try files.readLink(full(child)) })"
             case .file, .other:
-                found[child] = "\(RandomOutcome.bytes(try files.readFile(full(child))))"
+                do throws(Errno) { found[child] = "\(RandomOutcome.bytes(try files.readFile(full(child))))" } catch {
+                    found[child] = "a file that cannot be read: \(error)"
+                }
             }
         }
     }

@@ -121,8 +121,8 @@ extension TreeFiles {
             } else if flags.contains(.noReplace), target.found != nil {
                 throw .fileExists
             }
-            if moved.kind == .directory, Self.contains(path, newPath) { throw .invalidArgument }
-            if Self.contains(newPath, path), path != newPath { throw .directoryNotEmpty }
+            if target.way.contains(moved.node) { throw .invalidArgument }
+            if let replaced = target.found, source.way.contains(replaced.node) { throw .directoryNotEmpty }
             if let replaced = target.found {
                 if replaced.node == moved.node { return }
                 if moved.kind == .directory, replaced.kind != .directory { throw .notDirectory }
@@ -139,11 +139,6 @@ extension TreeFiles {
                 )
             }
         }
-    }
-
-    /// Whether `inner` lies below `outer`; by path, for no test renames through a link.
-    private static func contains(_ outer: String, _ inner: String) -> Bool {
-        inner.utf8.starts(with: (outer + "/").utf8)
     }
 }
 

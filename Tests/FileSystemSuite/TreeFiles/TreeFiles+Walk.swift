@@ -66,6 +66,8 @@ final class Walk {
         var parent: NodeID
         var name: String
         var found: Found?
+        /// The directories on the way, the parent last.
+        var way: [NodeID] = [.root]
     }
 
     func find(_ path: String, follows: Bool) throws(Errno) -> Found {
@@ -96,7 +98,7 @@ final class Walk {
                 names = target.split(separator: "/").map(String.init) + names
                 continue
             }
-            if names.isEmpty { return End(parent: here.node, name: name, found: found) }
+            if names.isEmpty { return End(parent: here.node, name: name, found: found, way: way.map(\.node)) }
             guard let found else { throw .noSuchFileOrDirectory }
             way.append(found)
         }
