@@ -223,7 +223,8 @@ def test_a_mount_whose_process_was_killed_is_replaced(mount, place):
     with pytest.raises(OSError):
         os.listdir(place)
     silent = json.loads(outputfs("status", "--json").out)["silent"]
-    assert [entry["mountPoint"] for entry in silent] == [str(place)]
+    # Others on this machine may have left dead mounts, too.
+    assert str(place) in [entry["mountPoint"] for entry in silent]
     assert mount(place).status == 0
     assert "jobs" in os.listdir(place)
     assert outputfs("unmount", place).status == 0
