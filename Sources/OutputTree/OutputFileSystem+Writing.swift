@@ -178,7 +178,11 @@ extension OutputFileSystem {
     }
 
     /// For callers that hold the node's lock.
-    func commitLocked(_ node: FileNode, placesUntouched: Bool) async throws(FileSystemError) {
+    func commitLocked(
+        _ node: FileNode,
+        placesUntouched: Bool,
+        triesLeft: Int = 2
+    ) async throws(FileSystemError) {
         struct Work {
             var local: DirtyFile
             var headers: BlobHeaders
@@ -205,6 +209,10 @@ extension OutputFileSystem {
         do throws(CommitError) {
             committed = try await commit(work.local, to: work.address, work.headers, work.condition)
         } catch {
+            if triesLeft > 0, await onlyMetadataChanged(error, node) {
+                try await commitLocked(node, placesUntouched: placesUntouched, triesLeft: triesLeft - 1)
+                return
+            }
             let answer = commitFailure(error, work.address, mustBeNew: work.condition == .absent)
             node.withState { file in
                 file.lastFailure = answer
@@ -241,6 +249,18 @@ extension OutputFileSystem {
         }
         unsent.removeIfSent(node)
         changes.record(file: work.address, .present(node), at: now)
+    }
+
+    /// Whether a commit met another version only because somebody changed metadata: the bytes that it builds on are the
+    /// same, and it builds on the new version from now on.
+    private func onlyMetadataChanged(_ error: CommitError, _ node: FileNode) async -> Bool {
+        guard case .storage(let refusal) = error, refusal.kind == .conditionFailed else { return false }
+        let (address, facts) = node.withState { ($0.address, $0.facts) }
+        let startedAt = clock.monotonic()
+        guard let facts, let properties = try? await store.properties(of: address) else { return false }
+        let newer = FileFacts(properties)
+        guard facts.relation(to: newer) == .sameBytes else { return false }
+        return node.withState { $0.observe(newer, startedAt: startedAt) } == .sameBytes
     }
 
     /// A blob keeps its type until it is deleted: for an append or page blob that is written here there is no single

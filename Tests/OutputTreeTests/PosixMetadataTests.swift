@@ -69,6 +69,15 @@ import Testing
         #expect(metadata["mtime"] == "1969-12-31T23:59:55.25Z")
     }
 
+    @Test(arguments: [Int64.min, Int64.min + 1, -1_000_000_001, -1, 0, Int64.max])
+    func `a time at the ends of what the key can hold is read and written without harm`(nanoseconds: Int64) throws {
+        let time = try #require(PosixMetadata(["modtime": String(nanoseconds)]).modificationTime)
+        #expect((0..<1_000_000_000).contains(time.nanoseconds))
+        #expect(PosixMetadata.nanoseconds(time) == String(nanoseconds) || nanoseconds < -9_223_372_036_000_000_000)
+        _ = PosixMetadata.rfc3339(Timestamp(seconds: Int64.min))
+        _ = PosixMetadata.nanoseconds(Timestamp(seconds: Int64.min))
+    }
+
     @Test(arguments: ["", "x", "2026-13-01T00:00:00Z", "2026-11-11", "2026-11-11T25:00:00Z", "9999999999999999999999"])
     func `a time that is none is ignored`(text: String) {
         #expect(PosixMetadata(["modtime": text]).modificationTime == nil)
