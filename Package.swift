@@ -20,6 +20,7 @@ let package = Package(
         .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CChecksums"),
+        .systemLibrary(name: "CCarryless"),
 
         // Pure values.
         .target(name: "OutputConventions", dependencies: ["COpenSSL"]),
@@ -75,7 +76,7 @@ let package = Package(
         ),
 
         // The embedded server: nothing of ours, an independent opinion on the protocol.
-        .target(name: "BlobEmulator", dependencies: ["COpenSSL", "CLinux", "CExpat"]),
+        .target(name: "BlobEmulator", dependencies: ["COpenSSL", "CLinux", "CExpat", "CCarryless"]),
 
         // The program.
         .target(

@@ -22,6 +22,14 @@ struct ValueTests {
         }
     }
 
+    @Test(arguments: [0, 1, 127, 128, 129, 255, 256, 1024, 4099])
+    func `CRC-64 is the same with and without carry-less multiplication`(_ length: Int) {
+        let data = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ $0 >> 5) }
+        var byTables = CRC64()
+        data.withUnsafeBytes { byTables.updateByTables($0) }
+        #expect(CRC64.of(data) == byTables.value)
+    }
+
     @Test
     func `CRC-64 does not depend on how the data is cut`() {
         let data = (0..<1000).map { UInt8(truncatingIfNeeded: $0 * $0) }

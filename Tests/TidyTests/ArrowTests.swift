@@ -21,7 +21,7 @@ struct ArrowTests {
             "Logging",
         ],
         "FuseBinding": ["FileSystemModel", "CFuse3", "CLinux", "Logging"],
-        "BlobEmulator": ["CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
+        "BlobEmulator": ["CCarryless", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
         "OutputFSCommands": [
             "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "BlobReading", "BlobWriting", "LocalStore",
             "OutputTree", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",

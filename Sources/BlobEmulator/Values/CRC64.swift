@@ -1,10 +1,25 @@
 /// CRC-64/NVME, the service's `x-ms-content-crc64`: reflected polynomial 0x9A6C9329AC4BC9B5, inverted in and out.
 ///
-/// Sixteen bytes a step through sixteen tables (32 KiB together, which fit the first-level cache).
+/// 64 bytes a step where the processor can multiply without carries, else and for tails sixteen bytes a step through
+/// sixteen tables (32 KiB together, which fit the first-level cache). By tables alone the checksums of ranged reads took
+/// 70 % of this server's time.
 struct CRC64: Sendable {
     private var register = ~UInt64(0)
 
     mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        guard let folding = CRC64Folding.onThisMachine, bytes.count >= CRC64Folding.stride else {
+            updateByTables(bytes)
+            return
+        }
+        let count = bytes.count / CRC64Folding.stride * CRC64Folding.stride
+        let remainder = folding.remainder(of: .init(rebasing: bytes[..<count]), after: register)
+        // What is left of them is a message of 16 bytes that has the register in it already.
+        register = 0
+        withUnsafeBytes(of: remainder) { updateByTables($0) }
+        updateByTables(.init(rebasing: bytes[count...]))
+    }
+
+    mutating func updateByTables(_ bytes: UnsafeRawBufferPointer) {
         guard let base = bytes.baseAddress else { return }
         var crc = register
         var offset = 0
@@ -36,6 +51,11 @@ struct CRC64: Sendable {
         Base64.encode((0..<8).map { UInt8(truncatingIfNeeded: value >> (8 * $0)) })
     }
 
+    /// The register after one more bit of zero.
+    static func timesX(_ register: UInt64) -> UInt64 {
+        register & 1 == 1 ? register >> 1 ^ 0x9A6C_9329_AC4B_C9B5 : register >> 1
+    }
+
     static func of(_ bytes: [UInt8]) -> UInt64 {
         var crc = CRC64()
         bytes.withUnsafeBytes { crc.update($0) }
@@ -58,7 +78,7 @@ private let sliceTables: [UInt64] = {
     var tables = [UInt64](repeating: 0, count: 16 * 256)
     for byte in 0..<256 {
         var crc = UInt64(byte)
-        for _ in 0..<8 { crc = crc & 1 == 1 ? crc >> 1 ^ 0x9A6C_9329_AC4B_C9B5 : crc >> 1 }
+        for _ in 0..<8 { crc = CRC64.timesX(crc) }
         tables[byte] = crc
     }
     for table in 1..<16 {
