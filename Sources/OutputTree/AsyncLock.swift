@@ -25,6 +25,22 @@ final class AsyncLock: Sendable {
         return try await body()
     }
 
+    /// Holds all of `locks`, taken in their order: whoever takes several takes them in the same one.
+    static func withLocks<Value: Sendable>(
+        _ locks: [AsyncLock],
+        _ body: () async throws(FileSystemError) -> Value
+    ) async throws(FileSystemError) -> Value {
+        var heldCount = 0
+        defer { for lock in locks[..<heldCount].reversed() { lock.release() } }
+        for lock in locks {
+            guard await lock.acquire() else {
+                throw FileSystemError(errno: EINTR, "interrupted while waiting for the files")
+            }
+            heldCount += 1
+        }
+        return try await body()
+    }
+
     /// False when the task was cancelled first.
     private func acquire() async -> Bool {
         let id = state.withLock { state -> UInt64 in

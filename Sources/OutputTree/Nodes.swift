@@ -46,6 +46,20 @@ final class FileNode: Sendable {
     var address: BlobAddress { state.withLock { $0.address } }
 }
 
+extension [FileNode] {
+    /// Holds the `changes` of all these files, each once, taken in the order of their ids so that two renames cannot
+    /// wait for each other.
+    func withChangesLocked<Value: Sendable>(
+        _ body: () async throws(FileSystemError) -> Value
+    ) async throws(FileSystemError) -> Value {
+        var locks: [AsyncLock] = []
+        for node in sorted(by: { $0.id.rawValue < $1.id.rawValue }) where locks.last !== node.changes {
+            locks.append(node.changes)
+        }
+        return try await AsyncLock.withLocks(locks, body)
+    }
+}
+
 /// A directory: one per path.
 final class DirectoryNode: Sendable {
     struct State: Sendable {

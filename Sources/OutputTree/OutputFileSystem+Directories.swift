@@ -122,26 +122,33 @@ extension OutputFileSystem {
 
     /// The directory as the store has it, at most `attributeValidity` old; one listing at a time per directory.
     func snapshot(of directory: DirectoryNode) async throws(FileSystemError) -> DirectorySnapshot {
-        let since = clock.monotonic() - options.attributeValidity
-        enum Choice { case ready(DirectorySnapshot), wait(SharedWork<DirectorySnapshot>) }
-        let choice: Choice = directory.withState { state in
-            if let snapshot = state.snapshot, snapshot.startedAt >= since { return .ready(snapshot) }
-            if let refresh = state.refresh, refresh.join() { return .wait(refresh) }
-            let refresh = SharedWork { [self] () async throws(FileSystemError) in
-                let snapshot = try await list(directory.place)
-                directory.withState { state in
-                    state.snapshot = snapshot
-                    state.refresh = nil
+        enum Choice { case ready(DirectorySnapshot), wait(SharedWork<DirectorySnapshot>, TreePlace) }
+        while true {
+            let since = clock.monotonic() - options.attributeValidity
+            let choice: Choice = directory.withState { state in
+                let place = state.place
+                if let snapshot = state.snapshot, snapshot.startedAt >= since { return .ready(snapshot) }
+                if let refresh = state.refresh, refresh.join() { return .wait(refresh, place) }
+                let refresh = SharedWork { [self] () async throws(FileSystemError) in
+                    let snapshot = try await list(place)
+                    directory.withState { state in
+                        // Renamed meanwhile: this is what was under the old name.
+                        guard state.place == place else { return }
+                        state.snapshot = snapshot
+                        state.refresh = nil
+                    }
+                    return snapshot
                 }
-                return snapshot
+                _ = refresh.join()
+                state.refresh = refresh
+                return .wait(refresh, place)
             }
-            _ = refresh.join()
-            state.refresh = refresh
-            return .wait(refresh)
-        }
-        switch choice {
-        case .ready(let snapshot): return snapshot
-        case .wait(let work): return try await work.value()
+            switch choice {
+            case .ready(let snapshot): return snapshot
+            case .wait(let work, let place):
+                let snapshot = try await work.value()
+                if directory.place == place { return snapshot }
+            }
         }
     }
 
