@@ -53,8 +53,7 @@ extension DirtyFile {
         scheduler.meter.commitEnded(outcome, of: blob)
         let (waiters, outdated) = state.withLock { state in
             state.end(round, outcome)
-            let outdated = state.nextPlace.take().map { state.move(to: $0.blob, $0.version) } ?? []
-            return (state.takeWritableWaiters(), outdated)
+            return (state.takeWritableWaiters(), state.moveAfterCommit())
         }
         for task in outdated { task.cancel() }
         round.finish(outcome)

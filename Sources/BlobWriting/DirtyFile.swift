@@ -142,6 +142,17 @@ extension DirtyFile.State {
         return takeTasks(plan.restageAll())
     }
 
+    /// What a rename asked for while a commit ran. The commit went to the old name: if nothing under the new one holds
+    /// these bytes, they have to be sent once more. A version that was told for the same name is older than the commit.
+    mutating func moveAfterCommit() -> [Task<Void, Never>] {
+        guard let next = nextPlace.take(), next.blob != blob else { return [] }
+        if next.version == nil {
+            isDirty = true
+            lastCommit = nil
+        }
+        return move(to: next.blob, next.version)
+    }
+
     mutating func takeTasks(_ serials: [UInt32]) -> [Task<Void, Never>] {
         serials.compactMap { stages.removeValue(forKey: $0) }
     }

@@ -247,8 +247,30 @@ extension OutputFileSystem {
             // The kernel's pages are what was written through it.
             file.pageCacheVersion = committed.version.etag
         }
+        guard node.address == work.address else {
+            try await followName(of: node, committed, placesUntouched: placesUntouched)
+            return
+        }
         unsent.removeIfSent(node)
         changes.record(file: work.address, .present(node), at: now)
+    }
+
+    /// A directory above was renamed while the commit ran, and the commit ended under the old name: what the program
+    /// was promised is under the new one.
+    private func followName(
+        of node: FileNode,
+        _ committed: CommittedFile,
+        placesUntouched: Bool
+    ) async throws(FileSystemError) {
+        node.withState { file in
+            file.facts = nil
+            file.properties = nil
+            file.hasWrites = true
+        }
+        try await commitLocked(node, placesUntouched: placesUntouched)
+        do throws(StorageError) {
+            try await store.delete(committed.blob, condition: .matches(committed.version.etag))
+        } catch { logger.debug("\(committed.blob) stays under its old name: \(error)") }
     }
 
     /// Whether a commit met another version only because somebody changed metadata: the bytes that it builds on are the
