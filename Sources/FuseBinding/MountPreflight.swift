@@ -52,7 +52,15 @@ enum MountPreflight {
                 remedy: "Install the package fuse3"
             )
         }
-        // The mode of /dev/fuse says nothing here: fusermount3 opens it as root and hands the descriptor over.
+        // libfuse opens it itself, and does not turn to fusermount3 when it may not.
+        guard access("/dev/fuse", R_OK | W_OK) == 0 else {
+            throw SessionError(
+                .notPermitted,
+                "/dev/fuse",
+                "no permission to open it",
+                remedy: "Its mode should be 0666 (or run as root)"
+            )
+        }
         guard access(path, W_OK) == 0, status.st_mode & 0o1000 == 0 || status.st_uid == getuid() else {
             throw SessionError(
                 .notPermitted,

@@ -186,9 +186,11 @@ extension OutputFileSystem {
             committed = try await commit(work.local, to: work.address, work.headers, work.condition)
         } catch {
             let answer = commitFailure(error, work.address, mustBeNew: work.condition == .absent)
+            // What was cut off by a signal or at the end says nothing about the store; the reason before it does.
+            let isNews = answer.errno != EINTR
             node.withState { file in
-                file.lastFailure = answer
-                file.failedCommits += 1
+                if isNews || file.lastFailure == nil { file.lastFailure = answer }
+                if isNews { file.failedCommits += 1 }
             }
             if answer.errno == EEXIST { giveUpName(of: node) }
             throw answer

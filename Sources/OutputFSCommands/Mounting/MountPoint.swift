@@ -34,17 +34,17 @@ enum MountPoint {
     /// /dev/fuse and, for those who are not root, the helper that may open the door.
     static func checkMachine(allowsOthers: Bool) throws(CommandFailure) {
         let device = open("/dev/fuse", O_RDWR | O_CLOEXEC)
-        if device >= 0 {
-            close(device)
-        } else if System.userID == 0 || errno != EACCES {
-            // For other users it is fusermount3 that opens the device, as root.
+        guard device >= 0 else {
+            let error = Errno()
+            // libfuse opens it itself, also where fusermount3 makes the mount.
             throw CommandFailure(
                 .system,
-                "/dev/fuse cannot be opened: \(Errno())",
-                try: "modprobe fuse",
+                "/dev/fuse cannot be opened: \(error)",
+                try: error.code == EACCES ? "chmod 666 /dev/fuse, its usual mode, or mount as root" : "modprobe fuse",
                 "in a container: --device /dev/fuse --cap-add SYS_ADMIN"
             )
         }
+        close(device)
         guard System.userID != 0 else { return }
         guard executable("fusermount3") != nil else {
             throw CommandFailure(
@@ -121,8 +121,9 @@ enum MountPoint {
 
     private static func takeAwayIfDead(_ mountPoint: String, source: String) throws(CommandFailure) {
         // The daemon is asked before the mount is touched: a stat of a mount that hangs would hang as well.
-        var status = stat()
-        let isDead = ControlClient.isServed(mountPoint) ? false : stat(mountPoint, &status) != 0 && errno == ENOTCONN
+        // The kernel answers stat from what it remembers for a while after the end; statfs it has to ask for.
+        var statistics = statvfs()
+        let isDead = !ControlClient.isServed(mountPoint) && statvfs(mountPoint, &statistics) != 0 && errno == ENOTCONN
         guard isDead else {
             throw CommandFailure(
                 .busy,
