@@ -15,17 +15,19 @@ package enum MountPreflight {
     /// - Throws: `deviceMissing`, `helperMissing`, `notPermitted`.
     package static func checkMachine(allowsOthers: Bool) throws(SessionError) {
         let device = open("/dev/fuse", O_RDWR | O_CLOEXEC)
-        if device >= 0 {
-            close(device)
-        } else if geteuid() == 0 || errno != EACCES {
-            // For other users its mode says nothing: fusermount3 opens it as root and hands the descriptor over.
+        guard device >= 0 else {
+            let number = errno
+            // libfuse opens it itself, also where fusermount3 makes the mount.
             throw SessionError(
-                .deviceMissing,
+                number == EACCES ? .notPermitted : .deviceMissing,
                 "/dev/fuse",
-                "cannot be opened: \(String(cString: strerror(errno)))",
-                remedy: "Load the module (modprobe fuse); in a container: --device /dev/fuse --cap-add SYS_ADMIN"
+                "cannot be opened: \(String(cString: strerror(number)))",
+                remedy: number == EACCES
+                    ? "Give it its usual mode (chmod 666 /dev/fuse), or mount as root"
+                    : "Load the module (modprobe fuse); in a container: --device /dev/fuse --cap-add SYS_ADMIN"
             )
         }
+        close(device)
         guard geteuid() != 0 else { return }
         guard helper != nil else {
             throw SessionError(

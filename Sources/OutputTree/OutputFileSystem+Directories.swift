@@ -259,7 +259,9 @@ extension OutputFileSystem {
         _ container: String,
         _ prefix: String
     ) -> [SnapshotEntry] {
-        let (files, folders) = changes.changes(in: container, prefix: prefix, since: snapshot.startedAt)
+        // Where nothing may be listed, what this mount wrote is all there is to show, however long ago.
+        let since = snapshot.isComplete ? snapshot.startedAt : .zero
+        let (files, folders) = changes.changes(in: container, prefix: prefix, since: since)
         let deep = unsent.files(below: BlobAddress(container: container, name: prefix)).compactMap { node in
             node.address.directory(below: prefix)
         }

@@ -11,6 +11,10 @@ extension OutputFileSystem {
         let file: FileNode
         do throws(FileSystemError) {
             file = try fileNode(node)
+            // The kernel remembers names a while; ESTALE makes it look this one up again, for what it means now.
+            if file.withState({ $0.isUnlinked }) {
+                throw FileSystemError(errno: ESTALE, "\(file.address) was removed")
+            }
             if flags.allowsWriting || flags.truncates { try requireWritable() }
         } catch {
             request.fail(error)
@@ -193,9 +197,7 @@ extension OutputFileSystem {
     ///
     /// A version that somebody else put there is another node: ESTALE makes the kernel look the name up again.
     private func pinVersion(_ node: FileNode, _ flags: OpenFlags) async throws(FileSystemError) {
-        let (address, isUnlinked, isOvertaken) = node.withState { ($0.address, $0.isUnlinked, $0.isOvertaken) }
-        if isOvertaken { throw FileSystemError(errno: ESTALE, "\(address) is somebody else's") }
-        if isUnlinked { throw FileSystemError(errno: ENOENT, "\(address) was removed") }
+        let address = node.address
         let startedAt = clock.monotonic()
         let properties: BlobProperties
         do throws(StorageError) { properties = try await store.properties(of: address) } catch {

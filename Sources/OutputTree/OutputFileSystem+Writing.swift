@@ -214,9 +214,11 @@ extension OutputFileSystem {
                 return
             }
             let answer = commitFailure(error, work.address, mustBeNew: work.condition == .absent)
+            // What was cut off by a signal or at the end says nothing about the store; the reason before it does.
+            let isNews = answer.errno != EINTR
             node.withState { file in
-                file.lastFailure = answer
-                file.failedCommits += 1
+                if isNews || file.lastFailure == nil { file.lastFailure = answer }
+                if isNews { file.failedCommits += 1 }
                 // It may have landed all the same, without an answer: who removes the name removes that, too.
                 file.coversStoredBlob = true
             }

@@ -82,8 +82,9 @@ enum MountPoint {
 
     private static func takeAwayIfDead(_ mountPoint: String, source: String) throws(CommandFailure) {
         // The daemon is asked before the mount is touched: a stat of a mount that hangs would hang as well.
-        var status = stat()
-        let isDead = ControlClient.isServed(mountPoint) ? false : stat(mountPoint, &status) != 0 && errno == ENOTCONN
+        // The kernel answers stat from what it remembers for a while after the end; statfs it has to ask for.
+        var statistics = statvfs()
+        let isDead = !ControlClient.isServed(mountPoint) && statvfs(mountPoint, &statistics) != 0 && errno == ENOTCONN
         guard isDead else {
             throw CommandFailure(
                 .busy,
