@@ -346,15 +346,27 @@ extension OutputFileSystem {
         }
         try await requireEmpty(place, name)
         guard let marker = place.markerBlob else { return }
-        for blob in [marker, place.slashMarkerBlob].compactMap(\.self) {
-            do throws(StorageError) { try await store.delete(blob, condition: .any) } catch {
-                guard error.kind != .notFound else { continue }
-                throw failure(error, "rmdir", blob.description)
-            }
-        }
+        try await removeMarker(marker) { $0.isDirectoryMarker }
+        if let slashMarker = place.slashMarkerBlob { try await removeMarker(slashMarker) { $0.length == 0 } }
         changes.record(folder: marker, .absent, at: clock.monotonic())
         changes.recordDirectories(above: marker, at: clock.monotonic())
         nodes.directory(at: place)?.withState { $0.snapshot = nil }
+    }
+
+    /// Deletes the blob that keeps a directory alive, in the version that is one: a blob of the same name that has bytes
+    /// is a file beside the directory, and stays.
+    private func removeMarker(
+        _ blob: BlobAddress,
+        where isMarker: (FileFacts) -> Bool
+    ) async throws(FileSystemError) {
+        do throws(StorageError) {
+            let facts = FileFacts(try await store.properties(of: blob))
+            guard isMarker(facts) else { return }
+            try await store.delete(blob, condition: .matches(facts.etag))
+        } catch {
+            guard error.kind != .notFound else { return }
+            throw failure(error, "rmdir", blob.description)
+        }
     }
 
     /// ENOTEMPTY if anything lives in the directory, here or in the store.
@@ -368,8 +380,9 @@ extension OutputFileSystem {
         let removed = clock.monotonic() - options.attributeValidity
         let found: BlobAddress?
         do throws(StorageError) {
-            found = try await firstBlob(in: contents, pageSize: isTasks ? nil : 2) { address in
-                if address.name.utf8.elementsEqual(own.utf8) { return false }
+            found = try await firstBlob(in: contents, pageSize: isTasks ? nil : 2) { address, length in
+                // With bytes it is a file that happens to be named so.
+                if length == 0, address.name.utf8.elementsEqual(own.utf8) { return false }
                 if isTasks, address.name.utf8.first == UInt8(ascii: "$") { return false }
                 // A listing may still show what was removed here a moment ago.
                 switch changes.file(address, since: removed) {
@@ -384,15 +397,16 @@ extension OutputFileSystem {
     private func firstBlob(
         in contents: BlobAddress,
         pageSize: Int?,
-        where counts: (BlobAddress) -> Bool
+        where counts: (_ blob: BlobAddress, _ length: UInt64) -> Bool
     ) async throws(StorageError) -> BlobAddress? {
         let query = BlobQuery(container: contents.container, prefix: contents.name, pageSize: pageSize)
         var marker: ListMarker?
         repeat {
             let page = try await store.listBlobs(query, after: marker)
             for item in page.items {
-                let address = BlobAddress(container: contents.container, name: item.name)
-                if counts(address) { return address }
+                guard case .blob(let name, let properties) = item else { continue }
+                let address = BlobAddress(container: contents.container, name: name)
+                if counts(address, properties.length) { return address }
             }
             marker = page.next
         } while marker != nil
