@@ -224,7 +224,10 @@ extension OutputFileSystem {
             }
         } catch { throw failure(error, "setattr", marker.description) }
         guard let updated else {
-            try requireTimesOnly(changes, "\(marker) is a file: there is no blob to keep the directory's mode and owner")
+            try requireTimesOnly(
+                changes,
+                "\(marker) is a file: there is no blob to keep the directory's mode and owner"
+            )
             return
         }
         node.withState { $0.facts = FileFacts(updated) }
