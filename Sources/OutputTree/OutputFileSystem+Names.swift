@@ -238,14 +238,23 @@ extension OutputFileSystem {
             return
         }
         try await node.changes.withLock { () async throws(FileSystemError) in
-            let (isOpen, isStored) = node.withState { ($0.openCount > 0, $0.facts != nil || $0.coversStoredBlob) }
+            let (isOpen, isStored, covers) = node.withState {
+                ($0.openCount > 0, $0.facts != nil, $0.coversStoredBlob)
+            }
             if isOpen, isStored {
-                // Who has it open reads on: the blob goes when the last handle does.
+                // Who has it open reads on: the blob goes when the last handle does. Nobody hears of a failure then.
+                try await requireDeleteRight(for: address, operation: "unlink")
+                held.insert(node)
                 removeLocally(node, holdsBlob: true)
+                // Closed while the right was asked for: that close found nothing to remove.
+                if node.withState({ $0.openCount == 0 }) { removeNow(node) }
                 return
             }
-            if isStored { try await delete(address) }
+            // What an unsent file covers may be the blob of an unlinked one that somebody still has open.
+            let holder = isStored ? nil : held.holder(of: address)
+            if isStored || (covers && holder == nil) { try await delete(address) }
             removeLocally(node)
+            if let holder { changes.record(file: address, .held(holder), at: clock.monotonic()) }
             if !isOpen { settle(node) }
         }
     }
@@ -272,32 +281,19 @@ extension OutputFileSystem {
         changes.record(file: address, holdsBlob ? .held(node) : .absent, at: clock.monotonic())
     }
 
-    /// The last handle of an unlinked file is gone: now the store may forget it, unless the name means another file.
+    /// The last handle of an unlinked file is gone: now the store may forget it.
     func removeNow(_ node: FileNode) {
-        let (address, local, reader, version, isPending) = node.withState { file in
+        let (local, reader) = node.withState { file in
             defer {
                 file.local = nil
                 file.reader = nil
             }
-            return (file.address, file.local, file.reader, file.facts?.etag, file.isRemovalPending)
+            return (file.local, file.reader)
         }
         local?.discard()
         reader?.close()
         nodes.settle(node)
-        guard isPending else { return }
-        Task { [self] in
-            if nodes.file(at: address) == nil {
-                do throws(StorageError) {
-                    try await store.delete(address, condition: version.map { .matches($0) } ?? .any)
-                } catch {
-                    if error.kind != .notFound, error.kind != .conditionFailed {
-                        _ = failure(error, "unlink", address.description)
-                    }
-                }
-            }
-            changes.release(node, address, at: clock.monotonic())
-            node.withState { $0.isRemovalPending = false }
-        }
+        if held.contains(node) { removeHeldBlob(node) }
     }
 
     /// The blob of a file that is there; the errno that unlink and rename owe otherwise.
