@@ -25,6 +25,9 @@ struct FileFacts: Sendable, Hashable {
         if properties.isDirectory { posix.isDirectory = true }
     }
 
+    /// Whether the blob is no file but keeps a directory alive: marked so, and without bytes that could be lost.
+    var isDirectoryMarker: Bool { posix.isDirectory && length == 0 }
+
     var kind: FileKind { posix.isSymbolicLink ? .symbolicLink : .file }
 
     /// How a version that the store shows now relates to this one.

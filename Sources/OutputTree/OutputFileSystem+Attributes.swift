@@ -214,9 +214,8 @@ extension OutputFileSystem {
 
     private func apply(_ changes: AttributeChanges, to node: DirectoryNode) async throws(FileSystemError) {
         guard let marker = node.place.markerBlob else {
-            // The tree's own directories have nowhere to keep it; times of directories are nobody's promise.
-            if changes.permissions == nil, changes.userID == nil, changes.groupID == nil { return }
-            throw FileSystemError(errno: EPERM, "this directory belongs to the tree: mount with other owner and modes")
+            try requireTimesOnly(changes, "this directory belongs to the tree: mount with other owner and modes")
+            return
         }
         var pending = PendingAttributes()
         if let permissions = changes.permissions { pending.permissions = permissions & 0o1777 }
@@ -227,12 +226,26 @@ extension OutputFileSystem {
         case .at(let time): pending.modificationTime = time
         case nil: break
         }
+        let updated: BlobProperties?
         do throws(StorageError) {
-            let facts = try await store.updateMarker(marker) { metadata in
+            updated = try await store.updateMarker(marker) { metadata in
                 pending.apply(to: &metadata, kind: .directory, options: options)
             }
-            node.withState { $0.facts = FileFacts(facts) }
         } catch { throw failure(error, "setattr", marker.description) }
+        guard let updated else {
+            try requireTimesOnly(
+                changes,
+                "\(marker) is a file: there is no blob to keep the directory's mode and owner"
+            )
+            return
+        }
+        node.withState { $0.facts = FileFacts(updated) }
+    }
+
+    /// For a directory that has nowhere to keep attributes: times of directories are nobody's promise, the rest is EPERM.
+    private func requireTimesOnly(_ changes: AttributeChanges, _ reason: String) throws(FileSystemError) {
+        guard changes.permissions != nil || changes.userID != nil || changes.groupID != nil else { return }
+        throw FileSystemError(errno: EPERM, reason)
     }
 
     package func statfs(_ request: consuming Request<FileSystemStatistics>, _ node: NodeID) {
@@ -277,13 +290,15 @@ extension OutputFileSystem {
 }
 
 extension BlobStore {
-    /// Changes the metadata of the blob that marks a directory, and makes it if there is none.
+    /// Changes the metadata of the blob that marks a directory, and makes it if there is none; `nil`, and nothing done,
+    /// if a file has its name.
     func updateMarker(
         _ marker: BlobAddress,
         _ change: (inout BlobMetadata) -> Void
-    ) async throws(StorageError) -> BlobProperties {
+    ) async throws(StorageError) -> BlobProperties? {
         do throws(StorageError) {
             var properties = try await properties(of: marker)
+            guard FileFacts(properties).isDirectoryMarker else { return nil }
             change(&properties.metadata)
             properties.metadata["hdi_isfolder"] = "true"
             properties.version = try await setMetadata(

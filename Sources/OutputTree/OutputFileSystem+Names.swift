@@ -238,14 +238,23 @@ extension OutputFileSystem {
             return
         }
         try await node.changes.withLock { () async throws(FileSystemError) in
-            let (isOpen, isStored) = node.withState { ($0.openCount > 0, $0.facts != nil || $0.coversStoredBlob) }
+            let (isOpen, isStored, covers) = node.withState {
+                ($0.openCount > 0, $0.facts != nil, $0.coversStoredBlob)
+            }
             if isOpen, isStored {
-                // Who has it open reads on: the blob goes when the last handle does.
+                // Who has it open reads on: the blob goes when the last handle does. Nobody hears of a failure then.
+                try await requireDeleteRight(for: address, operation: "unlink")
+                held.insert(node)
                 removeLocally(node, holdsBlob: true)
+                // Closed while the right was asked for: that close found nothing to remove.
+                if node.withState({ $0.openCount == 0 }) { removeNow(node) }
                 return
             }
-            if isStored { try await delete(address) }
+            // What an unsent file covers may be the blob of an unlinked one that somebody still has open.
+            let holder = isStored ? nil : held.holder(of: address)
+            if isStored || (covers && holder == nil) { try await delete(address) }
             removeLocally(node)
+            if let holder { changes.record(file: address, .held(holder), at: clock.monotonic()) }
             if !isOpen { settle(node) }
         }
     }
@@ -272,32 +281,19 @@ extension OutputFileSystem {
         changes.record(file: address, holdsBlob ? .held(node) : .absent, at: clock.monotonic())
     }
 
-    /// The last handle of an unlinked file is gone: now the store may forget it, unless the name means another file.
+    /// The last handle of an unlinked file is gone: now the store may forget it.
     func removeNow(_ node: FileNode) {
-        let (address, local, reader, version, isPending) = node.withState { file in
+        let (local, reader) = node.withState { file in
             defer {
                 file.local = nil
                 file.reader = nil
             }
-            return (file.address, file.local, file.reader, file.facts?.etag, file.isRemovalPending)
+            return (file.local, file.reader)
         }
         local?.discard()
         reader?.close()
         nodes.settle(node)
-        guard isPending else { return }
-        Task { [self] in
-            if nodes.file(at: address) == nil {
-                do throws(StorageError) {
-                    try await store.delete(address, condition: version.map { .matches($0) } ?? .any)
-                } catch {
-                    if error.kind != .notFound, error.kind != .conditionFailed {
-                        _ = failure(error, "unlink", address.description)
-                    }
-                }
-            }
-            changes.release(node, address, at: clock.monotonic())
-            node.withState { $0.isRemovalPending = false }
-        }
+        if held.contains(node) { removeHeldBlob(node) }
     }
 
     /// The blob of a file that is there; the errno that unlink and rename owe otherwise.
@@ -346,15 +342,27 @@ extension OutputFileSystem {
         }
         try await requireEmpty(place, name)
         guard let marker = place.markerBlob else { return }
-        for blob in [marker, place.slashMarkerBlob].compactMap(\.self) {
-            do throws(StorageError) { try await store.delete(blob, condition: .any) } catch {
-                guard error.kind != .notFound else { continue }
-                throw failure(error, "rmdir", blob.description)
-            }
-        }
+        try await removeMarker(marker) { $0.isDirectoryMarker }
+        if let slashMarker = place.slashMarkerBlob { try await removeMarker(slashMarker) { $0.length == 0 } }
         changes.record(folder: marker, .absent, at: clock.monotonic())
         changes.recordDirectories(above: marker, at: clock.monotonic())
         nodes.directory(at: place)?.withState { $0.snapshot = nil }
+    }
+
+    /// Deletes the blob that keeps a directory alive, in the version that is one: a blob of the same name that has bytes
+    /// is a file beside the directory, and stays.
+    private func removeMarker(
+        _ blob: BlobAddress,
+        where isMarker: (FileFacts) -> Bool
+    ) async throws(FileSystemError) {
+        do throws(StorageError) {
+            let facts = FileFacts(try await store.properties(of: blob))
+            guard isMarker(facts) else { return }
+            try await store.delete(blob, condition: .matches(facts.etag))
+        } catch {
+            guard error.kind != .notFound else { return }
+            throw failure(error, "rmdir", blob.description)
+        }
     }
 
     /// ENOTEMPTY if anything lives in the directory, here or in the store.
@@ -368,8 +376,9 @@ extension OutputFileSystem {
         let removed = clock.monotonic() - options.attributeValidity
         let found: BlobAddress?
         do throws(StorageError) {
-            found = try await firstBlob(in: contents, pageSize: isTasks ? nil : 2) { address in
-                if address.name.utf8.elementsEqual(own.utf8) { return false }
+            found = try await firstBlob(in: contents, pageSize: isTasks ? nil : 2) { address, length in
+                // With bytes it is a file that happens to be named so.
+                if length == 0, address.name.utf8.elementsEqual(own.utf8) { return false }
                 if isTasks, address.name.utf8.first == UInt8(ascii: "$") { return false }
                 // A listing may still show what was removed here a moment ago.
                 switch changes.file(address, since: removed) {
@@ -384,15 +393,16 @@ extension OutputFileSystem {
     private func firstBlob(
         in contents: BlobAddress,
         pageSize: Int?,
-        where counts: (BlobAddress) -> Bool
+        where counts: (_ blob: BlobAddress, _ length: UInt64) -> Bool
     ) async throws(StorageError) -> BlobAddress? {
         let query = BlobQuery(container: contents.container, prefix: contents.name, pageSize: pageSize)
         var marker: ListMarker?
         repeat {
             let page = try await store.listBlobs(query, after: marker)
             for item in page.items {
-                let address = BlobAddress(container: contents.container, name: item.name)
-                if counts(address) { return address }
+                guard case .blob(let name, let properties) = item else { continue }
+                let address = BlobAddress(container: contents.container, name: name)
+                if counts(address, properties.length) { return address }
             }
             marker = page.next
         } while marker != nil

@@ -108,10 +108,10 @@ extension OutputFileSystem {
 
     /// Whoever may not delete would be left with two files. Asked before the first rename in a container, by a delete
     /// of a version that cannot be: permissions are looked at before conditions.
-    func requireDeleteRight(for blob: BlobAddress) async throws(FileSystemError) {
+    func requireDeleteRight(for blob: BlobAddress, operation: String = "rename") async throws(FileSystemError) {
         guard !rights.permitsDelete(in: blob.container) else { return }
         do throws(StorageError) { try await store.delete(blob, condition: .matches(ETag("\"0x0\""))) } catch {
-            if error.kind == .denied { throw failure(error, "rename", blob.description) }
+            if error.kind == .denied { throw failure(error, operation, blob.description) }
             guard error.kind == .conditionFailed || error.kind == .notFound else { return }
         }
         rights.learnDelete(in: blob.container)

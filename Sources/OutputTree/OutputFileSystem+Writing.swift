@@ -354,16 +354,7 @@ extension OutputFileSystem {
     /// For bytes that nobody waits for: stores after the last flush, and files that nobody wrote to. Tried until it
     /// works or cannot; failures go to the log, to status, and to the next open or fsync.
     func commitInBackground(_ node: FileNode) {
-        background.run(node) { [self] in
-            do throws(FileSystemError) {
-                try await commit(node, placesUntouched: true)
-                settle(node)
-                return true
-            } catch {
-                logger.warning("commit \(node.address) after its last close: \(error)")
-                return false
-            }
-        }
+        background.run(node) { [self] in await attemptCommit(node) }
     }
 }
 

@@ -25,6 +25,7 @@ package final class OutputFileSystem: FileSystem {
     let handles = HandleTable()
     let changes: LocalChanges
     let unsent = UnsentFiles()
+    let held = HeldBlobs()
     let rights = AccessRights()
     let errors = ErrorLog(capacity: 64)
     /// The time of directories that have none stored.

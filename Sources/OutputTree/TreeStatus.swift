@@ -5,7 +5,7 @@ import FileSystemModel
 
 /// What a tree has in hand, for `outputfs status` and for a drain.
 package struct TreeStatus: Sendable, Codable {
-    /// A file that is not in the store as this mount has it.
+    /// A file that is not in the store as this mount has it, or that is there although it was unlinked here.
     package struct PendingFile: Sendable, Codable {
         package var path: String
         /// In bytes.
@@ -24,48 +24,57 @@ package struct TreeStatus: Sendable, Codable {
 /// How a drain ended.
 package struct DrainReport: Sendable, Codable {
     package var uploaded: Int
-    /// What could not be uploaded; still kept here.
+    /// What could not be uploaded, still kept here; and what could not be removed.
     package var remaining: [TreeStatus.PendingFile]
 }
 
 extension OutputFileSystem {
     package func status() -> TreeStatus {
         TreeStatus(
-            pendingFiles: unsentFiles().map(pendingFile).sorted { $0.path < $1.path },
+            pendingFiles: pending(held.all.filter { $0.node.withState { $0.openCount == 0 } }),
             knownNodes: nodes.count,
             openHandles: handles.count,
             errors: errors.all
         )
     }
 
-    /// Commits everything that this mount has and the store has not, until it is done or the time is up.
+    /// Commits everything that this mount has and the store has not, and removes what was unlinked and nobody has open,
+    /// until it is done or the time is up.
     package func drain(timeout: Duration) async -> DrainReport {
-        let files = unsentFiles()
-        let uploaded = await withTaskGroup(of: Bool?.self) { group in
+        enum Ended { case uploaded, other, timeUp }
+        let (files, removals) = (unsent.all, held.due)
+        let uploaded = await withTaskGroup(of: Ended.self) { group in
             group.addTask {
                 try? await Task.sleep(for: timeout)
-                return nil
+                return .timeUp
             }
             for file in files {
                 group.addTask { [self] in
                     do throws(FileSystemError) {
                         try await commit(file, placesUntouched: true)
                         settle(file)
-                        return true
-                    } catch { return false }
+                        return .uploaded
+                    } catch { return .other }
                 }
             }
-            var (uploaded, left) = (0, files.count)
-            while left > 0, let finished = await group.next() {
+            for file in removals {
+                group.addTask { [self] in
+                    _ = await attemptRemoval(file)
+                    return .other
+                }
+            }
+            var (uploaded, left) = (0, files.count + removals.count)
+            while left > 0, let ended = await group.next() {
                 // The time is up: what is under way is cancelled and counts as not done.
-                guard let finished else { break }
+                if ended == .timeUp { break }
                 left -= 1
-                if finished { uploaded += 1 }
+                if ended == .uploaded { uploaded += 1 }
             }
             group.cancelAll()
             return uploaded
         }
-        return DrainReport(uploaded: uploaded, remaining: unsentFiles().map(pendingFile).sorted { $0.path < $1.path })
+        // Unlinked and still open: its name comes back when the mount is gone.
+        return DrainReport(uploaded: uploaded, remaining: pending(held.all))
     }
 
     /// Ends the work that nobody waits for. After it the tree must not be asked any more.
@@ -74,7 +83,10 @@ extension OutputFileSystem {
         cache.shutDown()
     }
 
-    private func unsentFiles() -> [FileNode] { unsent.all }
+    /// All that is unsent, and of what is unlinked these.
+    private func pending(_ removals: [HeldBlobs.Removal]) -> [TreeStatus.PendingFile] {
+        (unsent.all.map(pendingFile) + removals.map(pendingFile)).sorted { $0.path < $1.path }
+    }
 
     private func pendingFile(_ node: FileNode) -> TreeStatus.PendingFile {
         node.withState { file in
@@ -86,5 +98,12 @@ extension OutputFileSystem {
                 lastError: file.lastFailure?.reason
             )
         }
+    }
+
+    private func pendingFile(_ removal: HeldBlobs.Removal) -> TreeStatus.PendingFile {
+        var file = pendingFile(removal.node)
+        file.failedAttempts = removal.failedAttempts
+        file.lastError = "unlinked, and not deleted yet" + (removal.lastError.map { ": " + $0 } ?? "")
+        return file
     }
 }

@@ -77,6 +77,29 @@ struct StoreFailureTests {
         }
     }
 
+    @Test func `a name that was lost to somebody else behind the last close leaves nothing behind`() async throws {
+        let world = try TreeWorld()
+        try await onOwnThread {
+            try world.makeJob()
+            world.store.hold(.putBlob)
+            // Nothing is written: close does not place the file, the last release does.
+            let descriptor = try world.files.open(world.path("f"), O_WRONLY | O_CREAT | O_EXCL)
+            try world.files.close(descriptor)
+        }
+        await world.store.waitUntilHeld(.putBlob)
+        world.put("f", "theirs")
+        world.kernel.forgetAll()
+        #expect(world.tree.status().pendingFiles.map(\.path) == ["job-j/t/$TaskOutput/f"])
+        world.store.release(.putBlob)
+        try await onOwnThread {
+            // The root and `self`.
+            let isSettled = eventually { world.tree.status().knownNodes == 2 }
+            #expect(isSettled)
+            #expect(try world.files.readText(world.path("f")) == "theirs")
+            world.end()
+        }
+    }
+
     @Test func `a drain sends what is there, and says what it could not send`() async throws {
         let world = try TreeWorld()
         try await onOwnThread {

@@ -1,0 +1,100 @@
+import BlobStorage
+import FileSystemModel
+import Glibc
+import Synchronization
+
+/// The blobs of files that were unlinked while they were open: in the store for those who read on, until the last handle
+/// is gone. Kept until the store has deleted them, so that status can name them and a drain send what is left.
+final class HeldBlobs: Sendable {
+    struct Removal: Sendable {
+        let node: FileNode
+        var failedAttempts = 0
+        var lastError: String?
+    }
+
+    private let removals = Mutex<[NodeID: Removal]>([:])
+
+    func insert(_ node: FileNode) { removals.withLock { $0[node.id] = Removal(node: node) } }
+    func remove(_ node: FileNode) { removals.withLock { _ = $0.removeValue(forKey: node.id) } }
+    func contains(_ node: FileNode) -> Bool { removals.withLock { $0[node.id] != nil } }
+
+    func noteFailure(_ node: FileNode, _ error: FileSystemError) {
+        removals.withLock { removals in
+            removals[node.id]?.failedAttempts += 1
+            removals[node.id]?.lastError = error.reason
+        }
+    }
+
+    var all: [Removal] { removals.withLock { Array($0.values) } }
+    /// Those that nobody has open any more.
+    var due: [FileNode] { all.map(\.node).filter { $0.withState { $0.openCount == 0 } } }
+
+    /// The unlinked file whose blob has this name.
+    func holder(of address: BlobAddress) -> FileNode? { all.map(\.node).first { $0.address == address } }
+}
+
+extension OutputFileSystem {
+    /// The last handle of an unlinked file is gone: now the store may forget its blob.
+    func removeHeldBlob(_ node: FileNode) {
+        background.run(node) { [self] in await attemptRemoval(node) }
+    }
+
+    /// One attempt to delete the version that was unlinked; `done` also if it is gone already, or another file has its
+    /// place.
+    func attemptRemoval(_ node: FileNode) async -> BackgroundCommits.Outcome {
+        do throws(FileSystemError) {
+            try await node.changes.withLock { () async throws(FileSystemError) in
+                guard held.contains(node) else { return }
+                try await deleteVersion(of: node)
+                held.remove(node)
+                changes.release(node, node.address, at: clock.monotonic())
+                node.withState { $0.isRemovalPending = false }
+            }
+            return .done
+        } catch {
+            if !Task.isCancelled { held.noteFailure(node, error) }
+            return BackgroundCommits.Outcome(after: error)
+        }
+    }
+
+    private func deleteVersion(of node: FileNode) async throws(FileSystemError) {
+        // Every further round is one more append or change of metadata by somebody else.
+        for _ in 0..<3 {
+            let (address, facts) = node.withState { ($0.address, $0.facts) }
+            guard let facts else { return }
+            do throws(StorageError) {
+                try await store.delete(address, condition: .matches(facts.etag))
+                return
+            } catch {
+                if error.kind == .notFound { return }
+                guard error.kind == .conditionFailed else { throw failure(error, "unlink", address.description) }
+            }
+            guard try await learnVersion(of: node, at: address, after: facts) else { return }
+        }
+        throw FileSystemError(errno: EBUSY, "\(node.address) changes faster than it can be deleted")
+    }
+
+    /// Whether the file's blob is there still, as a newer version of the same file.
+    private func learnVersion(
+        of node: FileNode,
+        at address: BlobAddress,
+        after facts: FileFacts
+    ) async throws(FileSystemError) -> Bool {
+        // Once the name was given away here, what is there now is another file.
+        guard case .held(let holder) = changes.file(address, since: .zero), holder === node else { return false }
+        do throws(StorageError) {
+            let newer = FileFacts(try await store.properties(of: address))
+            switch facts.relation(to: newer) {
+            case .same, .grown: break
+            // All empty blobs have the same bytes: that tells nothing.
+            case .sameBytes: if newer.length == 0 { return false }
+            case .replaced: return false
+            }
+            node.withState { $0.facts = newer }
+            return true
+        } catch {
+            if error.kind == .notFound { return false }
+            throw failure(error, "unlink", address.description)
+        }
+    }
+}
