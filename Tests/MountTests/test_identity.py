@@ -1,0 +1,88 @@
+"""Who may do what: mounts of users and mounts for others (SEMANTICS.md §1.10)."""
+
+import os
+import pwd
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from mounts import run
+
+# fusermount3 wants users that have names.
+USER, OTHER = pwd.getpwnam("nobody").pw_uid, pwd.getpwnam("daemon").pw_uid
+
+pytestmark = pytest.mark.skipif(os.getuid() != 0, reason="only root can become other users")
+
+
+@pytest.fixture(autouse=True)
+def reachable(tmp_path):
+    """pytest's directories are for root alone."""
+    for directory in (tmp_path, *tmp_path.parents[:2]):
+        directory.chmod(0o755)
+
+
+def run_as(user, script, cwd) -> tuple[int, str]:
+    ended = subprocess.run(
+        ["bash", "-ec", script],
+        cwd=cwd,
+        user=user,
+        group=user,
+        extra_groups=[],
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    return ended.returncode, ended.stdout
+
+
+def opens_fuse() -> bool:
+    return bool(os.stat("/dev/fuse").st_mode & stat.S_IWOTH)
+
+
+@pytest.mark.skipif(
+    not shutil.which("fusermount3") or not opens_fuse(), reason="users need fusermount3 and /dev/fuse with mode 0666"
+)
+def test_a_user_mounts_works_and_unmounts(mounting, server, job, tmp_path):
+    mount = mounting(user=USER)
+    server.service.create_container(f"job-{job}")
+    status, out = run_as(
+        USER,
+        f"cd {mount.place}/jobs/{job}/JobOutput; echo a > f; chmod 600 f; ln -s f l; mkdir d; mv f d/g; cat d/g;"
+        "stat -c '%u %a' d/g;"
+        "cp -a d e; rm -r d; head -c 20000000 /dev/zero > big; stat -c %s big; ls",
+        "/",
+    )
+    assert (status, out) == (0, f"a\n{USER} 600\n20000000\nbig\ne\nl\n")
+    # Without allow_other nobody else gets in, not even root.
+    with pytest.raises(PermissionError):
+        os.listdir(mount.place)
+    assert run_as(OTHER, f"ls {mount.place}", "/")[0] != 0
+    assert mount.unmount() == 0
+    assert server.bytes(f"job-{job}", "$JobOutput/e/g") == b"a\n"
+
+
+def test_others_get_in_with_allow_other_and_permissions_count(mounting, server, job):
+    mount = mounting("--allow-other", "-o", f"uid={USER},gid={USER},umask=027")
+    outputs = mount.job(job)
+    server.blob(f"job-{job}", "$JobOutput/foreign").upload_blob(b"foreign\n")
+    status, out = run_as(USER, f"cd {outputs}; cat foreign; stat -c '%u %a' . foreign; echo mine > mine; cat mine", "/")
+    assert (status, out) == (0, f"foreign\n{USER} 750\n{USER} 640\nmine\n")
+    status, out = run_as(OTHER, f"cat {outputs}/foreign", "/")
+    assert status != 0 and "Permission denied" in out
+    run(f"chown {OTHER} mine; chmod 600 mine", outputs)
+    assert run("stat -c '%u %a' mine", outputs).split() == [str(OTHER), "600"]
+
+
+def test_a_user_may_not_write_where_root_mounted_for_reading(mounting, job):
+    outputs = mounting("--allow-other").job(job)
+    (outputs / "f").write_text("root's")
+    assert run_as(USER, f"cat {outputs}/f", "/") == (0, "root's")
+    for change in ("echo x >> f", "rm f", "echo x > g", "mkdir d", "chmod 777 f"):
+        assert run_as(USER, f"cd {outputs}; {change}", "/")[0] != 0
+    assert os.listdir(outputs) == ["f"]
+    assert (outputs / "f").read_text() == "root's"
