@@ -38,7 +38,16 @@ package final class Worker<Value: Sendable>: Sendable {
 
     package var isFinished: Bool { result.withLock { $0 != nil } }
 
-    /// Blocks until it is done.
+    /// What it found, for tasks: nothing may block a thread of Swift's pool, of which there are two here, or the work
+    /// that is waited for never gets one.
+    package func value() async throws -> Value {
+        await withCheckedContinuation { continuation in
+            group.notify(queue: .global()) { continuation.resume() }
+        }
+        return try join()
+    }
+
+    /// Blocks until it is done; for threads of one's own.
     package func join() throws -> Value {
         group.wait()
         guard let value = result.withLock({ $0 }) else { throw CancellationError() }
