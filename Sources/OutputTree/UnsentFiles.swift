@@ -74,7 +74,9 @@ final class UnsentFiles: Sendable {
     }
 
     /// Usually one look at one file: what is kept here is unsent but for moments.
-    func hasFiles(below prefix: BlobAddress) -> Bool { candidates(below: prefix).contains { Self.isUnsent($0, prefix) } }
+    func hasFiles(below prefix: BlobAddress) -> Bool {
+        candidates(below: prefix).contains { Self.isUnsent($0, prefix) }
+    }
 
     func files(below prefix: BlobAddress) -> [FileNode] {
         candidates(below: prefix).filter { Self.isUnsent($0, prefix) }
