@@ -63,8 +63,7 @@ struct TreeTimingTests {
         }
         await world.store.waitUntilHeld(.read)
         world.kernel.interruptAll()
-        let outcome = try await onOwnThread { try reader.join() }
-        #expect(outcome == .interrupted)
+        #expect(try reader.join() == .interrupted)
         world.store.release(.read)
         try await onOwnThread {
             let text = try world.files.readText(world.path("f"))
@@ -85,8 +84,7 @@ struct TreeTimingTests {
         }
         await world.store.waitUntilHeld(.putBlob)
         world.kernel.interruptAll()
-        let outcome = try await onOwnThread { try writer.join() }
-        #expect(outcome == .interrupted)
+        #expect(try writer.join() == .interrupted)
         world.store.release(.putBlob)
         try await onOwnThread {
             let isThere = eventually { world.stored("f") == "bytes" }
@@ -106,8 +104,7 @@ struct TreeTimingTests {
         let listers = (0..<3).map { _ in Worker { try world.files.names(world.folder) } }
         await world.store.waitUntilHeld(.listBlobs)
         world.store.release(.listBlobs)
-        let names = try await onOwnThread { try listers.map { try $0.join() } }
-        #expect(names == [["f"], ["f"], ["f"]])
+        for lister in listers { #expect(try lister.join() == ["f"]) }
         // One for the directory, and one on each one's way, where this kernel asks whether the task is there.
         #expect(world.store.count(of: .listBlobs) <= 4)
         try await onOwnThread { world.end() }
