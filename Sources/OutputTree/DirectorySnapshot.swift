@@ -1,6 +1,7 @@
 import BlobStorage
 import FileSystemModel
 import OutputConventions
+import Synchronization
 
 /// One line of a directory as the store had it.
 struct SnapshotEntry: Sendable {
@@ -18,6 +19,8 @@ final class DirectorySnapshot: Sendable {
     /// Whether a name that is not here does not exist; false where listing is not permitted.
     let isComplete: Bool
     private let positions: [FileName: Int]
+    /// Made at the first question.
+    private let places = Mutex<Set<TreePlace>?>(nil)
 
     init(entries: [SnapshotEntry], startedAt: Duration, isComplete: Bool) {
         self.entries = entries
@@ -29,6 +32,16 @@ final class DirectorySnapshot: Sendable {
     }
 
     subscript(name: FileName) -> SnapshotEntry? { positions[name].map { entries[$0] } }
+
+    /// Whether the place is listed, under whatever name.
+    func contains(_ place: TreePlace) -> Bool {
+        places.withLock { places in
+            if let places { return places.contains(place) }
+            let all = Set(entries.map(\.place))
+            places = all
+            return all.contains(place)
+        }
+    }
 }
 
 /// Puts a snapshot together from what a listing brings, in any order, over several pages.

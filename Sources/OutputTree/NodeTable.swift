@@ -27,10 +27,13 @@ final class NodeTable: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Kept by place as well: what moves here moves there.
+    private let unsent: UnsentFiles
     /// `/self`, which is always there.
     let selfLink: NodeID
 
-    init() {
+    init(unsent: UnsentFiles) {
+        self.unsent = unsent
         let root = DirectoryNode(id: .root, inode: StableInode.root, place: .root, facts: nil)
         selfLink = state.withLock { state in
             let selfLink = state.newID()
@@ -172,6 +175,7 @@ final class NodeTable: Sendable {
                 update(&file)
             }
             state.files[address] = node.id
+            unsent.moved(node, to: address)
         }
     }
 

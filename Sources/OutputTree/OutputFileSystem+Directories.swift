@@ -243,7 +243,7 @@ extension OutputFileSystem {
             for entry in snapshot.entries { builder.addDirectory(entry.name.string, entry.place) }
             for (container, jobID) in made {
                 guard let (name, target) = place.shown(container: container, jobID: jobID),
-                    !snapshot.entries.contains(where: { $0.place == target })
+                    !snapshot.contains(target)
                 else { continue }
                 builder.addDirectory(name, target)
             }

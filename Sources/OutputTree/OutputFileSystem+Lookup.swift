@@ -82,7 +82,7 @@ extension OutputFileSystem {
             if unsent.hasFiles(below: BlobAddress(container: container, name: "")) { return .directory(target, nil) }
             guard let snapshot = freshSnapshot(of: directory, since: fresh) else { return nil }
             // A true job id may differ from the name that the listing shows: then the place decides.
-            let isThere = snapshot[name]?.place == target || snapshot.entries.contains { $0.place == target }
+            let isThere = snapshot[name]?.place == target || snapshot.contains(target)
             return isThere ? .directory(target, nil) : .absent
         case .folder(let folder):
             return knownDirectory(folder, name, in: directory, since: fresh)

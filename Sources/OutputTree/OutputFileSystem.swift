@@ -21,7 +21,7 @@ package final class OutputFileSystem: FileSystem {
     let uploads: UploadScheduler
     let clock: TreeClock
     let logger: Logger
-    let nodes = NodeTable()
+    let nodes: NodeTable
     let handles = HandleTable()
     let changes: LocalChanges
     let unsent = UnsentFiles()
@@ -47,6 +47,7 @@ package final class OutputFileSystem: FileSystem {
         self.clock = clock
         self.logger = logger
         startTime = clock.wall()
+        nodes = NodeTable(unsent: unsent)
         // A listing of a million names takes about a minute over a slow line; changes must outlive it.
         changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4))
         background = BackgroundCommits(clock: clock, logger: logger)
