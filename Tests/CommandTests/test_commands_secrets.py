@@ -36,7 +36,7 @@ def test_an_unknown_mount_option_is_named_without_its_value(place):
         ("--sas-file", b"\xff\xfe\x00", 78, ["is not text"]),
         ("--connection-string-file", b"AccountName=farm;AccountKey=%%%;", 78, ["AccountKey", "base64"]),
         ("--connection-string-file", b"nonsense", 78, ["Key=Value"]),
-        ("--container-url-file", b"ftp://farm/job", 78, ["https://"]),
+        ("--container-url-file", b"ftp://account/job", 78, ["https://"]),
         ("--container-url-file", b"https://farm.blob.core.windows.net/", 78, ["container"]),
     ],
 )
