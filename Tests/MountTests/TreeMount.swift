@@ -41,8 +41,19 @@ final class TreeMount: Sendable {
     var requestCounts: [String: UInt64] { session.requestCounts }
 
     func end() {
-        do throws(SessionError) { try session.unmount(lazily: false) } catch {
-            Issue.record("unmount: \(error)")
+        // A child that another test starts at this moment has a copy of every descriptor until it executes its program.
+        var failure: SessionError?
+        let isUnmounted = eventually {
+            do throws(SessionError) {
+                try session.unmount(lazily: false)
+                return true
+            } catch {
+                failure = error
+                return error.code != .busy
+            }
+        }
+        if !isUnmounted || (failure != nil && failure?.code != .busy) {
+            Issue.record("unmount: \(failure.map { "\($0)" } ?? "")")
             watchdog.abort()
         }
         do { try running.join() } catch { Issue.record("the session's thread: \(error)") }
