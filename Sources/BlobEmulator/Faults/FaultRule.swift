@@ -51,6 +51,8 @@ package enum FaultEffect: Sendable, Equatable {
     case throttle(requestsPerSecond: Int, retryAfter: Int?)
     /// An asynchronous copy stays pending for so long.
     case pendingCopy(milliseconds: Int)
+    /// An archived blob stays on its way back for so long.
+    case pendingRehydration(milliseconds: Int)
     /// A deleted container's name stays taken for so long, as the service does for 30 s at least.
     case containerBeingDeleted(seconds: Int)
 

@@ -58,6 +58,7 @@ extension FaultRule: Codable {
                 retryAfter: try fields.decodeIfPresent(Int.self, forKey: .retryAfter)
             )
         case "pendingCopy": return .pendingCopy(milliseconds: try integer(.milliseconds))
+        case "pendingRehydration": return .pendingRehydration(milliseconds: try integer(.milliseconds))
         case "containerBeingDeleted": return .containerBeingDeleted(seconds: try integer(.seconds))
         default: throw unknown("effect", fields)
         }
@@ -117,6 +118,9 @@ extension FaultRule: Codable {
             try fields.encodeIfPresent(retryAfter, forKey: .retryAfter)
         case .pendingCopy(let milliseconds):
             try fields.encode("pendingCopy", forKey: .effect)
+            try fields.encode(milliseconds, forKey: .milliseconds)
+        case .pendingRehydration(let milliseconds):
+            try fields.encode("pendingRehydration", forKey: .effect)
             try fields.encode(milliseconds, forKey: .milliseconds)
         case .containerBeingDeleted(let seconds):
             try fields.encode("containerBeingDeleted", forKey: .effect)

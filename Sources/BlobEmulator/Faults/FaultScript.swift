@@ -92,6 +92,7 @@ struct FaultPlan: Sendable {
     var hasWrongChecksum = false
     var pageLimit: Int?
     var copyDelay: Int?
+    var rehydrationDelay: Int?
     var deletionSeconds: Int?
 
     /// Whether the answer has to go out piece by piece.
@@ -115,6 +116,7 @@ struct FaultPlan: Sendable {
         case .shortPages(let entries): pageLimit = entries
         case .throttle: break
         case .pendingCopy(let milliseconds): copyDelay = milliseconds
+        case .pendingRehydration(let milliseconds): rehydrationDelay = milliseconds
         case .containerBeingDeleted(let seconds): deletionSeconds = seconds
         }
     }
