@@ -226,6 +226,8 @@ struct StorageErrorMappingTests {
             (403, "AuthorizationFailure", .denied), (403, nil, .denied), (409, "ContainerDisabled", .denied),
             (412, "LeaseIdMissing", .leased), (409, "LeaseAlreadyPresent", .leased), (412, "LeaseLost", .leased),
             (409, "BlobImmutableDueToPolicy", .immutable), (409, "BlobArchived", .archived),
+            (409, "BlobImmutableDueToLegalHold", .immutable), (409, "BlobUsesCustomerSpecifiedEncryption", .encrypted),
+            (409, "BlobCustomerSpecifiedEncryptionMismatch", .encrypted),
             (409, "BlobBeingRehydrated", .archived), (409, "InvalidBlobType", .conflict),
             (409, "SnapshotsPresent", .conflict), (409, "PendingCopyOperation", .conflict), (409, nil, .conflict),
             (400, "InvalidBlobOrBlock", .conflict), (400, "InvalidBlockList", .conflict),
