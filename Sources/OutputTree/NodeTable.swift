@@ -74,13 +74,18 @@ final class NodeTable: Sendable {
 
     /// The node for the version that the store showed at `startedAt`: the one that is known, or a new one if this is
     /// not the version it stood for.
+    ///
+    /// A version that takes another one's place has another `st_ino`, as a file that was renamed over another: by that
+    /// `tail -F` and its like tell that it is not the file that they have open.
     func lookUp(file address: BlobAddress, facts: FileFacts, startedAt: Duration, inode: UInt64) -> FileNode {
         state.withLock { state in
-            if let id = state.files[address], case .file(let node) = state.items[id]?.node,
-                node.withState({ $0.observe(facts, startedAt: startedAt) }) != .replaced
-            {
-                state.items[id]?.lookups += 1
-                return node
+            var inode = inode
+            if let id = state.files[address], case .file(let node) = state.items[id]?.node {
+                guard node.withState({ $0.observe(facts, startedAt: startedAt) }) == .replaced else {
+                    state.items[id]?.lookups += 1
+                    return node
+                }
+                inode = StableInode.number(String(inode), facts.etag.text)
             }
             return Self.insert(FileState(address: address, facts: facts, learnedAt: startedAt), inode, &state)
         }
