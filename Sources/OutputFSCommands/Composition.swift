@@ -22,7 +22,7 @@ enum Composition {
             ),
             logger
         )
-        let verification: RangeVerification = configuration.verifiesReads ? .crc64 : .none
+        let verification: RangeVerification = configuration.verifiesReads ? .offered : .none
         let cache = BlockCache(
             store: store,
             configuration: BlockCacheConfiguration(memoryBudget: configuration.memory, verification: verification),

@@ -17,7 +17,10 @@ extension BlobStore {
     private func listedProperties(of blob: BlobAddress) async throws(StorageError) -> BlobProperties? {
         var marker: ListMarker?
         repeat {
-            let page = try await listBlobs(BlobQuery(container: blob.container, prefix: blob.name, pageSize: 1), after: marker)
+            let page = try await listBlobs(
+                BlobQuery(container: blob.container, prefix: blob.name, pageSize: 1),
+                after: marker
+            )
             if case .blob(let name, let properties)? = page.items.first {
                 return name.utf8.elementsEqual(blob.name.utf8) ? properties : nil
             }

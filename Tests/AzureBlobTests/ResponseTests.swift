@@ -283,7 +283,8 @@ struct StorageErrorMappingTests {
             ("404", nil, StorageError.Kind.notFound, StorageError.Persistence.permanent),
             ("412", nil, .conditionFailed, .permanent), ("403", nil, .denied, .permanent),
             ("503", "ServerBusy", .throttled, .temporary), ("500", "OperationTimedOut", .unavailable, .temporary),
-            ("409", "BlobArchived", .conflict, .permanent),
+            ("409", "BlobArchived", .archived, .permanent), ("409", "InvalidBlobType", .conflict, .permanent),
+            ("409", "BlobUsesCustomerSpecifiedEncryption", .encrypted, .permanent),
         ] as [(String, String?, StorageError.Kind, StorageError.Persistence)]
     )
     func `an unreadable copy source speaks for itself`(

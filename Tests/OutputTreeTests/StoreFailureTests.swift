@@ -12,7 +12,8 @@ struct StoreFailureTests {
     @Test(
         arguments: [
             (.notFound, ESTALE), (.denied, EACCES), (.unauthenticated, EACCES), (.leased, EBUSY), (.immutable, EPERM),
-            (.archived, EREMOTE), (.encrypted, EACCES), (.conflict, EBUSY), (.containerBeingDeleted, EBUSY), (.invalid, EINVAL),
+            (.archived, EREMOTE), (.encrypted, EACCES), (.conflict, EBUSY), (.containerBeingDeleted, EBUSY),
+            (.invalid, EINVAL),
             (.tooLarge, EFBIG), (.throttled, EIO), (.unavailable, EIO), (.corrupted, EIO), (.unexpected, EIO),
         ] as [(StorageError.Kind, Int32)]
     )

@@ -29,7 +29,7 @@ final class RangeRead: ReadOperation, Sendable {
         self.read = read
         self.completion = completion
         let call = CallProgress(engine.policy(for: .getBlob), now: engine.surroundings.uptime())
-        state = Mutex(State(range: RangeProgress(read), call: call))
+        state = Mutex(State(range: RangeProgress(read, offered: engine.offeredChecksum.strongest), call: call))
     }
 
     func start() {
@@ -121,7 +121,12 @@ final class RangeRead: ReadOperation, Sendable {
             let bytes = UnsafeRawBufferPointer(start: read.destination + state.range.delivered, count: result.byteCount)
             let outcome = engine.outcome(of: result, request)
             switch state.range.ended(outcome, head: result.head, bytes: bytes) {
-            case .done(let answer): return .complete(.success(answer))
+            case .done(let answer):
+                if read.verification == .offered {
+                    engine.offeredChecksum.learn(state.range.verification, engine.logger)
+                }
+                return .complete(.success(answer))
+            case .askAgain: return .askAgain
             case .pastEnd(let failure): return .findEnd(failure)
             case .failed(let failure, let madeProgress):
                 if madeProgress { state.call.progressed(now: engine.surroundings.uptime()) }
@@ -130,6 +135,12 @@ final class RangeRead: ReadOperation, Sendable {
         }
         switch action {
         case .complete(let answer): complete(answer, isOnTransport: isOnTransport)
+        case .askAgain:
+            if engine.authorizer.needsToken {
+                later { await $0.attemptWithToken(refused: nil) }
+            } else {
+                attempt(token: nil)
+            }
         case .findEnd(let failure): later { await $0.findEnd(failure) }
         case .follow(.wait(let delay), _): later { await $0.waitAndAttempt(delay) }
         case .follow(.renewToken, _): later { await $0.attemptWithToken(refused: token) }
@@ -146,6 +157,7 @@ final class RangeRead: ReadOperation, Sendable {
     private enum Action {
         case complete(Result<BlobReadResult, StorageError>)
         case findEnd(AttemptFailure)
+        case askAgain
         case follow(CallProgress.Next, AttemptFailure)
     }
 

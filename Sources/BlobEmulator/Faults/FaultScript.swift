@@ -90,6 +90,7 @@ struct FaultPlan: Sendable {
     var stall: Stall?
     var corruptedByte: Int?
     var hasWrongChecksum = false
+    var missingChecksum: FaultEffect.Checksum?
     var pageLimit: Int?
     var copyDelay: Int?
     var rehydrationDelay: Int?
@@ -113,6 +114,7 @@ struct FaultPlan: Sendable {
             stall = Stall(part: part, afterBytes: bytes, milliseconds: milliseconds)
         case .corrupt(let byte): corruptedByte = byte
         case .wrongChecksum: hasWrongChecksum = true
+        case .withoutRangeChecksum(let checksum): missingChecksum = checksum
         case .shortPages(let entries): pageLimit = entries
         case .throttle: break
         case .pendingCopy(let milliseconds): copyDelay = milliseconds

@@ -6,7 +6,8 @@ extension Exchange {
     func encryption() throws(Failure) -> BlobEncryption? {
         let scope = headers.nonEmpty("x-ms-encryption-scope")
         guard let text = headers.nonEmpty("x-ms-encryption-key") else {
-            for name in ["x-ms-encryption-key-sha256", "x-ms-encryption-algorithm"] where headers.nonEmpty(name) != nil {
+            for name in ["x-ms-encryption-key-sha256", "x-ms-encryption-algorithm"] where headers.nonEmpty(name) != nil
+            {
                 throw .missingHeader("x-ms-encryption-key")
             }
             return scope.map { .scope($0) }

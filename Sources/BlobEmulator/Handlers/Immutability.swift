@@ -10,9 +10,10 @@ extension Service {
             throw .invalidHeader("x-ms-immutability-policy-until-date", text)
         }
         let word = exchange.headers.nonEmpty("x-ms-immutability-policy-mode") ?? "Unlocked"
-        guard let mode = [ImmutabilityPolicy.Mode.unlocked, .locked].first(where: {
-            $0.rawValue.lowercased() == word.lowercased()
-        })
+        guard
+            let mode = [ImmutabilityPolicy.Mode.unlocked, .locked].first(where: {
+                $0.rawValue.lowercased() == word.lowercased()
+            })
         else { throw .invalidHeader("x-ms-immutability-policy-mode", word) }
         let policy = ImmutabilityPolicy(until: until, mode: mode)
         let blob = try protect(exchange) { (protection) throws(Failure) in

@@ -7,8 +7,9 @@ extension Service {
         }
         let length = blob.content.length
         let range = try ByteRange(exchange.headers, length: length)
-        let wantsMD5 = exchange.headers.isTrue("x-ms-range-get-content-md5")
-        let wantsCRC64 = exchange.headers.isTrue("x-ms-range-get-content-crc64")
+        let missing = exchange.faults.missingChecksum
+        let wantsMD5 = exchange.headers.isTrue("x-ms-range-get-content-md5") && missing != .any
+        let wantsCRC64 = exchange.headers.isTrue("x-ms-range-get-content-crc64") && missing == nil
         if wantsMD5 && wantsCRC64 { throw .invalidHeader("x-ms-range-get-content-crc64", "true") }
 
         guard case .part(let bytes) = range else {
