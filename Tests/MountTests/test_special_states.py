@@ -1,4 +1,4 @@
-"""Blobs in a special state, and what a program on a mount meets: SEMANTICS.md §2.7, §2.8, §5.4."""
+"""Blobs in a special state, and what a program on a mount meets: SEMANTICS.md §2.7 to §2.10, §5.4."""
 
 import base64
 import datetime
@@ -126,8 +126,11 @@ def test_a_blob_with_a_customers_key_is_listed_and_eacces_to_open(outputs, blob_
     assert blob.download_blob(cpk=key).readall() == b"secret"
     # The mount has not learned anything wrong about the others.
     assert (outputs / "other").read_text() == "other"
-    run("echo x >> other; rm f", outputs)
-    assert sorted(os.listdir(outputs)) == ["other"]
+    run("echo x >> other; cp other f", outputs)
+    assert blob_named("f").download_blob().readall() == b"otherx\n"
+    blob.upload_blob(b"secret", cpk=key, overwrite=True)
+    run("rm f", outputs)
+    assert os.listdir(outputs) == ["other"]
 
 
 def test_a_blob_in_an_encryption_scope_is_read_like_any_other(outputs, blob_named):
@@ -226,6 +229,9 @@ def test_leftover_blocks_of_others_do_not_hinder_a_new_file(outputs, blob_named)
     content = os.urandom(20 << 20)
     (outputs / "f").write_bytes(content)
     assert blob_named("f").download_blob().readall() == content
+
+
+# §2.10 Bytes as stored
 
 
 def test_a_page_blob_is_read_and_becomes_a_block_blob_when_it_is_written(outputs, blob_named):

@@ -9,6 +9,7 @@ import Testing
 /// What programs see of failures of the store, and that nothing lies about them.
 @Suite("When the store fails", .timeLimit(.minutes(1)))
 struct StoreFailureTests {
+    /// §5.4
     @Test(
         arguments: [
             (.notFound, ESTALE), (.denied, EACCES), (.unauthenticated, EACCES), (.leased, EBUSY), (.immutable, EPERM),
