@@ -78,7 +78,7 @@ struct FileState: Sendable {
     func attributes(inode: UInt64, options: TreeOptions, now: Timestamp) -> Attributes {
         let stored = options.usesPosixMetadata ? facts?.posix : nil
         let modified =
-            pending.modificationTime ?? facts?.posix.modificationTime
+            pending.modificationTime ?? facts?.modificationTime
             ?? facts.map { Timestamp(seconds: $0.lastModified) } ?? now
         return Attributes(
             inode: inode,

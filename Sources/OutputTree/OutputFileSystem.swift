@@ -122,7 +122,7 @@ package final class OutputFileSystem: FileSystem {
         let facts = node.withState { $0.facts }
         let posix = options.usesPosixMetadata ? facts?.posix : nil
         let time =
-            facts?.posix.modificationTime ?? facts.map { Timestamp(seconds: $0.lastModified) } ?? startTime
+            facts?.modificationTime ?? facts.map { Timestamp(seconds: $0.lastModified) } ?? startTime
         return Attributes(
             inode: node.inode,
             kind: .directory,
