@@ -9,7 +9,7 @@ struct SlotIndex {
 
     private static let countMin = 32
 
-    private func home(_ entry: UInt64) -> Int { Int((entry >> 32) * UInt64(entries.count) >> 32) }
+    private func home(_ entry: UInt64) -> Int { Int(((entry >> 32) * UInt64(entries.count)) >> 32) }
 
     private func next(_ position: Int) -> Int { position + 1 == entries.count ? 0 : position + 1 }
 
@@ -77,6 +77,16 @@ struct SlotIndex {
         let old = entries
         entries = Array(repeating: 0, count: size)
         for entry in old where entry != 0 { place(entry) }
+    }
+
+    /// How many entries in line a search may have to look at. For tests.
+    var longestRun: Int {
+        var (longest, run) = (0, 0)
+        for entry in entries {
+            run = entry == 0 ? 0 : run + 1
+            longest = max(longest, run)
+        }
+        return longest
     }
 
     /// All slots that are in it, in no order.
