@@ -75,7 +75,9 @@ struct NodeTableState {
     func inode(of slot: UInt32) -> UInt64 {
         let (page, position) = slots.page(of: slot)
         if let own = page.ownInode(of: position) { return own }
-        guard page.records[position].kind == .file else { return place(of: slot).map { StableInode.number(of: $0) } ?? 0 }
+        guard page.records[position].kind == .file else {
+            return place(of: slot).map { StableInode.number(of: $0) } ?? 0
+        }
         guard var inode = prefixes[page.records[position].prefix]?.inode else { return 0 }
         inode.append(page.name(of: position))
         inode.endPart()
@@ -194,7 +196,9 @@ struct NodeTableState {
 
 extension TreePlace {
     /// Container and beginning of the names of what is in this directory; both empty above the containers.
-    fileprivate func withPrefix<Value>(_ body: (_ container: String, _ prefix: UnsafeRawBufferPointer) -> Value) -> Value {
+    fileprivate func withPrefix<Value>(_ body: (_ container: String, _ prefix: UnsafeRawBufferPointer) -> Value)
+        -> Value
+    {
         let contents = contents
         return (contents?.name ?? "").withBytes { body(contents?.container ?? "", $0) }
     }

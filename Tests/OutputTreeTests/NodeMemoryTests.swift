@@ -9,7 +9,7 @@ import Testing
 /// What a `find` over many files costs for as long as the kernel remembers them. Measured in processes of their own.
 @Suite struct NodeMemoryTests {
     @Test(.timeLimit(.minutes(2))) func `a known file takes at most 160 bytes, and they come back`() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
             let table = NodeTable(unsent: UnsentFiles())
             // The first few are dearer: what Swift and the table need once.
             let first = lookUpFiles(0..<1000, in: table)
@@ -18,19 +18,20 @@ import Testing
             let ids = lookUpFiles(1000..<1000 + count, in: table)
             // The ids are the test's own.
             let growth = residentBytes() - before - ids.count * MemoryLayout<NodeID>.stride
-            print("\(growth / count) bytes for each of \(count) files")
+            print("measured: \(growth / count) bytes for each of \(count) files")
             try #require(growth / count <= 160)
             #expect(table.count == count + first.count + 2)
             for id in ids { table.forget(id, count: 1) }
             try #require(table.count == first.count + 2)
             let left = residentBytes() - before - ids.count * MemoryLayout<NodeID>.stride
-            print("\(left) bytes left when they are forgotten")
+            print("measured: \(left) bytes left when they are forgotten")
             try #require(left < growth / 4)
         }
+        show(result)
     }
 
     @Test(.timeLimit(.minutes(2))) func `looking up all again and again does not grow`() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
             let table = NodeTable(unsent: UnsentFiles())
             var after: [Int] = []
             for _ in 0..<4 {
@@ -40,13 +41,14 @@ import Testing
                 for id in ids { table.forget(id, count: 1) }
                 try #require(table.count == 2)
             }
-            print(after.map { $0 >> 10 }, "KiB")
+            print("measured: \(after.map { $0 >> 10 }) KiB after each time")
             try #require(after[3] < after[0] + (1 << 20))
         }
+        show(result)
     }
 
     @Test(.timeLimit(.minutes(2))) func `a known directory takes at most 300 bytes`() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
             let table = NodeTable(unsent: UnsentFiles())
             let before = residentBytes()
             // Three for each of 10,000 tasks, as `find jobs/<job>` looks them up.
@@ -59,13 +61,14 @@ import Testing
                 ] { _ = table.lookUp(directory: place, facts: nil) }
             }
             let each = (residentBytes() - before) / 30_000
-            print("\(each) bytes for each of 30,000 directories")
+            print("measured: \(each) bytes for each of 30,000 directories")
             try #require(each <= 300)
         }
+        show(result)
     }
 
     @Test(.timeLimit(.minutes(2))) func `objects of files that were used are let go`() async {
-        await #expect(processExitsWith: .success) {
+        let result = await #expect(processExitsWith: .success, observing: [\.standardOutputContent]) {
             let table = NodeTable(unsent: UnsentFiles())
             let count = 50_000
             let ids = lookUpFiles(0..<count, in: table)
@@ -73,9 +76,17 @@ import Testing
             for id in ids { _ = table.file(id) }
             try #require(table.liveCount < 2000)
             let growth = residentBytes() - before
-            print("\(growth >> 10) KiB more after each of \(count) files was used")
+            print("measured: \(growth >> 10) KiB more after each of \(count) files was used")
             try #require(growth < 8 << 20)
         }
+        show(result)
+    }
+}
+
+private func show(_ result: ExitTest.Result?) {
+    guard let output = result?.standardOutputContent else { return }
+    for line in String(decoding: output, as: UTF8.self).split(separator: "\n") where line.hasPrefix("measured: ") {
+        print(line)
     }
 }
 

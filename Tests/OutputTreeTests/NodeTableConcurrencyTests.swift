@@ -8,7 +8,9 @@ import Testing
 
 @Suite struct NodeTableConcurrencyTests {
     /// Four threads look up, use and forget the same few files; what each counted, each gives back.
-    @Test(.timeLimit(.minutes(1))) func `threads that look up and forget the same files leave nothing behind`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `threads that look up and forget the same files leave nothing behind`()
+        async throws
+    {
         let table = NodeTable(unsent: UnsentFiles(), liveCountMax: 2)
         let seed = testSeed()
         let problems = try await withThrowingTaskGroup(of: [String].self) { group in

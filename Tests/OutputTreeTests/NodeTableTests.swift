@@ -136,11 +136,13 @@ import Testing
         #expect(table.known(id) == nil && table.known(at: blob("a")) == nil)
     }
 
-    @Test(arguments: [
-        { $0.openCount = 1 }, { $0.isPlacementPending = true }, { $0.pending.permissions = 0o600 },
-        { $0.coversStoredBlob = true }, { $0.isRemovalPending = true }, { $0.isUnlinked = true },
-        { $0.lastFailure = FileSystemError(errno: 5, "") },
-    ] as [@Sendable (inout FileState) -> Void])
+    @Test(
+        arguments: [
+            { $0.openCount = 1 }, { $0.isPlacementPending = true }, { $0.pending.permissions = 0o600 },
+            { $0.coversStoredBlob = true }, { $0.isRemovalPending = true }, { $0.isUnlinked = true },
+            { $0.lastFailure = FileSystemError(errno: 5, "") },
+        ] as [@Sendable (inout FileState) -> Void]
+    )
     func `what a record cannot hold keeps its object`(_ change: @Sendable (inout FileState) -> Void) {
         let id = lookUp("a", facts())
         table.file(id)?.withState { change(&$0) }
@@ -166,7 +168,8 @@ import Testing
 
     @Test func `directories are records as well, each kind of place its own`() throws {
         let places: [TreePlace] = [
-            .view(.jobs), .view(.containers), .container(.jobs, container: "c"), .container(.containers, container: "c"),
+            .view(.jobs), .view(.containers), .container(.jobs, container: "c"),
+            .container(.containers, container: "c"),
             .tasks(container: "c"), .task(container: "c", task: "t"), .folder(.jobs, container: "c", prefix: "t/"),
             .folder(.containers, container: "c", prefix: "t/"), .folder(.containers, container: "c", prefix: "t/é/"),
         ]
