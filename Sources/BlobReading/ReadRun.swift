@@ -140,7 +140,9 @@ struct ReadRun: Sendable {
             window = max(window, 16 * min(seen, windowMax))
         }
         window = min(window, windowMax)
-        if !wasOpen { youthEnd = span.lowerBound / limits.blockSize * limits.blockSize + max(window, Self.youth(limits)) }
+        if !wasOpen {
+            youthEnd = span.lowerBound / limits.blockSize * limits.blockSize + max(window, Self.youth(limits))
+        }
         if stride != 0 { return strides(limits, length: length) }
         return isForward ? forward(limits, length: length) : backward(limits, length: length)
     }

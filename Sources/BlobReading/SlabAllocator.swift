@@ -187,7 +187,11 @@ struct SlabAllocator: Sendable {
         slabs[slab].touchedAt = switchCount
         if slabs[slab].unread != 0 { clearUnread(slab, bit, isRead: true) }
         let list = recency.list(of: number)
-        if isReturn, list != Kind.unread { keep(number) } else if list != Kind.unread { recency.moveToHead(number, of: list) }
+        if isReturn, list != Kind.unread {
+            keep(number)
+        } else if list != Kind.unread {
+            recency.moveToHead(number, of: list)
+        }
     }
 
     private mutating func keep(_ slab: Int32) {

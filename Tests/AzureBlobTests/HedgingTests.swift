@@ -174,7 +174,10 @@ struct HedgingTests {
         let server = try ScriptedServer { _, index in
             let head = answer(
                 "206 Partial Content",
-                ["Content-Range: bytes 0-99999/100000", "ETag: \"0x1\"", "Last-Modified: Wed, 11 Nov 2026 09:00:00 GMT"],
+                [
+                    "Content-Range: bytes 0-99999/100000", "ETag: \"0x1\"",
+                    "Last-Modified: Wed, 11 Nov 2026 09:00:00 GMT",
+                ],
                 length: content.count
             )
             let bytes = Array(head.utf8) + content

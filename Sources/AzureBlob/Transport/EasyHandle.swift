@@ -60,7 +60,7 @@ final class EasyHandle {
     /// 2 MiB were tried on a loaded machine and could not be told apart (0.19 to 0.25 s of processor time per GiB).
     private static let uploadBufferSize = 512 << 10
     /// What is received at a time; libcurl's default of 16 KiB costs 40 % more processor time per byte.
-    private static let receiveBufferSize = 128 << 10
+    static let receiveBufferSize = 128 << 10
 
     private func setConnectionOptions(_ timeouts: AttemptTimeouts, caFile: String?) {
         ccurl_set_long(raw, CURLOPT_NOSIGNAL, 1)
