@@ -38,10 +38,6 @@ struct SlabAllocator: Sendable {
         static let count = 4
     }
 
-    /// Other slabs that were read between two reads of a cell, for the second to count as a return: reads of a few KiB
-    /// that go through a cell, on several streams that take turns, do not.
-    private static let returnDistance: UInt64 = 32
-
     let cellsPerSlab: Int
     private let full: UInt64
     private var slabs: [Slab]
@@ -56,6 +52,9 @@ struct SlabAllocator: Sendable {
     private(set) var unreadCount = 0
     private let spentMax: Int
     private let keptMax: Int
+    /// Other slabs that were read between two reads of a cell, for the second to count as a return: reads of a few KiB
+    /// that go through a cell, on several streams that take turns, do not.
+    private let returnDistance: UInt64
     private var lastTouched: Int32 = -1
     /// How often another slab was read than the one before.
     private var switchCount: UInt64 = 0
@@ -70,6 +69,7 @@ struct SlabAllocator: Sendable {
         recency = LinkedIndices(count: slabCount, lists: Kind.count)
         spentMax = max(slabCount / 8, 2)
         keptMax = slabCount / 2
+        returnDistance = UInt64(min(max(slabCount / 4, 2), 32))
     }
 
     var cellCount: Int { pins.count }
@@ -182,7 +182,7 @@ struct SlabAllocator: Sendable {
             switchCount += 1
         }
         let isReturn =
-            slabs[slab].seen & bit != 0 && switchCount - slabs[slab].touchedAt >= Self.returnDistance
+            slabs[slab].seen & bit != 0 && switchCount - slabs[slab].touchedAt >= returnDistance
         slabs[slab].seen |= bit
         slabs[slab].touchedAt = switchCount
         if slabs[slab].unread != 0 { clearUnread(slab, bit, isRead: true) }
