@@ -68,11 +68,6 @@ static void *whole_md5(void *digest) {
     return NULL;
 }
 
-static size_t ignore(char *bytes, size_t unit, size_t count, void *context) {
-    (void)bytes, (void)context;
-    return unit * count;
-}
-
 static void put_block_list(const uint8_t md5[16]) {
     uint64_t blocks = (size + block - 1) / block;
     char address[4096], id[9], digest[25], line[64];
@@ -92,7 +87,7 @@ static void put_block_list(const uint8_t md5[16]) {
     curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, "PUT");
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, list);
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, ignore);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, transfers_ignore);
     curl_easy_setopt(handle, CURLOPT_FAILONERROR, 1L);
     CURLcode code = curl_easy_perform(handle);
     if (code != CURLE_OK) give_up("Put Block List", curl_easy_strerror(code));
@@ -110,6 +105,7 @@ int main(int count, char **arguments) {
     size = strtoull(arguments[2], NULL, 10), block = strtoull(arguments[3], NULL, 10);
     if (block == 0 || PATTERN_LENGTH % block) give_up("put", "the block does not divide 64 MiB");
     crc64_prepare();
+    latencies_prepare((size + block - 1) / block);
     pattern = pattern_make();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     double start = seconds_now(), cpu = processor_seconds();
