@@ -1,11 +1,11 @@
 // Many small files by several processes: what make, git and rm do to a mount.
 //
-//   files read|stat|delete|rename DIRECTORY COUNT PROCESSES
-//   files create DIRECTORY COUNT PROCESSES LEAST MOST
+//   files read|stat|delete|rename DIRECTORY COUNT PROCESSES SECONDS
+//   files create DIRECTORY COUNT PROCESSES SECONDS LEAST MOST
 //
 // The names are seven digits from 0000000 on, as the emulator's control interface and `objects` make them; a rename
 // puts an x before. Created files get sizes from LEAST to MOST, in steps of a power of two. Process p takes every
-// PROCESSES-th name from p on. Prints seconds, CPU seconds of all processes, bytes, operations, and percentiles.
+// PROCESSES-th name from p on; after SECONDS nothing more is begun. Prints seconds, CPU seconds of all processes, bytes, operations, and percentiles.
 #define _GNU_SOURCE
 #include "latencies.h"
 #include "pattern.h"
@@ -80,14 +80,15 @@ int main(int count, char **arguments) {
     static const char *const verbs[] = {"read", "stat", "delete", "rename", "create"};
     int known = 0;
     for (int i = 0; i < 5; i++) known |= count >= 5 && !strcmp(arguments[1], verbs[i]);
-    if (!known || count != (strcmp(arguments[1], "create") ? 5 : 7)) {
-        fputs("files read|stat|delete|rename DIRECTORY COUNT PROCESSES | create … LEAST MOST\n", stderr);
+    if (!known || count != (strcmp(arguments[1], "create") ? 6 : 8)) {
+        fputs("files read|stat|delete|rename DIRECTORY COUNT PROCESSES SECONDS | create … LEAST MOST\n", stderr);
         return 64;
     }
     const char *verb = arguments[1];
     directory = arguments[2];
     uint64_t files = strtoull(arguments[3], NULL, 10), processes = strtoull(arguments[4], NULL, 10);
-    if (count == 7) least = strtoull(arguments[5], NULL, 10), most = strtoull(arguments[6], NULL, 10);
+    double limit = strtod(arguments[5], NULL);
+    if (count == 8) least = strtoull(arguments[6], NULL, 10), most = strtoull(arguments[7], NULL, 10);
     if (processes < 1 || processes > 64 || most > PATTERN_LENGTH) fail("1 to 64 processes, at most 64 MiB a file");
     buffer = malloc(CALL_LENGTH);
     pattern = pattern_make();
@@ -102,6 +103,7 @@ int main(int count, char **arguments) {
         if (child) continue;
         for (uint64_t number = process; number < files; number += processes) {
             double called = seconds_now();
+            if (called - start > limit) break;
             tallies[process].bytes += operate(verb, number);
             tallies[process].operations++;
             shared[number] = seconds_now() - called;
@@ -119,7 +121,10 @@ int main(int count, char **arguments) {
     uint64_t bytes = 0;
     for (uint64_t process = 0; process < processes; process++) bytes += tallies[process].bytes;
     latencies_prepare(files);
-    for (uint64_t number = 0; number < files; number++) latencies_note(shared[number]);
+    for (uint64_t number = 0; number < files; number++) {
+        // What was not begun took no time.
+        if (shared[number] > 0) latencies_note(shared[number]);
+    }
     latencies_report(seconds, cpu, bytes);
     return 0;
 }

@@ -1,8 +1,9 @@
 // The raw limit of small files: whole blobs by GET, Put Blob or DELETE with libcurl, many at once.
 //
-//   objects get|delete URL COUNT CONNECTIONS
-//   objects put URL COUNT CONNECTIONS LEAST MOST
+//   objects get|delete URL COUNT CONNECTIONS SECONDS
+//   objects put URL COUNT CONNECTIONS SECONDS LEAST MOST
 //
+// After SECONDS nothing more is begun.
 // URL is what the names begin with, and a SAS: the names' seven digits from 0000000 on go before its question mark.
 // Sizes are those of `files create`. Both ways every blob is checked by its CRC-64.
 #include "crc64.h"
@@ -79,19 +80,20 @@ static void check(Transfer *transfer) {
 int main(int count, char **arguments) {
     char *question = count >= 5 ? strchr(arguments[2], '?') : NULL;
     verb = count >= 5 ? arguments[1] : "";
-    if (!question || !(count == 5 ? is("get") || is("delete") : count == 7 && is("put"))) {
-        fputs("objects get|delete URL COUNT CONNECTIONS | put URL COUNT CONNECTIONS LEAST MOST\n", stderr);
+    if (!question || !(count == 6 ? is("get") || is("delete") : count == 8 && is("put"))) {
+        fputs("objects get|delete URL COUNT CONNECTIONS SECONDS | put … LEAST MOST\n", stderr);
         return 64;
     }
     *question = 0, prefix = arguments[2], token = question + 1;
     uint64_t blobs = strtoull(arguments[3], NULL, 10);
-    if (count == 7) least = strtoull(arguments[5], NULL, 10), most = strtoull(arguments[6], NULL, 10);
+    if (count == 8) least = strtoull(arguments[6], NULL, 10), most = strtoull(arguments[7], NULL, 10);
     if (most > PATTERN_LENGTH) give_up("objects", "at most 64 MiB each");
     crc64_prepare();
     latencies_prepare(blobs);
     pattern = pattern_make();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     double start = seconds_now(), cpu = processor_seconds();
+    transfers_deadline = start + strtod(arguments[5], NULL);
     transfers_run(blobs, atoi(arguments[4]), once, prepare, check);
     latencies_report(seconds_now() - start, processor_seconds() - cpu, moved);
     return 0;

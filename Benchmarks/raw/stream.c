@@ -3,7 +3,6 @@
 //   stream read cached|direct BYTES PATH…   from the first open until all have read BYTES (0: to the end) and closed
 //   stream write SIZE PATH…                 from the first open to the last return of close, when bytes are said to be safe
 //   stream append BYTES PATH…               opens for appending, writes BYTES in one call, closes
-//   stream evict PATH…                      drops the files' clean pages from the page cache
 //
 // Prints seconds, CPU seconds of this process, and bytes.
 #define _GNU_SOURCE
@@ -63,15 +62,6 @@ static void *write_file(void *context) {
     return NULL;
 }
 
-static void *evict_file(void *context) {
-    Worker *worker = context;
-    int file = open(worker->path, O_RDONLY);
-    if (file < 0) fail(worker->path);
-    if (posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)) fail("fadvise");
-    close(file);
-    return NULL;
-}
-
 static void run(void *(*body)(void *), int count, char **paths) {
     pthread_t threads[64];
     Worker workers[64];
@@ -103,10 +93,8 @@ int main(int count, char **arguments) {
         amount = strtoull(arguments[2], NULL, 10);
         pattern = pattern_make();
         run(write_file, count - 3, arguments + 3);
-    } else if (count >= 3 && !strcmp(arguments[1], "evict")) {
-        run(evict_file, count - 2, arguments + 2);
     } else {
-        fputs("stream read cached|direct BYTES PATH… | write SIZE PATH… | append BYTES PATH… | evict PATH…\n", stderr);
+        fputs("stream read cached|direct BYTES PATH… | write SIZE PATH… | append BYTES PATH…\n", stderr);
         return 64;
     }
     return 0;
