@@ -121,10 +121,13 @@ def scratch() -> Iterator[pathlib.Path]:
 
 @contextlib.contextmanager
 def mounted(command: list[str], environment: dict[str, str], directory: pathlib.Path) -> Iterator[Process]:
-    process = Process.start(command, env=environment, stdout=subprocess.DEVNULL)
+    # What a daemon says is worth reading when it does not mount; rclone complains about every stream it drops.
+    said = directory.parent / "stderr"
+    with open(said, "w") as log:
+        process = Process.start(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
 
     def is_there() -> bool:
-        process.check(command[0])
+        process.check(f"{command[0]} ({said.read_text()[-500:].strip()})")
         return os.path.ismount(directory)
 
     try:

@@ -88,6 +88,9 @@ def run(command: list[str], timeout: float = 600) -> str:
     process = Process.start(command, stdout=subprocess.PIPE, text=True)
     try:
         output, _ = process.popen.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise RuntimeError(f"{' '.join(command[:5])} … took longer than {timeout:.0f} s") from None
     except BaseException:
         process.kill()
         raise

@@ -80,7 +80,7 @@ def row(
         number(median(trial.bytes_from_server for trial in trials) / MIB),
         number(median(trial.bytes_to_server for trial in trials) / MIB),
         f"{max(peaks) / MIB:.0f}" if peaks else "",
-        number(median(trial.others_cpu / trial.span for trial in trials)),
+        number(median(trial.others for trial in trials)),
     ]
     columns = {column.head: column for column in step.columns}
     return cells + [cell(columns.get(head), trials) for head in further]

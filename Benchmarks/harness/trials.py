@@ -35,8 +35,8 @@ class Trial:
     requests_by_operation: dict[str, int] = dataclasses.field(default_factory=dict)
     bytes_from_server: int = 0
     bytes_to_server: int = 0
-    others_cpu: float = 0
-    """What the rest of the machine worked meanwhile, the kernel's own threads included."""
+    others: float = 0
+    """What the rest of the machine worked meanwhile, in cores, the kernel's own threads included."""
     stored_seconds: float | None = None
     """Writing: until the server has everything."""
     beside: dict[str, float] = dataclasses.field(default_factory=dict)
@@ -82,7 +82,7 @@ class Meter:
         resident = memory(self.daemon, "VmRSS") if self.daemon else 0
         with self.server.slowed_to(self.network):
             self.server.reset_counts()
-            machine = machine_busy_seconds()
+            started, machine = time.monotonic(), machine_busy_seconds()
             server, daemon = cpu_seconds(server_pids), cpu_seconds(daemon_pids)
             yield trial
             trial.server_cpu = cpu_seconds(server_pids) - server
@@ -90,7 +90,8 @@ class Meter:
                 trial.daemon_cpu = cpu_seconds(daemon_pids) - daemon
                 trial.daemon_peak_memory = memory(self.daemon, "VmHWM")
                 trial.memory_growth = memory(self.daemon, "VmRSS") - resident
-            trial.others_cpu = max(0.0, machine_busy_seconds() - machine - trial.cpu)
+            worked = machine_busy_seconds() - machine - trial.cpu
+            trial.others = max(0.0, worked / (time.monotonic() - started))
             trial.connections = connections_to(self.server.port)
             # nginx writes its log when an answer is sent, the emulator counts before.
             time.sleep(0.05)
@@ -101,7 +102,7 @@ class Meter:
         trial.bytes_from_server, trial.bytes_to_server = counts.sent, counts.received
 
 
-def run_client(command: list[str], trial: Trial, timeout: float = 300) -> None:
+def run_client(command: list[str], trial: Trial, timeout: float = 120) -> None:
     """Runs a client that prints its own seconds, CPU seconds and bytes."""
     take(json.loads(run(command, timeout)), trial)
 

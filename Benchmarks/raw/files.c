@@ -4,7 +4,8 @@
 //   files create DIRECTORY COUNT PROCESSES SECONDS LEAST MOST
 //
 // The names are seven digits from 0000000 on, as the emulator's control interface and `objects` make them; a rename
-// puts an x before. Created files get sizes from LEAST to MOST, in steps of a power of two. Process p takes every
+// puts an x before. Deletes and renames hold their directory's lock in the kernel, one at a time: each process has a
+// directory of its own for them, DIRECTORY/0 and so on, with COUNT/PROCESSES names from 0000000 on. Created files get sizes from LEAST to MOST, in steps of a power of two. Process p takes every
 // PROCESSES-th name from p on; after SECONDS nothing more is begun. Prints seconds, CPU seconds of all processes, bytes, operations, and percentiles.
 #define _GNU_SOURCE
 #include "latencies.h"
@@ -53,10 +54,15 @@ static uint64_t create_one(const char *path, uint64_t size) {
     return size;
 }
 
-static uint64_t operate(const char *verb, uint64_t number) {
-    char path[4096], other[4096];
+static uint64_t operate(const char *verb, uint64_t number, uint64_t processes) {
+    char place[2048], path[4096], other[4096];
     struct stat status;
-    snprintf(path, sizeof path, "%s/%07llu", directory, (unsigned long long)number);
+    snprintf(place, sizeof place, "%s", directory);
+    if (!strcmp(verb, "delete") || !strcmp(verb, "rename")) {
+        snprintf(place, sizeof place, "%s/%llu", directory, (unsigned long long)(number % processes));
+        number /= processes;
+    }
+    snprintf(path, sizeof path, "%s/%07llu", place, (unsigned long long)number);
     if (!strcmp(verb, "read")) return read_one(path);
     if (!strcmp(verb, "create")) return create_one(path, size_of(number, least, most));
     if (!strcmp(verb, "stat")) {
@@ -67,7 +73,7 @@ static uint64_t operate(const char *verb, uint64_t number) {
         if (unlink(path)) fail(path);
         return 0;
     }
-    snprintf(other, sizeof other, "%s/x%07llu", directory, (unsigned long long)number);
+    snprintf(other, sizeof other, "%s/x%07llu", place, (unsigned long long)number);
     if (rename(path, other)) fail(path);
     return 0;
 }
@@ -104,7 +110,7 @@ int main(int count, char **arguments) {
         for (uint64_t number = process; number < files; number += processes) {
             double called = seconds_now();
             if (called - start > limit) break;
-            tallies[process].bytes += operate(verb, number);
+            tallies[process].bytes += operate(verb, number, processes);
             tallies[process].operations++;
             shared[number] = seconds_now() - called;
         }

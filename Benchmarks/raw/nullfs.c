@@ -5,6 +5,7 @@
 // zeros        a file of SIZE bytes, all 0
 // names/       ENTRIES empty files named by seven digits from 0000000 on
 // made/        takes new files, forgets what is written to them, and never lists them
+// made/0 …     directories, named by one or two digits, in which every name of seven digits is an empty file
 //
 // Everything may be cached for ever. Ends when it is unmounted, or by SIGTERM.
 #define FUSE_USE_VERSION 312
@@ -17,7 +18,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { ZEROS = 2, NAMES = 3, MADE = 4, FIRST_NAME = 16, LONGEST_READ = 1 << 20 };
+enum { ZEROS = 2, NAMES = 3, MADE = 4, FIRST_DIRECTORY = 16, DIRECTORIES = 100, FIRST_NAME = 1 << 10 };
+enum { LONGEST_READ = 1 << 20 };
 static const double forever = 1e9;
 // Made files have node ids above all names.
 static const fuse_ino_t first_made = 1ull << 32;
@@ -26,9 +28,13 @@ static uint64_t size, entries;
 static char *zeros;
 static _Atomic fuse_ino_t last_made;
 
+static int is_full(fuse_ino_t node) { return node >= FIRST_DIRECTORY && node < FIRST_DIRECTORY + DIRECTORIES; }
+
+static int takes_changes(fuse_ino_t node) { return node == MADE || is_full(node); }
+
 static struct stat attributes(fuse_ino_t node) {
     struct stat status = {.st_ino = node, .st_nlink = 1, .st_mode = S_IFREG | 0644};
-    if (node == FUSE_ROOT_ID || node == NAMES || node == MADE) status.st_mode = S_IFDIR | 0755;
+    if (node == FUSE_ROOT_ID || node == NAMES || takes_changes(node)) status.st_mode = S_IFDIR | 0755;
     if (node == ZEROS) status.st_size = (off_t)size;
     return status;
 }
@@ -46,12 +52,17 @@ static void init(void *context, struct fuse_conn_info *connection) {
 
 static void lookup(fuse_req_t request, fuse_ino_t parent, const char *name) {
     fuse_ino_t node = 0;
+    char *end;
+    uint64_t number = strtoull(name, &end, 10);
+    long digits = *end == 0 ? end - name : 0;
     if (parent == FUSE_ROOT_ID) {
         node = !strcmp(name, "zeros") ? ZEROS : !strcmp(name, "names") ? NAMES : !strcmp(name, "made") ? MADE : 0;
     } else if (parent == NAMES) {
-        char *end;
-        uint64_t number = strtoull(name, &end, 10);
-        if (*end == 0 && end - name == 7 && number < entries) node = FIRST_NAME + number;
+        if (digits == 7 && number < entries) node = FIRST_NAME + number;
+    } else if (parent == MADE) {
+        if (digits == 1 || digits == 2) node = FIRST_DIRECTORY + number;
+    } else if (is_full(parent) && digits == 7) {
+        node = first_made + last_made++;
     }
     if (node == 0) {
         fuse_reply_err(request, ENOENT);
@@ -94,7 +105,7 @@ static void write_file(
 
 static void create(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *file) {
     (void)name, (void)mode;
-    if (parent != MADE) {
+    if (!takes_changes(parent)) {
         fuse_reply_err(request, EROFS);
         return;
     }
@@ -104,14 +115,14 @@ static void create(fuse_req_t request, fuse_ino_t parent, const char *name, mode
 
 static void removed(fuse_req_t request, fuse_ino_t parent, const char *name) {
     (void)name;
-    fuse_reply_err(request, parent == MADE ? 0 : EROFS);
+    fuse_reply_err(request, takes_changes(parent) ? 0 : EROFS);
 }
 
 static void moved(
     fuse_req_t request, fuse_ino_t parent, const char *name, fuse_ino_t target, const char *to, unsigned flags
 ) {
     (void)name, (void)target, (void)to, (void)flags;
-    fuse_reply_err(request, parent == MADE ? 0 : EROFS);
+    fuse_reply_err(request, takes_changes(parent) ? 0 : EROFS);
 }
 
 static void succeed(fuse_req_t request, fuse_ino_t node, struct fuse_file_info *file) {

@@ -24,7 +24,7 @@ def workloads(scale: Scale) -> list[Workload]:
 
 
 def operations(scale: Scale, verb: str, processes: int, network: Network) -> Workload:
-    count = scale.small_files
+    count = scale.small_files // processes * processes
     sizes = [str(LEAST), str(MOST)] if verb == "create" else []
 
     def client(bench: Bench, directory) -> list[str]:
@@ -33,11 +33,13 @@ def operations(scale: Scale, verb: str, processes: int, network: Network) -> Wor
     def through(mount: MountFactory) -> Callable:
         def trial(bench: Bench, network: Network) -> dict[str, Trial]:
             with bench.emulator.container() as container:
-                if verb != "create":
-                    put_files(bench, container, "", count)
+                # Each process has a directory of its own: see raw/files.c.
+                directories = [] if verb == "create" else [str(process) for process in range(processes)]
+                for name in directories:
+                    put_files(bench, container, f"{name}/", count // processes)
                 with mount(bench, container=container) as mounted:
                     # As rm -r and mv * do, and so that files made are made in a directory that is known.
-                    run(["ls", "-f", str(mounted.directory)])
+                    run(["ls", "-f", *(str(mounted.directory / name) for name in ["", *directories])])
 
                     def is_stored(trial: Trial) -> bool:
                         wanted = {"create": trial.operations, "delete": count - trial.operations, "rename": count}
@@ -53,9 +55,6 @@ def operations(scale: Scale, verb: str, processes: int, network: Network) -> Wor
             return {}
         with mounts.nullfs(bench.tools, 0, 0) as mounted:
             directory = mounted.directory / "made"
-            if verb != "create":
-                makes = [bench.tools.files, "create", str(directory), str(count), "1", "60", str(LEAST), str(MOST)]
-                run(makes)
             with Meter(bench.emulator, LOCAL, mounted.pid).measuring() as trial:
                 run_client(client(bench, directory), trial)
         trial.stored_seconds = trial.seconds

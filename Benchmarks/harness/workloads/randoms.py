@@ -11,6 +11,8 @@ from .parties import RCLONE_RANDOM, RCLONE_STREAMS, MountFactory, outputfs, rclo
 
 # So many that 4 KiB reads of a fast mount end after about a second, and too few to meet the same place often.
 MOST_READS = 4000
+# Eight times as long as the streamed file.
+WIDE = "wide/0000000"
 
 RIVALS = (
     ("rclone mount, full cache", rclone("full", "--read-only", *RCLONE_STREAMS)),
@@ -39,7 +41,7 @@ def random_reads(block: int, jobs: int, network: Network) -> Workload:
     def through(mount: MountFactory) -> Callable:
         def trial(bench: Bench, network: Network) -> dict[str, Trial]:
             with mount(bench) as mounted:
-                path = mounted.directory / "stream.bin"
+                path = mounted.directory / WIDE
                 # The open's HEAD and the directory's listing are those of the first byte's table.
                 path.stat()
                 with Meter(bench.emulator, network, mounted.pid).measuring() as trial:
@@ -52,9 +54,9 @@ def random_reads(block: int, jobs: int, network: Network) -> Workload:
         return trial
 
     def raw(bench: Bench, network: Network) -> dict[str, Trial]:
-        url = bench.emulator.url("stream.bin")
+        url = bench.emulator.url(WIDE)
         with Meter(bench.emulator, network, None).measuring() as trial:
-            command = [bench.tools.get, url, str(bench.scale.size), str(block), str(jobs), "crc64"]
+            command = [bench.tools.get, url, str(8 * bench.scale.size), str(block), str(jobs), "crc64"]
             run_client(command + limits(bench), trial)
         return {"cold": trial}
 
@@ -75,7 +77,7 @@ def mixed(network: Network) -> Workload:
     def through(mount: MountFactory) -> Callable:
         def trial(bench: Bench, network: Network) -> dict[str, Trial]:
             with mount(bench) as mounted:
-                stream, other = mounted.directory / "stream.bin", mounted.directory / "four/0"
+                stream, other = mounted.directory / "stream.bin", mounted.directory / WIDE
                 with Meter(bench.emulator, network, mounted.pid).measuring() as trial:
                     programs, notes = str(bench.tools.directory), str(bench.scratch / "mixed")
                     answers = run(["/bin/sh", "-c", TOGETHER, "sh", programs, notes, str(stream), str(other)], 300)

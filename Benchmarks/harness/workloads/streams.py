@@ -93,6 +93,7 @@ def raw_stream(check: str, nginx: bool = False, size: int = 0) -> Callable:
             run_client(
                 [bench.tools.get, url, str(size or bench.scale.size), str(part), str(connections), check], trial
             )
+        trial.connections = connections
         return {"cold": trial}
 
     return trial
@@ -281,3 +282,4 @@ def prepare(bench: Bench) -> None:
     for number in range(READERS):
         put(f"four/{number}", size // READERS)
     emulator.populate(CONTAINER, "first/", FIRST_BYTES, 64 << 20)
+    emulator.populate(CONTAINER, "wide/", 1, 8 * size)

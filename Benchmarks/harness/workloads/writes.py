@@ -67,8 +67,8 @@ def until_stored(
             polls += 1
             time.sleep(0.01)
             trial.stored_seconds = time.monotonic() - started
-            if trial.stored_seconds > 300:
-                raise RuntimeError("what was written and closed is not in the store after five minutes")
+            if trial.stored_seconds > 60:
+                raise RuntimeError("what was written and closed is not in the store after a minute")
         trial.beside = {"polls": polls}
     return trial
 
