@@ -1,6 +1,7 @@
 // The client of a mount: readers or writers of whole files, one thread and one file each, 1 MiB a call.
 //
-//   stream read cached|direct BYTES PATH…   from the first open until all have read BYTES (0: to the end) and closed
+//   stream read cached|direct BYTES PATH…   from the first open until all have read BYTES (0: to the end) and closed;
+//                                           SIGTERM is taken for the end
 //   stream write SIZE PATH…                 from the first open to the last return of close, when bytes are said to be safe
 //   stream append BYTES PATH…               opens for appending, writes BYTES in one call, closes
 //
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,6 +27,12 @@ typedef struct {
 static int flags;
 static uint64_t amount;
 static const uint8_t *pattern;
+static volatile sig_atomic_t is_ended;
+
+static void end(int signal) {
+    (void)signal;
+    is_ended = 1;
+}
 
 static void fail(const char *what) {
     fprintf(stderr, "stream: %s: %s\n", what, strerror(errno));
@@ -35,7 +43,7 @@ static void *read_file(void *context) {
     Worker *worker = context;
     int file = open(worker->path, O_RDONLY | flags);
     if (file < 0) fail(worker->path);
-    while (amount == 0 || worker->moved < amount) {
+    while (!is_ended && (amount == 0 || worker->moved < amount)) {
         uint64_t left = amount ? amount - worker->moved : CALL_LENGTH;
         ssize_t count = read(file, worker->buffer, left < CALL_LENGTH ? (size_t)left : CALL_LENGTH);
         if (count < 0) fail("read");
@@ -87,6 +95,7 @@ int main(int count, char **arguments) {
     if (count >= 5 && !strcmp(arguments[1], "read")) {
         flags = strcmp(arguments[2], "direct") ? 0 : O_DIRECT;
         amount = strtoull(arguments[3], NULL, 10);
+        signal(SIGTERM, end);
         run(read_file, count - 4, arguments + 4);
     } else if (count >= 4 && (!strcmp(arguments[1], "write") || !strcmp(arguments[1], "append"))) {
         flags = strcmp(arguments[1], "append") ? O_TRUNC : O_APPEND;

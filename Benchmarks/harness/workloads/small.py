@@ -81,7 +81,7 @@ def stat_storm(scale: Scale, network: Network) -> Workload:
     def storm(bench: Bench, directory, pid: int | None, network: Network) -> Trial:
         with Meter(bench.emulator, network, pid).measuring() as trial:
             command = [bench.tools.files, "stat", str(directory), str(scale.stats), "1"]
-            run_client(command + [limit(scale, network)], trial)
+            run_client(command + [limit(scale, STORE)], trial)
         return trial
 
     def through(mount: MountFactory) -> Callable:

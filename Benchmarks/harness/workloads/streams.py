@@ -53,7 +53,7 @@ def workloads(scale: Scale) -> list[Workload]:
             Contender("outputfs, O_DIRECT", "outputfs", cold_stream(outputfs(), names, direct=True)),
             *(Contender(name, "rival", cold_stream(mount, names)) for name, mount in RIVALS),
         )
-        return Workload(key, group(network), (Step("cold", title, RATE, columns),), contenders, network, runs_twice=True)
+        return Workload(key, group(network), (Step("cold", title, RATE, columns),), contenders, network, network == LOCAL)
 
     four = [f"four/{number}" for number in range(READERS)]
     static = (
@@ -132,7 +132,7 @@ def first_stretch(scale: Scale) -> Workload:
     )
     step = Step("cold", f"the first {stretch >> 20} MiB", RATE, (CONNECTIONS,))
     return Workload(
-        "first-64", "Cold sequential reads, 20 ms and 100 MiB/s a connection", (step,), contenders, STORE, True
+        "first-64", "Cold sequential reads, 20 ms and 100 MiB/s a connection", (step,), contenders, STORE
     )
 
 
@@ -232,7 +232,7 @@ def warm() -> Workload:
         Step("page-cache", "again", RATE),
         Step("memory", f"{REMEMBERED >> 20} MiB again with O_DIRECT, from the daemon's memory", RATE),
     )
-    return Workload("warm", "Warm sequential reads", steps, contenders, runs_twice=True)
+    return Workload("warm", "Warm sequential reads", steps, contenders)
 
 
 def remount() -> Workload:
