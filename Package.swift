@@ -48,7 +48,7 @@ let package = Package(
         .target(
             name: "BlobReading",
             dependencies: [
-                "BlobStorage",
+                "BlobStorage", "LocalStore",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -1,4 +1,5 @@
 package import BlobStorage
+package import LocalStore
 internal import Synchronization
 
 /// The bytes of one version of one blob; shared by all handles of it.
@@ -30,6 +31,13 @@ package final class BlobReader: Sendable {
 
     /// Only metadata changed: the same bytes have another ETag now. What is cached stays.
     package func adopt(_ etag: ETag) { cache.adopt(version, etag) }
+
+    /// The bytes as a file on the local disk, if all of them are there and were verified; it stays as long as the lease
+    /// does. From memory.
+    package func lease() -> CleanFileLease? { cache.lease(version) }
+
+    /// Makes a later `lease` possible: has bytes that another process left on the disk verified, in the background.
+    package func prepareLease() { cache.prepareLease(version) }
 
     /// Answers from memory, at once, or says no, and then nothing was started. The bytes are lent for the duration of
     /// `body`; they are fewer than `count` only at the blob's end. Allocates nothing, except when the stream has come so
