@@ -21,15 +21,22 @@ package final class BlockCache: Sendable {
     /// `CacheState.blocksPerStream`, to be had without the lock.
     private let blocksPerStream: Atomic<Int>
 
-    /// `cleanFiles`: where bytes are kept on disk, if they are.
+    package convenience init(store: any BlobStore, configuration: BlockCacheConfiguration, logger: Logger) {
+        self.init(store: store, configuration: configuration, cleanFiles: nil, account: "", logger: logger)
+    }
+
+    /// `cleanFiles`: where bytes are kept on disk, if they are; as those of `account`, the endpoint with the account, so
+    /// that mounts of other accounts may share the directory. Their cells must not be larger than a piece.
     package init(
         store: any BlobStore,
         configuration: BlockCacheConfiguration,
-        cleanFiles: CleanFiles? = nil,
+        cleanFiles: CleanFiles?,
+        account: String,
         logger: Logger
     ) {
         self.store = store
-        disk = cleanFiles.map { DiskCache($0) }
+        if let cleanFiles { precondition(configuration.pieceSize % cleanFiles.configuration.cellSize == 0) }
+        disk = cleanFiles.map { DiskCache($0, account: account) }
         self.logger = logger
         verification = configuration.verification
         geometry = configuration.geometry
@@ -61,6 +68,7 @@ package final class BlockCache: Sendable {
 
     /// Cancels what is under way: whoever waits, and whoever asks later, gets `.cancelled`.
     package func shutDown() {
+        disk?.isShutDown.store(true, ordering: .relaxed)
         let effects = state.withLock { state in
             var effects = CacheEffects()
             state.shutDown(&effects)
@@ -185,6 +193,7 @@ package final class BlockCache: Sendable {
             change { state, effects in state.unpin(ready.cells, &effects) }
         }
         for (id, save) in effects.saves { self.save(save, id) }
+        for file in effects.released { disk?.letGo(file) }
     }
 
     /// From the disk what lies there, the rest from the store.

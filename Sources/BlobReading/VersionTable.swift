@@ -147,12 +147,12 @@ struct VersionTable: Sendable {
 
 extension VersionKey {
     /// Its clean file's name.
-    var cleanFileKey: CleanFileKey {
+    func cleanFileKey(account: String) -> CleanFileKey {
         let version =
             switch identity {
             case .etag(let etag): "etag:" + etag.text
             case .appendedSince(let creationTime): "append:\(creationTime)"
             }
-        return CleanFileKey(container: blob.container, blob: blob.name, version: version)
+        return CleanFileKey(account: account, container: blob.container, blob: blob.name, version: version)
     }
 }
