@@ -42,13 +42,14 @@ let package = Package(
         .target(
             name: "LocalStore",
             dependencies: [
-                "CLinux", .product(name: "DequeModule", package: "swift-collections"),
+                "Checksums", "CLinux", .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
             name: "BlobReading",
             dependencies: [
-                "BlobStorage",
+                "BlobStorage", "LocalStore",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -99,7 +100,8 @@ let package = Package(
         .target(
             name: "FileSystemSuite",
             dependencies: [
-                "FileSystemModel", "OutputTree", "BlobStorage", "BlobReading", "BlobWriting", "CLinux", "TestSupport",
+                "FileSystemModel", "OutputTree", "BlobStorage", "BlobReading", "BlobWriting", "LocalStore", "CLinux",
+                "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -115,9 +117,16 @@ let package = Package(
             resources: [.copy("Vectors")]
         ),
         .testTarget(
+            name: "LocalStoreTests",
+            dependencies: [
+                "LocalStore", "Checksums", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ]
+        ),
+        .testTarget(
             name: "BlobReadingTests",
             dependencies: [
-                "BlobReading", "BlobStorage", .product(name: "Logging", package: "swift-log"),
+                "BlobReading", "BlobStorage", "FileSystemSuite", "LocalStore", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
