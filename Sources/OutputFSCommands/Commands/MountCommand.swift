@@ -81,6 +81,10 @@ struct MountCommand: ParsableCommand {
         )
         try MountPoint.checkOutside(configuration.spoolDirectory, mountPoint: mountPoint, option: "--spool-dir")
         try MountPoint.makePrivateDirectory(configuration.spoolDirectory, option: "--spool-dir")
+        if let cache = configuration.diskCache {
+            try MountPoint.checkCacheDirectory(cache.directory, mountPoint: mountPoint)
+            try MountPoint.makePrivateDirectory(cache.directory, option: "--cache-dir")
+        }
         let log = try openLog(mountPoint: mountPoint, inBackground: ready != nil)
         System.raiseDescriptorLimit()
 
