@@ -13,8 +13,8 @@ struct ArrowTests {
         "AzureBlob": [
             "BlobStorage", "Checksums", "CCurl", "CExpat", "CLinux", "COpenSSL", "DequeModule", "Logging",
         ],
-        "LocalStore": ["CLinux", "DequeModule"],
-        "BlobReading": ["BlobStorage", "DequeModule", "Logging"],
+        "LocalStore": ["Checksums", "CLinux", "DequeModule", "Logging"],
+        "BlobReading": ["BlobStorage", "LocalStore", "DequeModule", "Logging"],
         "BlobWriting": ["BlobStorage", "LocalStore", "Checksums", "DequeModule", "Logging"],
         "OutputTree": [
             "FileSystemModel", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading", "BlobWriting",
