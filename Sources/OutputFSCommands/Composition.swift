@@ -23,9 +23,12 @@ enum Composition {
             logger
         )
         let verification: RangeVerification = configuration.verifiesReads ? .crc64 : .none
+        let cleanFiles = try cleanFiles(configuration, logger)
         let cache = BlockCache(
             store: store,
             configuration: BlockCacheConfiguration(memoryBudget: configuration.memory, verification: verification),
+            cleanFiles: cleanFiles,
+            account: configuration.source.account.endpoint.description,
             logger: logger
         )
         let uploads = try uploadScheduler(store, configuration, verification, logger)
@@ -50,6 +53,7 @@ enum Composition {
                 source: configuration.source.description,
                 store: store,
                 cache: cache,
+                cleanFiles: cleanFiles,
                 uploads: uploads,
                 tree: tree,
                 session: try FuseSession(fileSystem: tree, options: session, logger: logger)
@@ -113,6 +117,28 @@ enum Composition {
             return try UploadScheduler(store: store, configuration: uploads, logger: logger)
         } catch {
             throw CommandFailure(.cannotCreate, "--spool-dir: \(error)", try: "--spool-dir elsewhere")
+        }
+    }
+
+    /// `nil` without `--cache-dir`. The directory is there.
+    private static func cleanFiles(
+        _ configuration: MountConfiguration,
+        _ logger: Logger
+    ) throws(CommandFailure) -> CleanFiles? {
+        guard let settings = configuration.diskCache else { return nil }
+        let capacity = try settings.capacity ?? DiskRoom.standardCapacity(of: settings.directory)
+        do throws(LocalStoreError) {
+            return try CleanFiles(
+                CleanFiles.Configuration(directory: settings.directory, capacity: capacity),
+                threads: WorkerThreads(name: "cache-scan", count: 1),
+                logger: logger
+            )
+        } catch {
+            throw CommandFailure(
+                .cannotCreate,
+                "--cache-dir: \(error)",
+                try: "--cache-dir with an empty directory of yours on a local disk"
+            )
         }
     }
 

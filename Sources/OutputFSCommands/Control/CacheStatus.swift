@@ -47,9 +47,13 @@ struct DiskCacheStatus: Codable, Sendable, Equatable {
     /// Bytes that the directory may hold, and those that it holds.
     var capacity: UInt64
     var used: UInt64
-    /// Bytes that this mount put there, and took away for others to come.
+    /// Versions of blobs, complete or in part.
+    var files: UInt64
+    /// Bytes that this mount put there, that it fetched but could not put there (the disk was slower than the store, or
+    /// full), and that it took away for others to come.
     var saved: UInt64
+    var notSaved: UInt64
     var evicted: UInt64
-    /// Blocks that were not as they had been saved; they were fetched again.
+    /// Pieces of 64 KiB that were not as they had been saved; they were fetched again.
     var damaged: UInt64
 }

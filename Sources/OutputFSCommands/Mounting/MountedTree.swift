@@ -2,6 +2,7 @@ internal import AzureBlob
 internal import BlobReading
 internal import BlobWriting
 internal import FuseBinding
+internal import LocalStore
 internal import OutputTree
 
 /// One mount's parts, in the order in which they end: session, tree, store.
@@ -10,6 +11,7 @@ struct MountedTree: Sendable {
     let source: String
     let store: AzureBlobStore
     let cache: BlockCache
+    let cleanFiles: CleanFiles?
     let uploads: UploadScheduler
     let tree: OutputFileSystem
     let session: FuseSession
@@ -51,16 +53,29 @@ struct MountedTree: Sendable {
             hits: statistics.hits,
             misses: statistics.misses,
             served: statistics.bytesServed,
-            fromDisk: 0,
+            fromDisk: statistics.bytesFromDisk,
             fromStore: statistics.bytesFromStore,
             readAhead: statistics.readAheadBytes,
             readAheadWaste: statistics.readAheadWaste
         )
     }
 
-    var diskCacheStatus: DiskCacheStatus? { nil }
+    var diskCacheStatus: DiskCacheStatus? {
+        guard let cleanFiles else { return nil }
+        let statistics = cleanFiles.statistics
+        return DiskCacheStatus(
+            directory: cleanFiles.configuration.directory,
+            capacity: cleanFiles.configuration.capacity,
+            used: statistics.usedBytes,
+            files: statistics.files,
+            saved: statistics.bytesSaved,
+            notSaved: cache.statistics.bytesNotSaved,
+            evicted: statistics.bytesEvicted,
+            damaged: statistics.damagedCells
+        )
+    }
 
-    var passthroughOpens: UInt64 { 0 }
+    var passthroughOpens: UInt64 { session.passthroughOpens }
 
     var uploadsStatus: UploadsStatus {
         let statistics = uploads.statistics

@@ -50,8 +50,8 @@ extension MountStatus {
             ))
             rows.append((
                 "",
-                "\(HumanUnits.bytes(disk.saved)) saved, \(HumanUnits.bytes(disk.evicted)) evicted, "
-                    + "\(disk.damaged) blocks damaged and fetched again"
+                "\(HumanUnits.bytes(disk.saved)) saved, \(HumanUnits.bytes(disk.notSaved)) not saved in time, "
+                    + "\(HumanUnits.bytes(disk.evicted)) evicted, \(disk.damaged) pieces damaged"
             ))
         } else {
             rows.append(("disk cache", "none (--cache-dir)"))
