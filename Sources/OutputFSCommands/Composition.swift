@@ -126,7 +126,12 @@ enum Composition {
         _ logger: Logger
     ) throws(CommandFailure) -> CleanFiles? {
         guard let settings = configuration.diskCache else { return nil }
-        let capacity = try settings.capacity ?? DiskRoom.standardCapacity(of: settings.directory)
+        let capacity: UInt64
+        if let given = settings.capacity {
+            capacity = given
+        } else {
+            capacity = try DiskRoom.standardCapacity(of: settings.directory)
+        }
         do throws(LocalStoreError) {
             return try CleanFiles(
                 CleanFiles.Configuration(directory: settings.directory, capacity: capacity),

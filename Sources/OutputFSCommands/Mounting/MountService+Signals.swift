@@ -49,7 +49,9 @@ extension MountService {
             _ = mounted.drain(timeout: configuration.drainTimeout)
             guard let error = mounted.unmount(lazily: false) else { return }
             let reason = error.code == .busy ? "it is in use" : error.reason
-            let next = response == .end ? "it is detached in \(HumanUnits.duration(Self.grace))" : "one more signal detaches it"
+            let next =
+                response == .end
+                ? "it is detached in \(HumanUnits.duration(Self.grace))" : "one more signal detaches it"
             logger.error("\(configuration.mountPoint) stays mounted: \(reason); \(next)")
             for holder in MountHolders.find(below: configuration.mountPoint) {
                 logger.error("in use by \(holder.description)")

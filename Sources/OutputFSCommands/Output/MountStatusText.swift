@@ -44,15 +44,19 @@ extension MountStatus {
             ("memory", "\(HumanUnits.bytes(cache.resident)) of \(HumanUnits.bytes(cache.budget)) (--memory)"),
         ]
         if let disk = diskCache {
-            rows.append((
-                "disk cache",
-                "\(HumanUnits.bytes(disk.used)) of \(HumanUnits.bytes(disk.capacity)) in \(disk.directory) (--cache-dir)"
-            ))
-            rows.append((
-                "",
-                "\(HumanUnits.bytes(disk.saved)) saved, \(HumanUnits.bytes(disk.notSaved)) not saved in time, "
-                    + "\(HumanUnits.bytes(disk.evicted)) evicted, \(disk.damaged) pieces damaged"
-            ))
+            rows.append(
+                (
+                    "disk cache",
+                    "\(HumanUnits.bytes(disk.used)) of \(HumanUnits.bytes(disk.capacity)) in \(disk.directory) (--cache-dir)"
+                )
+            )
+            rows.append(
+                (
+                    "",
+                    "\(HumanUnits.bytes(disk.saved)) saved, \(HumanUnits.bytes(disk.notSaved)) not saved in time, "
+                        + "\(HumanUnits.bytes(disk.evicted)) evicted, \(disk.damaged) pieces damaged"
+                )
+            )
         } else {
             rows.append(("disk cache", "none (--cache-dir)"))
         }
@@ -64,7 +68,7 @@ extension MountStatus {
 
     private var hitRate: String {
         guard let rate = cache.byteHitRate else { return "" }
-        return ", which saved \(Self.percent(rate)) of the bytes read (the hit rate)"
+        return "; \(Self.percent(rate)) of what was read needed no fetching (the hit rate)"
     }
 
     private var writing: String {
@@ -89,7 +93,10 @@ extension MountStatus {
         let total = store.requests.values.reduce(0, +)
         let sums = [
             ("bytes", "\(HumanUnits.bytes(store.bytesReceived)) received, \(HumanUnits.bytes(store.bytesSent)) sent"),
-            ("trouble", "\(store.retries) retries, \(store.failures) failures"),
+            (
+                "trouble",
+                "\(Self.count(store.retries, "retry", "retries")), \(Self.count(store.failures, "failure", "failures"))"
+            ),
         ]
         return section("Requests to the store: \(total)", rows + sums) + "\n\n"
             + section(
@@ -135,6 +142,10 @@ extension MountStatus {
         if rounded >= 100, part < 1 { return "99 %" }
         if rounded <= 0, part > 0 { return "1 %" }
         return "\(rounded) %"
+    }
+
+    private static func count(_ count: Int, _ one: String, _ many: String) -> String {
+        "\(count) \(count == 1 ? one : many)"
     }
 
     private func indented(_ text: String) -> String {

@@ -18,6 +18,9 @@ struct WarmSummary: Codable, Sendable, Equatable {
         var bytes: UInt64
         /// Bytes that its process fetched meanwhile, for whomever.
         var bytesFromStore: UInt64?
+        /// Of these, what did not get to its disk cache: the disk was slower than the store, or full. A second run
+        /// brings what is missing.
+        var bytesNotSaved: UInt64?
         /// More was read than the cache may hold: what was read first is partly gone again.
         var exceedsCache: Bool
     }
@@ -47,6 +50,8 @@ struct WarmSummary: Codable, Sendable, Equatable {
             let total = fromStore.reduce(0, +)
             text += total == 0 ? "; all of it was here already" : "; \(HumanUnits.bytes(total)) came from the store"
         }
+        let notSaved = mounts.compactMap(\.bytesNotSaved).reduce(0, +)
+        if notSaved > 0 { text += "; \(HumanUnits.bytes(notSaved)) did not get to the disk cache in time: warm again" }
         if failed > 0 { text += "; \(failed) could not be read" }
         return text
     }

@@ -18,10 +18,12 @@ struct WarmTarget: Sendable {
     /// What should be known before anything is read.
     var note: String? {
         guard let status else {
-            return "the process behind \(mountPoint) is not yours, or does not answer: whether it keeps what is read is not known"
+            return
+                "the process behind \(mountPoint) is not yours, or does not answer: whether it keeps what is read is not known"
         }
         guard status.diskCache == nil else { return nil }
-        return "\(mountPoint) has no --cache-dir: only its memory (\(HumanUnits.bytes(status.cache.budget))) is warmed, until it is unmounted"
+        return
+            "\(mountPoint) has no --cache-dir: only its memory (\(HumanUnits.bytes(status.cache.budget))) is warmed, until it is unmounted"
     }
 
     /// What should be known once more was found than fits.
@@ -57,7 +59,11 @@ struct WarmRoot: Sendable {
         for path in paths {
             // realpath follows `self` as this process: the task's own folder, where it runs in one.
             guard let canonical = System.canonicalPath(path) else {
-                throw CommandFailure(.notFound, "\(path) cannot be found: \(Errno())", try: "ls \(Path.split(path).parent)")
+                throw CommandFailure(
+                    .notFound,
+                    "\(path) cannot be found: \(Errno())",
+                    try: "ls \(Path.split(path).parent)"
+                )
             }
             guard let mount = table.innermost(around: canonical), mount.isOutputFS else {
                 throw CommandFailure(

@@ -194,14 +194,15 @@ final class Warming: Sendable {
         return state.withLock { state in
             let mounts = targets.indices.map { index in
                 let (target, tally) = (targets[index], state.tallies[index])
-                let before = target.status?.cache.fromStore
+                let (before, after) = (target.status, after[index])
                 return WarmSummary.Mount(
                     mountPoint: target.mountPoint,
                     cacheDirectory: target.status?.diskCache?.directory,
                     capacity: target.capacity,
                     files: tally.files,
                     bytes: tally.bytes,
-                    bytesFromStore: Self.increase(from: before, to: after[index]?.cache.fromStore),
+                    bytesFromStore: Self.increase(from: before?.cache.fromStore, to: after?.cache.fromStore),
+                    bytesNotSaved: Self.increase(from: before?.diskCache?.notSaved, to: after?.diskCache?.notSaved),
                     exceedsCache: target.capacity.map { tally.bytes > $0 } ?? false
                 )
             }
