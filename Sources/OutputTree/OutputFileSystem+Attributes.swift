@@ -81,6 +81,7 @@ extension OutputFileSystem {
         isOpenForWriting: Bool
     ) async throws(FileSystemError) {
         try await node.changes.withLock { () async throws(FileSystemError) in
+            if node.withState({ $0.isDetached }) { throw detach(node) }
             if let size = changes.size { try await truncate(node, to: size) }
             note(changes, for: node)
             // With bytes on their way the attributes ride with them. truncate(2) has no close to report at: it commits.
@@ -92,6 +93,7 @@ extension OutputFileSystem {
                     undoTruncation(of: node)
                     throw error
                 }
+                node.withState { $0.expectsChange = $0.writerCount > 0 }
                 settle(node)
             }
         }
