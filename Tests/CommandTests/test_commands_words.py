@@ -6,7 +6,7 @@ import pytest
 
 from program import outputfs
 
-COMMANDS = ["mount", "unmount", "status", "emulator", "demo"]
+COMMANDS = ["mount", "unmount", "status", "warm", "emulator", "demo"]
 
 
 def test_help_names_every_command_and_where_to_begin():
