@@ -21,7 +21,10 @@ struct MountCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: .init("The account or endpoint (see above), and the directory.", valueName: "places"))
+    @Argument(
+        help: .init("The account or endpoint (see above), and the directory.", valueName: "places"),
+        completion: .directory
+    )
     var places: [String] = []
 
     @Option(

@@ -16,7 +16,7 @@ struct StatusCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "A mount point; without it all mounts of this user.")
+    @Argument(help: "A mount point; without it all mounts of this user.", completion: .directory)
     var mountPoint: String?
 
     @Flag(help: "For programs: one JSON object.")

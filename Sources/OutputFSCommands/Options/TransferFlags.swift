@@ -30,12 +30,14 @@ struct TransferFlags: ParsableArguments {
         help: .init(
             "Where bytes wait until they are in the store (/var/spool/outputfs, or ~/.local/state/outputfs/spool).",
             valueName: "directory"
-        )
+        ),
+        completion: .directory
     )
     var spoolDir: String?
 
     @Option(
         help: .init("Whether the store's checksums are checked while reading (on).", valueName: "on|off"),
+        completion: .list(["on", "off"]),
         transform: Values.onOff
     )
     var verify: Bool?

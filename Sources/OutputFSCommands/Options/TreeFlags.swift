@@ -8,6 +8,7 @@ struct TreeFlags: ParsableArguments {
             "The folders at the top: \(OutputView.allCases.map(\.rawValue).joined(separator: ",")) (all).",
             valueName: "list"
         ),
+        completion: .list(OutputView.allCases.map(\.rawValue)),
         transform: Values.views
     )
     var views: [OutputView]?
@@ -44,6 +45,7 @@ struct TreeFlags: ParsableArguments {
             "Whether owner and permissions that blobs carry are shown (on). Off for a machine whose user ids are others.",
             valueName: "on|off"
         ),
+        completion: .list(["on", "off"]),
         transform: Values.onOff
     )
     var posixMetadata: Bool?
