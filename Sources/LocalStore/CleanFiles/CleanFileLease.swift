@@ -1,16 +1,17 @@
-internal import Glibc
-
 /// A clean file that stays whole while this lives: byte for byte the blob, for the kernel to read from.
 package final class CleanFileLease: Sendable {
-    /// Open for reading only; closed with the lease.
-    package let descriptor: Int32
     /// The file's size, bytes.
     package let length: UInt64
+    private let index: OpenFile
+    private let data: OpenFile
 
-    init(descriptor: Int32, length: UInt64) {
-        self.descriptor = descriptor
+    /// `index` has the shared lock of leases.
+    init(index: OpenFile, data: OpenFile, length: UInt64) {
+        self.index = index
+        self.data = data
         self.length = length
     }
 
-    deinit { close(descriptor) }
+    /// Open for reading only; closed with the lease.
+    package var descriptor: Int32 { data.descriptor }
 }
