@@ -93,6 +93,34 @@ struct WarmingTests {
         #expect(summary(isInterrupted: true).text.hasPrefix("Interrupted: 3 files"))
     }
 
+    @Test func `what did not get to the disk is wanted once more, unless there is no room or an interrupt`() {
+        var first = summary(fromStore: 100 << 20)
+        #expect(first.lackingMounts.isEmpty)
+        first.mounts[0].bytesNotSaved = 40 << 20
+        #expect(first.lackingMounts == [0])
+        var full = first
+        full.mounts[0].exceedsCache = true
+        #expect(full.lackingMounts.isEmpty)
+        var interrupted = first
+        interrupted.isInterrupted = true
+        #expect(interrupted.lackingMounts.isEmpty)
+    }
+
+    @Test func `a further pass adds time and fetches, and counts no file twice`() {
+        var sum = summary(fromStore: 100 << 20)
+        sum.mounts[0].bytesNotSaved = 40 << 20
+        sum.add(summary(fromStore: 40 << 20))
+        #expect((sum.files, sum.bytes, sum.seconds) == (3, 300 << 20, 6))
+        #expect(sum.bytesPerSecond == Double(50 << 20))
+        #expect(sum.mounts[0].bytesFromStore == 140 << 20)
+        #expect(sum.bytesNotSaved == 0)
+        // What lies in memory is not fetched, and so not saved.
+        sum.mounts[0].bytesNotSaved = 5 << 20
+        sum.add(summary(fromStore: 0))
+        #expect(sum.bytesNotSaved == 5 << 20)
+        #expect(sum.text.hasSuffix("; 5 MiB did not get to the disk cache"))
+    }
+
     @Test func `a mount that keeps nothing on disk, or is not ours, is told before`() {
         #expect(WarmTarget(mountPoint: "/m", status: .sample()).note?.contains("no --cache-dir") == true)
         #expect(WarmTarget(mountPoint: "/m", status: .sample()).capacity == 256 << 20)

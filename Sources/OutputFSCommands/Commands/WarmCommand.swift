@@ -36,12 +36,12 @@ struct WarmCommand: ParsableCommand {
         TerminationSignals.block()
         let (roots, targets) = try WarmRoot.resolve(paths)
         let line = ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1)
-        let warming = Warming(roots: roots, targets: targets, jobs: jobs, line: line)
+        let session = WarmSession(roots: roots, targets: targets, jobs: jobs, line: line)
         TerminationSignals.watch { _, count in
             if count > 1 { System.exit(.interrupted) }
-            warming.interrupt()
+            session.interrupt()
         }
-        let summary = warming.run()
+        let summary = session.run()
         Terminal.print(json ? try JSONText.of(summary) : summary.text)
         System.exit(summary.exitStatus)
     }

@@ -18,8 +18,7 @@ struct WarmSummary: Codable, Sendable, Equatable {
         var bytes: UInt64
         /// Bytes that its process fetched meanwhile, for whomever.
         var bytesFromStore: UInt64?
-        /// Of these, what did not get to its disk cache: the disk was slower than the store, or full. A second run
-        /// brings what is missing.
+        /// What did not get to its disk cache in the last pass: the disk was slower than the store, or full.
         var bytesNotSaved: UInt64?
         /// More was read than the cache may hold: what was read first is partly gone again.
         var exceedsCache: Bool
@@ -40,6 +39,29 @@ struct WarmSummary: Codable, Sendable, Equatable {
     /// A mount whose store is away fails with every file: a report needs no million of them.
     static let failuresMax = 1_000
 
+    var bytesFromStore: UInt64 { mounts.compactMap(\.bytesFromStore).reduce(0, +) }
+
+    var bytesNotSaved: UInt64 { mounts.compactMap(\.bytesNotSaved).reduce(0, +) }
+
+    /// The mounts whose disk cache has room for what did not get there yet, by index.
+    var lackingMounts: Set<Int> {
+        guard !isInterrupted else { return [] }
+        return Set(mounts.indices.filter { mounts[$0].bytesNotSaved ?? 0 > 0 && !mounts[$0].exceedsCache })
+    }
+
+    /// Adds one more pass over the same files, or some of them: they count once, the time and the fetches add up.
+    mutating func add(_ later: WarmSummary) {
+        seconds += later.seconds
+        bytesPerSecond = seconds > 0 ? Double(bytes) / seconds : 0
+        isInterrupted = later.isInterrupted
+        for index in mounts.indices where later.mounts[index].files > 0 {
+            let pass = later.mounts[index]
+            mounts[index].bytesFromStore = mounts[index].bytesFromStore.map { $0 + (pass.bytesFromStore ?? 0) }
+            // A pass that fetched nothing could not save what was missing either.
+            if pass.bytesFromStore != 0 { mounts[index].bytesNotSaved = pass.bytesNotSaved }
+        }
+    }
+
     /// For people.
     var text: String {
         var text = isInterrupted ? "Interrupted: " : ""
@@ -50,8 +72,7 @@ struct WarmSummary: Codable, Sendable, Equatable {
             let total = fromStore.reduce(0, +)
             text += total == 0 ? "; all of it was here already" : "; \(HumanUnits.bytes(total)) came from the store"
         }
-        let notSaved = mounts.compactMap(\.bytesNotSaved).reduce(0, +)
-        if notSaved > 0 { text += "; \(HumanUnits.bytes(notSaved)) did not get to the disk cache in time: warm again" }
+        if bytesNotSaved > 0 { text += "; \(HumanUnits.bytes(bytesNotSaved)) did not get to the disk cache" }
         if failed > 0 { text += "; \(failed) could not be read" }
         return text
     }

@@ -33,6 +33,10 @@ struct WarmTarget: Sendable {
         return "below \(mountPoint) there is more to read than \(place) (\(size)): not all of it will stay"
     }
 
+    func askedAgain() -> WarmTarget {
+        WarmTarget(mountPoint: mountPoint, status: status == nil ? nil : Self.ask(mountPoint))
+    }
+
     static func ask(_ mountPoint: String) -> MountStatus? {
         let socket = RuntimeDirectory.socket(of: mountPoint)
         do throws(Errno) {

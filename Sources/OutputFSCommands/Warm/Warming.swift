@@ -26,6 +26,8 @@ final class Warming: Sendable {
     private let roots: [WarmRoot]
     private let targets: [WarmTarget]
     private let jobs: Int
+    /// What is to be said was said by the pass before.
+    private let isRepeat: Bool
     private let line: ProgressLine
     private let queue = WarmQueue()
     private let state: Mutex<State>
@@ -36,17 +38,18 @@ final class Warming: Sendable {
     /// What one pread asks for: as many requests of the kernel (1 MiB each) as make the daemon fetch a whole block.
     private static let chunkSize = 4 << 20
 
-    init(roots: [WarmRoot], targets: [WarmTarget], jobs: Int, line: ProgressLine) {
+    init(roots: [WarmRoot], targets: [WarmTarget], jobs: Int, isRepeat: Bool, line: ProgressLine) {
         self.roots = roots
         self.targets = targets
         self.jobs = jobs
+        self.isRepeat = isRepeat
         self.line = line
         state = Mutex(State(tallies: targets.map { _ in Tally() }, readersLeft: jobs))
     }
 
     /// Reads everything, or what there was until `interrupt`.
     func run() -> WarmSummary {
-        for note in targets.compactMap(\.note) { line.say("outputfs: \(note)") }
+        for note in targets.compactMap(\.note) { say(note) }
         PlainThread.start(named: "warm-walk") { self.walk() }
         for number in 1...jobs { PlainThread.start(named: "warm-read-\(number)") { self.readParts() } }
         while ended.wait(timeout: .now() + .milliseconds(250)) == .timedOut {
@@ -105,7 +108,7 @@ final class Warming: Sendable {
             }
             return before <= capacity && before + file.size > capacity
         }
-        if isFirstExcess { line.say("outputfs: \(targets[targetIndex].noteOnExcess)") }
+        if isFirstExcess { say(targets[targetIndex].noteOnExcess) }
         if file.size > 0 { queue.put(WarmFile(path: file.path, size: file.size, targetIndex: targetIndex)) }
         return !isInterrupted
     }
@@ -177,10 +180,14 @@ final class Warming: Sendable {
                 state.failures.append(WarmSummary.Failure(path: path, reason: reason))
             }
         }
-        line.say("outputfs: \(path): \(reason)")
+        say("\(path): \(reason)")
     }
 
     // MARK: Telling
+
+    private func say(_ text: String) {
+        if !isRepeat { line.say("outputfs: \(text)") }
+    }
 
     /// A process that was replaced meanwhile counts from 0 again.
     private static func increase(from before: UInt64?, to after: UInt64?) -> UInt64? {
