@@ -2,11 +2,12 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
 
-from program import outputfs
+from program import outputfs, wait_until
 
 
 @pytest.fixture
@@ -118,6 +119,47 @@ def test_status_says_how_large_the_cache_may_be(mount, place, tmp_path):
     assert cache["capacity"] == 100 << 20
     assert (tmp_path / "cache").stat().st_mode & 0o777 == 0o700
     assert "100 MiB in " in outputfs("status", place).out
+
+
+def test_what_was_warmed_is_there_after_a_remount_without_a_request_for_bytes(mount, place, tmp_path):
+    contents = {f"f{number}": os.urandom(1 << 20) for number in range(8)}
+    assert mount("--cache-dir", tmp_path / "cache").status == 0
+    output = place / "jobs" / "kept" / "JobOutput"
+    os.makedirs(output, exist_ok=True)
+    for name, content in contents.items():
+        (output / name).write_bytes(content)
+    assert outputfs("unmount", place).status == 0
+    # As on another machine: what was written here may be kept already.
+    shutil.rmtree(tmp_path / "cache")
+
+    assert mount("--cache-dir", tmp_path / "cache").status == 0
+    ended = outputfs("warm", "--json", output)
+    assert ended.status == 0, ended.err
+    assert "no --cache-dir" not in ended.err
+    summary = json.loads(ended.out)["mounts"][0]
+    assert summary["cacheDirectory"] == str(tmp_path / "cache")
+    assert summary["bytes"] == 8 << 20 and summary["bytesFromStore"] >= 8 << 20
+    wait_until(lambda: status(place)["diskCache"]["saved"] + status(place)["diskCache"]["notSaved"] >= 8 << 20)
+    assert status(place)["diskCache"]["files"] == 8
+    assert outputfs("unmount", place).status == 0
+
+    assert mount("--cache-dir", tmp_path / "cache").status == 0
+    for name, content in contents.items():
+        assert (output / name).read_bytes() == content
+    after = status(place)
+    assert after["store"]["requests"].get("Get Blob", 0) == 0
+    assert after["cache"]["fromStore"] == 0
+    assert after["cache"]["fromDisk"] + (8 << 20) * (after["passthroughOpens"] > 0) >= 8 << 20
+    assert "all of it was here already" in outputfs("warm", output).out
+
+
+def test_a_directory_that_holds_something_else_is_not_taken_for_a_cache(mount, tmp_path):
+    (tmp_path / "mine").mkdir(mode=0o700)
+    (tmp_path / "mine" / "precious").write_text("")
+    ended = mount("--cache-dir", tmp_path / "mine")
+    assert ended.status == 73
+    assert "--cache-dir" in ended.err and "try:" in ended.err
+    assert os.listdir(tmp_path / "mine") == ["precious"]
 
 
 def test_without_a_size_it_is_ten_gibibytes_or_less(mount, place, tmp_path):
