@@ -65,22 +65,50 @@ enum Composition {
     /// after the retries that a running mount is owed.
     private static func check(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) {
         let source = configuration.source
-        let store = try blobStore(
-            source,
-            AzureBlobStoreConfiguration(
-                maxConnections: 1,
-                connectTimeout: .seconds(5),
-                stallTimeout: .seconds(10),
-                retryDeadline: min(configuration.retryDeadline, .seconds(10)),
-                commitDeadline: .seconds(10)
-            ),
-            logger
-        )
+        let store = try impatientStore(source, retryDeadline: configuration.retryDeadline, logger)
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
         guard let error else { return }
         let endpoint = source.account.endpoint.description
         if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) { throw failure }
         logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+    }
+
+    /// A few cheap requests, for `doctor`.
+    static func probe(_ source: StorageSource) throws(CommandFailure) -> StoreProbe {
+        let store = try impatientStore(
+            source,
+            retryDeadline: .seconds(10),
+            Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let container = source.container
+        var probe = StoreProbe()
+        // The first makes the connection; of the others the fastest tells how far it is.
+        for _ in 0..<4 where probe.error == nil {
+            let start = ContinuousClock.now
+            probe.error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: container) }
+            probe.times.append(start.duration(to: .now))
+        }
+        probe.clockOffset = store.counters.clockOffset
+        return probe
+    }
+
+    /// With one connection, and not much time.
+    private static func impatientStore(
+        _ source: StorageSource,
+        retryDeadline: Duration,
+        _ logger: Logger
+    ) throws(CommandFailure) -> AzureBlobStore {
+        try blobStore(
+            source,
+            AzureBlobStoreConfiguration(
+                maxConnections: 1,
+                connectTimeout: .seconds(5),
+                stallTimeout: .seconds(10),
+                retryDeadline: min(retryDeadline, .seconds(10)),
+                commitDeadline: .seconds(10)
+            ),
+            logger
+        )
     }
 
     private static func blobStore(

@@ -10,6 +10,11 @@ enum MountPoint {
         {
             try takeAwayIfDead(place, source: mounted.source)
         }
+        return try check(path, allowsContent: allowsContent)
+    }
+
+    /// The same without changing anything.
+    static func check(_ path: String, allowsContent: Bool) throws(CommandFailure) -> String {
         let canonical: String
         do throws(SessionError) { canonical = try MountPreflight.check(path) } catch { throw CommandFailure(error) }
         if !allowsContent, let first = System.names(in: canonical).sorted().first {

@@ -19,9 +19,9 @@ enum MountOptionList {
         "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file",
     ]
 
-    /// The program's arguments (without its name) with every `-o` of `mount` translated.
+    /// The program's arguments (without its name) with every `-o` of `mount` (and of `doctor`, which takes the same) translated.
     static func expanded(_ arguments: [String]) throws(CommandFailure) -> [String] {
-        guard arguments.first == "mount" else { return arguments }
+        guard let command = arguments.first, ["mount", "doctor"].contains(command) else { return arguments }
         var translated: [String] = []
         var others: [String] = []
         var rest = arguments.dropFirst()
@@ -43,7 +43,7 @@ enum MountOptionList {
             }
             translated += try translation(of: list)
         }
-        return ["mount"] + translated + others
+        return [command] + translated + others
     }
 
     private static func translation(of list: String) throws(CommandFailure) -> [String] {

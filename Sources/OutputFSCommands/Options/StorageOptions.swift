@@ -50,4 +50,21 @@ struct StorageOptions: ParsableArguments {
         completion: .file()
     )
     var containerURLFile: String?
+
+    /// The one account or container that these, the argument SOURCE, and the environment name.
+    func source(named argument: String?) throws(CommandFailure) -> StorageSource {
+        try StorageSourceResolver(
+            options: .init(
+                source: argument,
+                account: account,
+                endpoint: endpoint,
+                keyFile: keyFile,
+                sasFile: sasFile,
+                connectionStringFile: connectionStringFile,
+                containerURLFile: containerURLFile
+            ),
+            environment: System.environment,
+            readFile: { System.read($0) }
+        ).resolve()
+    }
 }
