@@ -47,8 +47,7 @@ final class OpenFile: Sendable {
     /// The same if no disk has to be waited for; `false` when it would, or the file ends before.
     func readAtOnce(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
         guard (try? pass(.preadv2)) != nil else { return false }
-        var vector = iovec(iov_base: buffer.baseAddress, iov_len: buffer.count)
-        return preadv2(descriptor, &vector, 1, off_t(offset), Int32(clinux_rwf_nowait)) == buffer.count
+        return clinux_pread_nowait(descriptor, buffer.baseAddress, buffer.count, offset) == buffer.count
     }
 
     /// Writes all of it, or fails with a part of it written.
