@@ -89,6 +89,8 @@ def row(
 def number(value: float | None) -> str:
     if value is None:
         return ""
+    if 0 < value < 0.1:
+        return f"{value:.2g}"
     return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
