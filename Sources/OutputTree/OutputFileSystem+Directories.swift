@@ -113,7 +113,7 @@ extension OutputFileSystem {
     private func entry(for item: SnapshotEntry, startedAt: Duration) -> Entry? {
         guard let address = item.place.blob else { return handOut(located(item, startedAt: startedAt), as: item.name) }
         // What was written here wins over what the listing says.
-        if let node = nodes.file(at: address), node.hasUnsentContent { return handOut(.node(node), as: item.name) }
+        if let node = nodes.liveFile(at: address), node.hasUnsentContent { return handOut(.node(node), as: item.name) }
         guard let facts = item.facts else { return nil }
         return handOut(.file(address, facts, startedAt: startedAt), as: item.name)
     }
@@ -271,6 +271,7 @@ extension OutputFileSystem {
         for (blob, change) in files {
             switch change {
             case .absent, .held: builder.removeBlob(blob)
+            case .stored(let facts, _): builder.addBlob(blob, facts)
             case .present(let node): builder.addBlob(blob, node.withState { $0.facts } ?? FileFacts.unsent)
             }
         }
