@@ -69,7 +69,9 @@ def row(
         contender.name,
         f"{form(median(values))} ({form(min(values))}–{form(max(values))})",
         number(results.ratio(workload, step, contender.name, raw) if raw and contender.kind != "raw" else None),
-        number(results.ratio(workload, step, contender.name, rival) if rival and contender.kind == "outputfs" else None),
+        number(
+            results.ratio(workload, step, contender.name, rival) if rival and contender.kind == "outputfs" else None
+        ),
     ]
     for part in ("daemon_cpu", "server_cpu", "client_cpu"):
         costs = [figure.cpu(trial, getattr(trial, part)) for trial in trials]

@@ -28,13 +28,16 @@ RIVAL = ("rclone mount", rclone("full", "--read-only"))
 
 
 def workloads(scale: Scale) -> list[Workload]:
-    chosen = [(entries, program, network) for entries in scale.names for network in (LOCAL, STORE) for program in PROGRAMS]
+    chosen = [
+        (entries, program, network) for entries in scale.names for network in (LOCAL, STORE) for program in PROGRAMS
+    ]
     if not scale.is_full:
         # The smallest by one program, the biggest without latency, find where there is no latency.
         chosen = [
             (entries, program, network)
             for entries, program, network in chosen
-            if (program == "ls -f" or min(scale.names) < entries < MILLION) and not (entries >= MILLION and network.is_slow)
+            if (program == "ls -f" or min(scale.names) < entries < MILLION)
+            and not (entries >= MILLION and network.is_slow)
             if not (program == "find" and network.is_slow)
         ]
     return [listing(entries, program, network, scale) for entries, program, network in chosen]
