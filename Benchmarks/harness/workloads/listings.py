@@ -13,7 +13,8 @@ from .parties import MountFactory, outputfs, rclone
 
 PROGRAMS = {"ls -f": ["ls", "-f"], "ls -l": ["ls", "-l"], "find": ["find"]}
 
-# Seconds, and one more for 5,000 entries: whoever needs longer has failed. A request for each of 100,000 names would take half an hour at 20 ms.
+# Seconds, and one more for 5,000 entries: whoever needs longer has failed. A request for each of 100,000 names would
+# take half an hour at 20 ms.
 LONGEST = 90
 MILLION = 1_000_000
 
