@@ -187,8 +187,7 @@ final class NodeTable: Sendable {
                 state.directories[place] = nil
                 node.withState { directory in
                     directory.place = target
-                    directory.snapshot = nil
-                    directory.refresh = nil
+                    directory.listing = nil
                 }
                 state.directories[target] = id
             }

@@ -66,8 +66,8 @@ final class DirectoryNode: Sendable {
         var place: TreePlace
         /// Of the blob that marks it, if one is known.
         var facts: FileFacts?
-        var snapshot: DirectorySnapshot?
-        var refresh: SharedWork<DirectorySnapshot>?
+        /// The last listing of it.
+        var listing: DirectoryListing?
     }
 
     let id: NodeID
