@@ -137,7 +137,9 @@ extension OutputFileSystem {
                 _ = addDots(from: offset, of: handle.node, to: buffer)
                 return
             case .page(let page, let index):
-                if addDots(from: offset, of: handle.node, to: buffer) { fill(buffer, page, from: index, of: handle.node) }
+                if addDots(from: offset, of: handle.node, to: buffer) {
+                    fill(buffer, page, from: index, of: handle.node)
+                }
                 return
             }
         }

@@ -65,8 +65,14 @@ extension DirectoryListing {
         return state.withLock { state in
             // What was never listed is no page that could be listed again.
             guard state.slots[number].startedAt != nil || state.slots[number].load != nil else { return false }
-            let isBeingRead = state.readerCount > 0
-            return state.slots[number].questions.ask(hash, at: now, window: window, isBeingRead: isBeingRead)
+            // Who is reading the directory asks for more of it than this; who walked through this page or the one before
+            // is still at it.
+            let isWalk =
+                state.readerCount > 0 && state.slots[number].questions.isTrusting
+                || state.slots[max(0, number - 1)...number].contains { slot in
+                    slot.questions.servesWalk && slot.startedAt.map { now - $0 <= window * 2 } ?? false
+                }
+            return state.slots[number].questions.ask(hash, at: now, window: window, isWalk: isWalk)
         }
     }
 

@@ -56,7 +56,7 @@ final class DirectoryListing: Sendable {
     }
 
     struct Slot: Sendable {
-        let start: Start
+        fileprivate(set) var start: Start
         /// The last name that belongs to the page; `nil` while no page follows.
         var end: [UInt8]?
         var content: Content?
@@ -183,7 +183,11 @@ final class DirectoryListing: Sendable {
             state.nameBytes -= state.slots[number].names?.byteCount ?? 0
             state.slots[number].names = state.nameBytes + names.byteCount <= Self.nameBytesMax ? names : nil
             state.nameBytes += state.slots[number].names?.byteCount ?? 0
-            guard number == state.slots.count - 1 else { return }
+            guard number == state.slots.count - 1 else {
+                // What is held back at the page's end is known anew; where the next one begins stays.
+                if let held = loaded.next?.held { state.slots[number + 1].start.held = held }
+                return
+            }
             state.isOver = loaded.next == nil
             guard let next = loaded.next else { return }
             state.slots[number].end = next.held.position

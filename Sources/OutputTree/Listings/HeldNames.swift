@@ -33,8 +33,6 @@ struct HeldNames: Sendable {
     private(set) var position: [UInt8]?
     private var held: [Held] = []
 
-    var isEmpty: Bool { held.isEmpty }
-
     private enum Order { case next, again, back }
 
     private func order(of name: [UInt8]) -> Order {
@@ -90,11 +88,11 @@ struct HeldNames: Sendable {
         while let last = held.last, NameOrder.compare(finalOf: last.name, with: next) < 0 { releaseLast(emit) }
     }
 
-    /// Lets those go that are final when the listing has come to `end`, and forgets the others: they belong to the page
+    /// The listing has come to `end`, whether or not that name is still there. What is held after that belongs to the page
     /// that begins there.
-    mutating func finish(at end: [UInt8], _ emit: (Line) -> Void) {
+    mutating func go(to end: [UInt8], _ emit: (Line) -> Void) {
         while let last = held.last, NameOrder.compare(finalOf: last.name, with: end) <= 0 { releaseLast(emit) }
-        held = []
+        position = end
     }
 
     /// The listing is over.

@@ -115,8 +115,7 @@ extension OutputFileSystem {
             let lines = ListedLine.ordered(page.items, behind: source.name)
             for (index, line) in lines.enumerated() {
                 if let end = plan.end, NameOrder.precedes(end, line.name) {
-                    held.finish(at: end) { builder.add($0) }
-                    return DirectoryListing.Loaded(content: .page(builder.finish()), next: nil)
+                    return DirectoryListing.Loaded(finishing: &builder, &held, at: end)
                 }
                 guard !line.pass(&held, learnedAt: startedAt, { builder.add($0) }) else { continue }
                 // What belongs to this page is known; that it is not in its place is found out by the next reading.
@@ -130,13 +129,16 @@ extension OutputFileSystem {
                 return DirectoryListing.Loaded(content: .page(builder.finish()), next: next)
             }
         } while marker != nil && (plan.end == nil || plan.end != held.position)
-        if let end = plan.end { held.finish(at: end) { builder.add($0) } } else { held.finish { builder.add($0) } }
+        if let end = plan.end { return DirectoryListing.Loaded(finishing: &builder, &held, at: end) }
+        held.finish { builder.add($0) }
         return DirectoryListing.Loaded(content: .page(builder.finish()), next: nil)
     }
 
     private func noteDisorder(in source: BlobAddress) {
         guard disorder.insert(source.container) else { return }
-        logger.notice("\(source) is listed in another order than that of its names' bytes: directories are listed whole")
+        logger.notice(
+            "\(source) is listed in another order than that of its names' bytes: directories are listed whole"
+        )
     }
 
     // MARK: All at once
@@ -213,6 +215,17 @@ extension OutputFileSystem {
             }
             marker = page.next
         } while marker != nil
+    }
+}
+
+extension DirectoryListing.Loaded {
+    /// A page whose end is known.
+    fileprivate init(finishing builder: inout ListingPage.Builder, _ held: inout HeldNames, at end: [UInt8]) {
+        held.go(to: end) { builder.add($0) }
+        self.init(
+            content: .page(builder.finish()),
+            next: DirectoryListing.Start(held: held, lastContinued: builder.lastContinued)
+        )
     }
 }
 

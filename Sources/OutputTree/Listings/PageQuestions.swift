@@ -18,12 +18,12 @@ struct PageQuestions: Sendable {
     private var (isWanted, wasWanted) = (false, false)
 
     /// A question that what is known is too old for. Whether to list the page. `window`: a longer pause ends a walk.
-    mutating func ask(_ name: UInt64, at now: Duration, window: Duration, isBeingRead: Bool) -> Bool {
+    /// `isWalk`: there are other signs that more will be asked for.
+    mutating func ask(_ name: UInt64, at now: Duration, window: Duration, isWalk: Bool) -> Bool {
         if now - lastAt > window { names = [] }
         lastAt = now
         if !names.contains(name) { names.append(name) }
-        // Who is reading the directory asks for more of it than this.
-        guard names.count >= needed || isBeingRead && needed == Self.fewestNames else { return false }
+        guard names.count >= needed || isWalk else { return false }
         isWanted = true
         return true
     }
@@ -35,6 +35,12 @@ struct PageQuestions: Sendable {
         answerCount = 0
         names = []
     }
+
+    /// Whether no listing of the page has been in vain.
+    var isTrusting: Bool { needed == Self.fewestNames }
+
+    /// Whether the page was listed for questions, and answered many.
+    var servesWalk: Bool { wasWanted && answerCount >= Self.worth }
 
     /// A question that what is known was good enough for.
     mutating func noteAnswer() { answerCount += 1 }

@@ -45,7 +45,9 @@ struct HeldNamesTests {
     }
 
     @Test func `what is held is a chain of beginnings`() {
-        #expect(finals("a", "a-", "a--", "a--/", "a-/", "a/") == ["4 a--/", "4 (a--)", "5 a-/", "5 (a-)", "6 a/", "6 (a)"])
+        #expect(
+            finals("a", "a-", "a--", "a--/", "a-/", "a/") == ["4 a--/", "4 (a--)", "5 a-/", "5 (a-)", "6 a/", "6 (a)"]
+        )
     }
 
     @Test func `a prefix that comes again is one directory, and a listing that goes back is found out`() {

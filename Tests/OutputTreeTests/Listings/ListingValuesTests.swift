@@ -37,7 +37,7 @@ import Testing
 
 @Suite struct PageQuestionsTests {
     private func ask(_ questions: inout PageQuestions, _ name: UInt64, at seconds: Double) -> Bool {
-        questions.ask(name, at: .seconds(seconds), window: .seconds(1), isBeingRead: false)
+        questions.ask(name, at: .seconds(seconds), window: .seconds(1), isWalk: false)
     }
 
     @Test func `one name alone lists nothing, however often it is asked for`() {
@@ -84,9 +84,9 @@ import Testing
         #expect(alone == 100)
     }
 
-    @Test func `in a directory that is being read the first name is enough`() {
+    @Test func `where there are other signs of a walk the first name is enough`() {
         var questions = PageQuestions()
-        let isListed = questions.ask(1, at: .zero, window: .seconds(1), isBeingRead: true)
+        let isListed = questions.ask(1, at: .zero, window: .seconds(1), isWalk: true)
         #expect(isListed)
     }
 }
