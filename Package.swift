@@ -42,7 +42,8 @@ let package = Package(
         .target(
             name: "LocalStore",
             dependencies: [
-                "CLinux", .product(name: "DequeModule", package: "swift-collections"),
+                "Checksums", "CLinux", .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .target(
@@ -113,6 +114,12 @@ let package = Package(
                 "AzureBlob", "BlobStorage", "Checksums", .product(name: "Logging", package: "swift-log"),
             ],
             resources: [.copy("Vectors")]
+        ),
+        .testTarget(
+            name: "LocalStoreTests",
+            dependencies: [
+                "LocalStore", "Checksums", "TestSupport", .product(name: "Logging", package: "swift-log"),
+            ]
         ),
         .testTarget(
             name: "BlobReadingTests",

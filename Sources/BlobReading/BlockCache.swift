@@ -158,6 +158,7 @@ package final class BlockCache: Sendable {
 
     private func perform(_ effects: CacheEffects) {
         for start in effects.starts { launch(start) }
+        for operation in effects.raises { operation.raisePriority() }
         for operation in effects.cancels { operation.cancel() }
         for failed in effects.failed { failed.completion(.failure(failed.error)) }
         for ready in effects.ready {
@@ -189,7 +190,9 @@ package final class BlockCache: Sendable {
             }
             self.change { state, effects in state.complete(id, result, &effects) }
         }
-        if state.withLock({ $0.attach(operation, to: id) }) { operation.cancel() }
+        let meanwhile = state.withLock { $0.attach(operation, to: id) }
+        if meanwhile.isRaised { operation.raisePriority() }
+        if meanwhile.isCancelled { operation.cancel() }
     }
 
     /// The memory of these cells, which hold the range's pieces in order; neighbours in one buffer.

@@ -144,6 +144,8 @@ struct Fetch: Sendable {
     /// Known once the store was asked.
     var operation: (any ReadOperation)?
     var isCancelled = false
+    /// It was fetched ahead, and now a read waits for it.
+    var isRaised = false
 }
 
 /// What is to be done when the lock is free.
@@ -173,6 +175,8 @@ struct CacheEffects: Sendable {
 
     var starts: [Start] = []
     var cancels: [any ReadOperation] = []
+    /// Operations that somebody waits for by now.
+    var raises: [any ReadOperation] = []
     var ready: [Ready] = []
     var failed: [Failed] = []
 }

@@ -32,7 +32,16 @@ enum {
     clinux_mfd_cloexec = 1,
     clinux_o_tmpfile = 020000000 | 0200000,
     clinux_o_direct = 040000,
+    clinux_o_noatime = 01000000,
+    clinux_f_ofd_setlk = 37,
 };
+
+// pread with RWF_NOWAIT: what is not in memory is EAGAIN. By number, since <sys/uio.h> here would take `struct iovec` away
+// from Glibc's module; the kernel wants the offset in two halves.
+static inline ssize_t clinux_pread_nowait(int fd, void *buffer, size_t count, uint64_t offset) {
+    struct { void *base; size_t count; } vector = {buffer, count};
+    return syscall(SYS_preadv2, fd, &vector, 1, (long)offset, sizeof(long) < 8 ? (long)(offset >> 16 >> 16) : 0, 0x08);
+}
 
 static inline pid_t clinux_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 #endif

@@ -8,12 +8,18 @@ package struct LocalStoreError: Error, Sendable, Hashable, CustomStringConvertib
     package let operation: String
     /// The directory or file, for people.
     package let path: String
+    /// What is the matter, where the number alone does not say it: the rest of a sentence about `path`.
+    package let reason: String?
 
-    package init(errno: Int32, operation: String, path: String) {
+    package init(errno: Int32, operation: String, path: String, reason: String? = nil) {
         self.errno = errno
         self.operation = operation
         self.path = path
+        self.reason = reason
     }
 
-    package var description: String { "\(operation) \(path): \(String(cString: strerror(errno)))" }
+    package var description: String {
+        if let reason { return "\(path) \(reason)" }
+        return "\(operation) \(path): \(String(cString: strerror(errno)))"
+    }
 }

@@ -23,9 +23,16 @@ enum Composition {
             logger
         )
         let verification: RangeVerification = configuration.verifiesReads ? .crc64 : .none
+        if let concern = MemoryBudget.concern(configuration.memory, cgroupMax: ControlGroup.memoryMax()) {
+            logger.warning("\(concern)")
+        }
         let cache = BlockCache(
             store: store,
-            configuration: BlockCacheConfiguration(memoryBudget: configuration.memory, verification: verification),
+            configuration: BlockCacheConfiguration(
+                // One budget: what the transport has received and not handed on is part of it.
+                memoryBudget: configuration.memory - store.receiveBufferBytes,
+                verification: verification
+            ),
             logger: logger
         )
         let uploads = try uploadScheduler(store, configuration, verification, logger)

@@ -139,6 +139,24 @@ struct FileFacts: Sendable, Hashable {
 
     var kind: FileKind { isSymbolicLink ? .symbolicLink : .file }
 
+    func attributes(inode: UInt64, options: TreeOptions) -> Attributes {
+        let stored = Timestamp(seconds: lastModified)
+        let modified = modificationTime ?? stored
+        let isPosix = options.usesPosixMetadata
+        return Attributes(
+            inode: inode,
+            kind: kind,
+            permissions: isSymbolicLink
+                ? 0o777 : isPosix && flags.contains(.permissions) ? permissions : options.filePermissions,
+            userID: isPosix && flags.contains(.userID) ? userID : options.userID,
+            groupID: isPosix && flags.contains(.groupID) ? groupID : options.groupID,
+            size: length,
+            accessTime: modified,
+            modificationTime: modified,
+            changeTime: max(modified, stored)
+        )
+    }
+
     private mutating func set(_ flag: Flags, _ isSet: Bool) {
         if isSet { flags.insert(flag) } else { flags.remove(flag) }
     }

@@ -85,4 +85,19 @@ final class DirectoryNode: Sendable {
     func withState<Value>(_ body: (inout sending State) -> sending Value) -> sending Value {
         state.withLock { state in body(&state) }
     }
+
+    /// Whether nothing would be lost with this object: what was listed before `since` is too old to be of use.
+    func isIdle(since: Duration) -> Bool {
+        withState { state in
+            state.listing?.isIdle(since: since) ?? true
+        }
+    }
+
+    /// What was listed under the old name is no longer true.
+    func move(to place: TreePlace) {
+        withState { state in
+            state.place = place
+            state.listing = nil
+        }
+    }
 }

@@ -233,6 +233,7 @@ extension OutputFileSystem {
         switch changes.file(address, since: startedAt) {
         case .absent, .held: return nil
         case .present(let node): return .node(node)
+        case .stored(let facts, let learnedAt): return .file(address, facts, startedAt: learnedAt)
         case nil: return located(item, startedAt: startedAt)
         }
     }

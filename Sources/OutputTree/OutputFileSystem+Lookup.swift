@@ -42,14 +42,12 @@ extension OutputFileSystem {
     func handOut(_ located: Located, as name: FileName) -> Entry? {
         switch located {
         case .directory(let place, let facts):
-            return entry(nodes.lookUp(directory: place, inode: inode(of: place), facts: facts))
+            return entry(nodes.lookUp(directory: place, facts: facts))
         case .file(let address, let facts, let startedAt):
-            let node = nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
-            noteName(of: node, name)
-            return entry(node)
+            let isShadowed = isEscaped(name)
+            return entry(nodes.lookUp(file: address, facts: facts, startedAt: startedAt, isShadowed: isShadowed))
         case .node(let node):
-            nodes.lookUp(node)
-            noteName(of: node, name)
+            nodes.lookUp(node, isShadowed: isEscaped(name))
             return entry(node)
         case .selfLink: return selfEntry()
         case .absent: return nil
@@ -57,10 +55,7 @@ extension OutputFileSystem {
     }
 
     /// A blob that is shown under an escaped name may stand beside a directory that has its plain name.
-    private func noteName(of node: FileNode, _ name: FileName) {
-        guard name.string.utf8.starts(with: "%=".utf8) else { return }
-        node.withState { $0.isShadowed = true }
-    }
+    private func isEscaped(_ name: FileName) -> Bool { name.string.utf8.starts(with: "%=".utf8) }
 
     // MARK: From memory
 
@@ -134,12 +129,17 @@ extension OutputFileSystem {
     }
 
     private func knownFile(_ address: BlobAddress, since: Duration) -> Located? {
-        if let node = nodes.file(at: address) {
+        switch nodes.known(at: address) {
+        case .node(let node):
             let isKnown = node.withState { $0.hasUnsentContent || ($0.facts != nil && $0.learnedAt >= since) }
             if isKnown { return .node(node) }
+        case .dormant(_, _, let facts, let learnedAt, _):
+            if learnedAt >= since { return .file(address, facts, startedAt: learnedAt) }
+        case nil: break
         }
         switch changes.file(address, since: since) {
         case .present(let node): return .node(node)
+        case .stored(let facts, let learnedAt): return .file(address, facts, startedAt: learnedAt)
         case .absent, .held: return .absent
         case nil: return nil
         }
@@ -207,7 +207,7 @@ extension OutputFileSystem {
         case .file(let place): return try await locateFile(place) ?? .absent
         case .either(let file, let folder):
             // A file that is known under this name costs one request.
-            if let address = file.blob, let node = nodes.file(at: address), !node.withState({ $0.isShadowed }),
+            if let address = file.blob, let known = nodes.known(at: address), !known.isShadowed,
                 let found = try await locateFile(file)
             {
                 return found
@@ -220,7 +220,7 @@ extension OutputFileSystem {
             case .success(false): return found ?? .absent
             case .failure(let error):
                 // Without permission to list, a name is what it is by itself, and what was a directory stays one.
-                if error.kind == .denied, found == nil, nodes.directory(at: folder) != nil {
+                if error.kind == .denied, found == nil, nodes.knows(directory: folder) {
                     return .directory(folder, nil)
                 }
                 if error.kind == .denied || error.kind == .notFound { return found ?? .absent }

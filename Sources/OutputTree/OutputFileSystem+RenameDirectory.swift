@@ -57,10 +57,7 @@ extension OutputFileSystem {
 
     /// Known files that have a name below the prefix.
     private func files(below prefix: BlobAddress) -> [FileNode] {
-        nodes.files { file in
-            !file.isUnlinked && file.address.container == prefix.container
-                && file.address.name.utf8.starts(with: prefix.name.utf8)
-        }
+        nodes.files(below: prefix)
     }
 
     // MARK: Blobs

@@ -13,7 +13,7 @@ struct ArrowTests {
         "AzureBlob": [
             "BlobStorage", "Checksums", "CCurl", "CExpat", "CLinux", "COpenSSL", "DequeModule", "Logging",
         ],
-        "LocalStore": ["CLinux", "DequeModule"],
+        "LocalStore": ["Checksums", "CLinux", "DequeModule", "Logging"],
         "BlobReading": ["BlobStorage", "DequeModule", "Logging"],
         "BlobWriting": ["BlobStorage", "LocalStore", "Checksums", "DequeModule", "Logging"],
         "OutputTree": [

@@ -204,6 +204,13 @@ final class DirectoryListing: Sendable {
         return state.withLock { state in state.slots[..<number].contains { $0.names?.contains(hash) ?? false } }
     }
 
+    /// Whether nothing in it is as young as that, or on its way.
+    func isIdle(since: Duration) -> Bool {
+        state.withLock { state in
+            state.slots.allSatisfy { slot in slot.load == nil && slot.startedAt.map { $0 < since } ?? true }
+        }
+    }
+
     /// Memory is short, or the page has grown old.
     func drop(_ number: Int, startedAt: Duration) {
         state.withLock { state in

@@ -14,7 +14,8 @@ final class ListingMemory: Sendable {
     }
 
     private struct Directory {
-        let node: DirectoryNode
+        /// Not kept alive by this.
+        weak var node: DirectoryNode?
         let listing: DirectoryListing
     }
 
@@ -79,7 +80,7 @@ final class ListingMemory: Sendable {
             return forgotten
         }
         for directory in forgotten {
-            directory.node.withState { if $0.listing === directory.listing { $0.listing = nil } }
+            directory.node?.withState { if $0.listing === directory.listing { $0.listing = nil } }
         }
     }
 

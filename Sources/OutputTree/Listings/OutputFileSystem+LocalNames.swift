@@ -49,6 +49,7 @@ extension OutputFileSystem {
         for (blob, change) in local.files {
             switch change {
             case .absent, .held: builder.removeBlob(blob)
+            case .stored(let facts, _): builder.addBlob(blob, facts)
             case .present(let node): builder.addBlob(blob, node.withState { $0.facts } ?? FileFacts.unsent)
             }
         }

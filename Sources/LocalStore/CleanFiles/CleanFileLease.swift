@@ -1,0 +1,17 @@
+/// A clean file that stays whole while this lives: byte for byte the blob, for the kernel to read from.
+package final class CleanFileLease: Sendable {
+    /// The file's size, bytes.
+    package let length: UInt64
+    private let index: OpenFile
+    private let data: OpenFile
+
+    /// `index` has the shared lock of leases.
+    init(index: OpenFile, data: OpenFile, length: UInt64) {
+        self.index = index
+        self.data = data
+        self.length = length
+    }
+
+    /// Open for reading only; closed with the lease.
+    package var descriptor: Int32 { data.descriptor }
+}
