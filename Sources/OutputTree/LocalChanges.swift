@@ -127,6 +127,12 @@ final class LocalChanges: Sendable {
         return Self.isRelevant(change, since) ? change.what : nil
     }
 
+    /// Whether anything is known here of names in a listing of `prefix` by `/`.
+    func hasChanges(in container: String, prefix: String) -> Bool {
+        let parent = BlobAddress(container: container, name: Self.parentPrefix(of: prefix))
+        return state.withLock { $0.folders[parent] != nil }
+    }
+
     func folder(_ address: BlobAddress, since: Duration) -> FolderChange? {
         let parent = BlobAddress(container: address.container, name: Self.parentPrefix(of: address.name))
         guard let change = state.withLock({ $0.folders[parent]?.folders[.init(address.name)] }) else { return nil }

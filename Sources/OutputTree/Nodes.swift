@@ -66,8 +66,8 @@ final class DirectoryNode: Sendable {
         var place: TreePlace
         /// Of the blob that marks it, if one is known.
         var facts: FileFacts?
-        var snapshot: DirectorySnapshot?
-        var refresh: SharedWork<DirectorySnapshot>?
+        /// The last listing of it.
+        var listing: DirectoryListing?
     }
 
     let id: NodeID
@@ -89,8 +89,7 @@ final class DirectoryNode: Sendable {
     /// Whether nothing would be lost with this object: what was listed before `since` is too old to be of use.
     func isIdle(since: Duration) -> Bool {
         withState { state in
-            if let snapshot = state.snapshot, snapshot.startedAt >= since { return false }
-            return state.refresh == nil
+            state.listing?.isIdle(since: since) ?? true
         }
     }
 
@@ -98,8 +97,7 @@ final class DirectoryNode: Sendable {
     func move(to place: TreePlace) {
         withState { state in
             state.place = place
-            state.snapshot = nil
-            state.refresh = nil
+            state.listing = nil
         }
     }
 }

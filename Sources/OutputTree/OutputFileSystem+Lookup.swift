@@ -61,10 +61,13 @@ extension OutputFileSystem {
 
     /// What is known of the name without asking anybody; `nil` when the store has to be asked.
     func locateInMemory(_ name: FileName, in directory: DirectoryNode) -> Located? {
+        locateInMemory(name, in: directory, since: clock.monotonic() - options.attributeValidity)
+    }
+
+    /// `fresh`: when what is known must have been asked for at the earliest.
+    private func locateInMemory(_ name: FileName, in directory: DirectoryNode, since fresh: Duration) -> Located? {
         let place = directory.place
         let resolution = place.resolve(name.string, views: options.views)
-        let now = clock.monotonic()
-        let fresh = now - options.attributeValidity
         switch resolution {
         case .fixed(.selfLink): return .selfLink
         case .fixed(let place): return .directory(place, nil)
@@ -80,19 +83,19 @@ extension OutputFileSystem {
             let isThere = snapshot[name]?.place == target || snapshot.contains(target)
             return isThere ? .directory(target, nil) : .absent
         case .folder(let folder):
-            return knownDirectory(folder, name, in: directory, since: fresh)
+            return knownDirectory(folder, name, as: resolution, in: directory, since: fresh)
         case .file(let file):
             guard let address = file.blob else { return .absent }
             if let known = knownFile(address, since: fresh) { return known }
-            return fromSnapshot(name, of: directory, since: fresh)
+            return listed(name, as: resolution, in: directory, since: fresh)
         case .either(let file, let folder):
-            let knownDirectory = knownDirectory(folder, name, in: directory, since: fresh)
+            let knownDirectory = knownDirectory(folder, name, as: resolution, in: directory, since: fresh)
             // Of a file and a directory of one name, the directory has it.
             if case .directory = knownDirectory { return knownDirectory }
             guard let address = file.blob, let knownFile = knownFile(address, since: fresh) else {
-                // The snapshot may be older than a removal here.
+                // The listing may be older than a removal here.
                 if knownFolder(folder, since: fresh) != nil { return nil }
-                return fromSnapshot(name, of: directory, since: fresh)
+                return listed(name, as: resolution, in: directory, since: fresh)
             }
             // A file that is known to be gone may still be a directory, unless that is known to be gone, too.
             if case .absent = knownFile, knownDirectory == nil { return nil }
@@ -104,12 +107,13 @@ extension OutputFileSystem {
     private func knownDirectory(
         _ folder: TreePlace,
         _ name: FileName,
+        as resolution: Resolution,
         in directory: DirectoryNode,
         since: Duration
     ) -> Located? {
         if let known = knownFolder(folder, since: since) { return known }
         if let contents = folder.contents, unsent.hasFiles(below: contents) { return .directory(folder, nil) }
-        switch fromSnapshot(name, of: directory, since: since) {
+        switch listed(name, as: resolution, in: directory, since: since) {
         case .directory(let place, let facts): return .directory(place, facts)
         case .absent, .file, .node: return .absent
         case .selfLink, nil: return nil
@@ -141,12 +145,6 @@ extension OutputFileSystem {
         }
     }
 
-    private func fromSnapshot(_ name: FileName, of directory: DirectoryNode, since: Duration) -> Located? {
-        guard let snapshot = freshSnapshot(of: directory, since: since) else { return nil }
-        guard let entry = snapshot[name] else { return .absent }
-        return located(entry, startedAt: snapshot.startedAt)
-    }
-
     func located(_ entry: SnapshotEntry, startedAt: Duration) -> Located {
         guard let address = entry.place.blob, let facts = entry.facts else {
             return entry.place == .selfLink ? .selfLink : .directory(entry.place, entry.facts)
@@ -154,11 +152,44 @@ extension OutputFileSystem {
         return .file(address, facts, startedAt: startedAt)
     }
 
+    /// A whole listing that is fresh.
     private func freshSnapshot(of directory: DirectoryNode, since: Duration) -> DirectorySnapshot? {
-        directory.withState { state in
-            guard let snapshot = state.snapshot, snapshot.isComplete, snapshot.startedAt >= since else { return nil }
-            return snapshot
+        guard case .ready(.collected(let snapshot), _) = directory.withState({ $0.listing })?.page(0),
+            snapshot.isComplete, snapshot.startedAt >= since
+        else { return nil }
+        return snapshot
+    }
+
+    /// What fresh pages of the directory's listing say of the name; `nil` if that is nothing.
+    private func listed(
+        _ name: FileName,
+        as resolution: Resolution,
+        in directory: DirectoryNode,
+        since: Duration
+    ) -> Located? {
+        guard let listing = directory.withState({ $0.listing }) else { return nil }
+        switch listing.find(DirectoryListing.Wanted(name, resolution, in: listing.place), since: since) {
+        case .entry(let entry, let startedAt): return located(entry, startedAt: startedAt)
+        case .absent: return .absent
+        case .unknown: return nil
         }
+    }
+
+    /// A name among many that are asked for while what was listed of them has grown too old: lists their page again, and
+    /// says what it tells of the name; `nil` if nothing is gained by that.
+    private func relisted(_ name: FileName, in directory: DirectoryNode) async -> Located? {
+        guard let listing = directory.withState({ $0.listing }) else { return nil }
+        let now = clock.monotonic()
+        let since = now - options.attributeValidity
+        let resolution = directory.place.resolve(name.string, views: options.views)
+        let wanted = DirectoryListing.Wanted(name, resolution, in: listing.place)
+        // A pause of a second ends a walk.
+        guard case .unknown(let page?) = listing.find(wanted, since: since),
+            listing.ask(wanted, ofPage: page, at: now, window: max(options.attributeValidity, .seconds(1)))
+        else { return nil }
+        // If that fails, the name is asked for by itself.
+        guard (try? await content(of: page, in: listing, since: since)) != nil else { return nil }
+        return locateInMemory(name, in: directory, since: since)
     }
 
     // MARK: From the store
@@ -166,6 +197,7 @@ extension OutputFileSystem {
     /// Asks the store what the name is.
     func locate(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) -> Located {
         if let known = locateInMemory(name, in: directory) { return known }
+        if let listed = await relisted(name, in: directory) { return listed }
         switch directory.place.resolve(name.string, views: options.views) {
         case .fixed(.selfLink): return .selfLink
         case .fixed(let place): return .directory(place, nil)

@@ -52,12 +52,11 @@ extension OutputFileSystem {
                 let made = nodes.lookUp(directory: place, facts: facts)
                 // What was just made is empty: the first names in it need no request.
                 let now = clock.monotonic()
-                nodes.directory(made.id)?.withState { state in
-                    let fixed = place.planned(views: options.views).fixed.map { name, place in
-                        SnapshotEntry(name: FileName(name), place: place, facts: nil)
-                    }
-                    state.snapshot = DirectorySnapshot(entries: fixed, startedAt: now, isComplete: true)
+                let fixed = place.planned(views: options.views).fixed.map { name, place in
+                    SnapshotEntry(name: FileName(name), place: place, facts: nil)
                 }
+                let empty = DirectorySnapshot(entries: fixed, startedAt: now, isComplete: true)
+                if let node = nodes.directory(made.id) { remember(DirectoryListing(of: place, empty), of: node) }
                 return entry(made)
             }
         } catch { request.fail(error) }
@@ -343,7 +342,7 @@ extension OutputFileSystem {
         if let slashMarker = place.slashMarkerBlob { try await removeMarker(slashMarker) { $0.length == 0 } }
         changes.record(folder: marker, .absent, at: clock.monotonic())
         changes.recordDirectories(above: marker, at: clock.monotonic())
-        nodes.directory(at: place)?.withState { $0.snapshot = nil }
+        nodes.directory(at: place)?.withState { $0.listing = nil }
     }
 
     /// Deletes the blob that keeps a directory alive, in the version that is one: a blob of the same name that has bytes

@@ -135,7 +135,7 @@ extension OutputFileSystem {
         if let marker = move.destination.markerBlob { changes.record(folder: marker, .present, at: now) }
         if let failure = failures.first {
             // The old directory is still one, and the kernel, told of the failure, leaves its name to it.
-            nodes.directory(at: move.place)?.withState { $0.snapshot = nil }
+            nodes.directory(at: move.place)?.withState { $0.listing = nil }
             return failure
         }
         nodes.moveDirectories { move.target(of: $0) }

@@ -27,6 +27,8 @@ package final class OutputFileSystem: FileSystem {
     let unsent = UnsentFiles()
     let held = HeldBlobs()
     let rights = AccessRights()
+    let listings: ListingMemory
+    let disorder = DisorderedContainers()
     let errors = ErrorLog(capacity: 64)
     /// The time of directories that have none stored.
     let startTime: Timestamp
@@ -50,6 +52,7 @@ package final class OutputFileSystem: FileSystem {
         self.logger = logger
         startTime = clock.wall()
         nodes = NodeTable(unsent: unsent, clock: clock, validity: options.attributeValidity)
+        listings = ListingMemory(validity: options.attributeValidity)
         // A listing of a million names takes about a minute over a slow line; changes must outlive it.
         changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4))
         background = BackgroundCommits(clock: clock, logger: logger)
