@@ -22,7 +22,8 @@ extension CacheState {
                 firstCell: firstCell,
                 cellCount: count,
                 lead: 0,
-                purpose: purpose
+                purpose: purpose,
+                file: versions[version]?.file
             ),
             &effects
         )
@@ -41,7 +42,8 @@ extension CacheState {
                 firstCell: cell,
                 cellCount: 1,
                 lead: valid,
-                purpose: nil
+                purpose: nil,
+                file: versions[version]?.file
             ),
             &effects
         )
@@ -51,13 +53,9 @@ extension CacheState {
         guard let key = versions[fetch.version]?.key else { return }
         versions.retain(fetch.version)
         clock += 1
-        statistics.requests += 1
-        if fetch.purpose != nil {
-            statistics.readAheadRequests += 1
-            statistics.readAheadBytes += UInt64(fetch.range.count)
-        }
+        if fetch.purpose != nil { statistics.readAheadBytes += UInt64(fetch.range.count) }
         let id = fetches.insert(fetch)
-        for cell in Self.cells(of: fetch) { cells[Int(cell)].fetch = id.index }
+        for cell in fetch.cells { cells[Int(cell)].fetch = id.index }
         effects.starts.append(
             .init(
                 fetch: id,
@@ -65,21 +63,35 @@ extension CacheState {
                 condition: key.condition,
                 range: fetch.range,
                 memoryOffset: Int(fetch.firstCell) * geometry.pieceSize + fetch.lead,
-                isForeground: fetch.purpose == nil
+                isForeground: fetch.purpose == nil,
+                // What goes on where a cell's bytes end was never saved.
+                file: fetch.lead == 0 ? fetch.file : nil
             )
         )
     }
 
-    private static func cells(of fetch: Fetch) -> Range<Int32> {
-        fetch.firstCell..<fetch.firstCell + Int32(fetch.cellCount)
+    /// The store took the GET. Says what the operation is to be told that was decided meanwhile.
+    mutating func attach(
+        _ operation: any ReadOperation,
+        to id: SlotID,
+        isForeground: Bool
+    ) -> (isCancelled: Bool, isRaised: Bool) {
+        statistics.requests += 1
+        if !isForeground { statistics.readAheadRequests += 1 }
+        return fetches.update(id) { fetch in
+            fetch.operation = operation
+            return (fetch.isCancelled, fetch.isRaised)
+        } ?? (false, false)
     }
 
-    /// The store took the GET. Gives the operation back if it is to be cancelled by now.
-    mutating func attach(_ operation: any ReadOperation, to id: SlotID) -> Bool {
-        fetches.update(id) { fetch in
-            fetch.operation = operation
-            return fetch.isCancelled
-        } ?? false
+    /// A read waits for a fetch: it is not read-ahead any more to the store.
+    mutating func raise(_ id: SlotID, _ effects: inout CacheEffects) {
+        let operation = fetches.update(id) { fetch -> (any ReadOperation)? in
+            guard fetch.purpose != nil, !fetch.isRaised else { return nil }
+            fetch.isRaised = true
+            return fetch.operation
+        }
+        if let operation = operation ?? nil { effects.raises.append(operation) }
     }
 
     // MARK: Arrival
@@ -106,13 +118,30 @@ extension CacheState {
         _ result: Result<BlobReadResult, StorageError>,
         _ effects: inout CacheEffects
     ) {
+        guard let fetch = fetches[id] else { return }
+        end(id, checked(result, fetch), isFromDisk: false, &effects)
+    }
+
+    /// The bytes have arrived, or will not.
+    mutating func end(
+        _ id: SlotID,
+        _ result: Result<Int, StorageError>,
+        isFromDisk: Bool,
+        _ effects: inout CacheEffects
+    ) {
         // Out of the table first: a waiter that looks again must not join what has ended.
         guard let fetch = fetches.remove(id) else { return }
-        for cell in Self.cells(of: fetch) { cells[Int(cell)].fetch = -1 }
-        switch checked(result, fetch) {
+        for cell in fetch.cells { cells[Int(cell)].fetch = -1 }
+        switch result {
         case .success(let count):
-            statistics.bytesFromStore += UInt64(count)
             fill(fetch, upTo: count)
+            if isFromDisk {
+                statistics.diskHits += 1
+                statistics.bytesFromDisk += UInt64(count)
+            } else {
+                statistics.bytesFromStore += UInt64(count)
+                save(fetch, &effects)
+            }
             letGo(fetch)
             for waiter in fetch.waiters { arrived(waiter.read, id, &effects) }
         case .failure(let error):
@@ -175,7 +204,7 @@ extension CacheState {
 
     /// A fetch's cells stay where they hold something, and are free otherwise.
     private mutating func letGo(_ fetch: Fetch) {
-        for cell in Self.cells(of: fetch) {
+        for cell in fetch.cells {
             slabs.unpin(cell)
             guard cells[Int(cell)].valid == 0, !slabs.isPinned(cell) else { continue }
             freeCell(cell)

@@ -8,31 +8,14 @@ final class FileHandle: Sendable {
     let flags: OpenFlags
     /// Where this handle's reads went, for read-ahead.
     let stream = ReadStream()
+    /// The kernel serves it from a local copy.
+    let isBacked: Bool
 
-    init(node: FileNode, flags: OpenFlags) {
+    init(node: FileNode, flags: OpenFlags, isBacked: Bool) {
         self.node = node
         self.flags = flags
+        self.isBacked = isBacked
     }
-}
-
-/// One opendir(3): the directory as it was then, so that every name comes at most once and the reading ends.
-final class DirectoryHandle: Sendable {
-    let node: DirectoryNode
-    private let listing = Mutex<PinnedListing?>(nil)
-
-    init(node: DirectoryNode) { self.node = node }
-
-    /// What was pinned; `nil` before the first readdir and after a rewind.
-    var pinned: PinnedListing? { listing.withLock { $0 } }
-
-    func pin(_ pinned: PinnedListing?) { listing.withLock { $0 = pinned } }
-}
-
-/// What one reading of a directory shows.
-struct PinnedListing: Sendable {
-    let entries: [SnapshotEntry]
-    /// When the listing that told it began.
-    let startedAt: Duration
 }
 
 /// Open files and directories by the number that the kernel holds.
