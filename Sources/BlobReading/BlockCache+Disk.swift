@@ -22,6 +22,8 @@ extension BlockCache {
                 return
             }
             disk.save { [self] in
+                // An append blob that grew: this may be the first that comes of the new bytes.
+                if file.length < save.range.upperBound { file.extend(to: save.range.upperBound) }
                 let source = bytes(at: Int(save.firstCell) * geometry.pieceSize, count: save.range.count)
                 file.save(UnsafeRawBufferPointer(source), at: save.range.lowerBound)
                 change { state, effects in state.saved(id, isOnDisk: true, &effects) }

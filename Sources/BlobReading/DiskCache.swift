@@ -5,9 +5,9 @@ internal import Synchronization
 /// The clean files below the cache, and the threads that may wait for the disk: what somebody waits for never stands
 /// behind what is fetched ahead, saved or verified.
 final class DiskCache: Sendable {
-    /// Complete files that stay open after their last reader: to open one anew means to verify it anew before the kernel
-    /// may read it by itself.
-    static let keptMax = 256
+    /// Files that stay open after their last reader: to open one anew means to verify it anew before the kernel may read
+    /// it by itself. Two descriptors each.
+    static let keptMax = 128
 
     private let files: CleanFiles
     /// The endpoint whose blobs these are: the directory may hold those of others, too.
@@ -54,11 +54,9 @@ final class DiskCache: Sendable {
     func letGo(_ attached: AttachedFile) {
         attached.whenKnown { [self] file in
             guard let file else { return }
-            let isComplete = file.isComplete
             // Closed by whom drops the last reference: not under the lock.
             let dropped = kept.withLock { kept -> CleanFile? in
                 kept.removeAll { $0 === file }
-                guard isComplete else { return nil }
                 kept.append(file)
                 return kept.count > Self.keptMax ? kept.removeFirst() : nil
             }

