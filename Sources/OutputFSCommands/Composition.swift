@@ -23,10 +23,17 @@ enum Composition {
             logger
         )
         let verification: RangeVerification = configuration.verifiesReads ? .crc64 : .none
+        if let concern = MemoryBudget.concern(configuration.memory, cgroupMax: ControlGroup.memoryMax()) {
+            logger.warning("\(concern)")
+        }
         let cleanFiles = try cleanFiles(configuration, logger)
         let cache = BlockCache(
             store: store,
-            configuration: BlockCacheConfiguration(memoryBudget: configuration.memory, verification: verification),
+            configuration: BlockCacheConfiguration(
+                // One budget: what the transport has received and not handed on is part of it.
+                memoryBudget: configuration.memory - store.receiveBufferBytes,
+                verification: verification
+            ),
             cleanFiles: cleanFiles,
             account: configuration.source.account.endpoint.description,
             logger: logger

@@ -286,7 +286,8 @@ def test_status_shows_the_mount_to_people_and_to_programs(mounted, server):
     assert mount["source"] == server.blob_endpoint
     assert mount["state"] == "serving"
     assert mount["tree"]["pendingFiles"] == []
-    assert mount["cache"]["budget"] == 256 << 20
+    # What 64 connections may have received is taken off.
+    assert mount["cache"]["budget"] == (256 - 8) << 20
     assert sum(mount["store"]["requests"].values()) > 0 or mount["store"]["requests"] == {}
 
 

@@ -6,6 +6,8 @@ package struct RequestCounters: Sendable, Hashable {
     package var requests: [StorageOperation: Int] = [:]
     /// Attempts after the first of a call.
     package var retries = 0
+    /// Attempts beside one that did not answer, for the same bytes.
+    package var hedges = 0
     /// Calls that failed in the end, whatever the reason.
     package var failures = 0
     /// Bodies of answers and of requests, in bytes.
@@ -27,6 +29,13 @@ final class RequestCounting: Sendable {
         counters.withLock { counters in
             counters.requests[operation, default: 0] += 1
             if isRetry { counters.retries += 1 }
+        }
+    }
+
+    func hedged(_ operation: StorageOperation) {
+        counters.withLock { counters in
+            counters.requests[operation, default: 0] += 1
+            counters.hedges += 1
         }
     }
 

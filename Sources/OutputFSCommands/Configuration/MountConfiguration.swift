@@ -1,3 +1,4 @@
+internal import BlobReading
 internal import OutputConventions
 
 /// Everything that one mount does, with no question left open.
@@ -27,9 +28,9 @@ struct MountConfiguration: Sendable {
 
     /// The defaults, as docs/CONFIGURATION.md gives them.
     enum Default {
-        static let memory = 256 << 20
+        static let memory = MemoryBudget.current
         /// Less than this cannot hold a block in each direction.
-        static let memoryMin = 32 << 20
+        static let memoryMin = MemoryBudget.least
         static let attributeValidity = Duration.seconds(1)
         static let retryDeadline = Duration.seconds(60)
         static let commitDeadline = Duration.seconds(600)
