@@ -70,6 +70,20 @@ import Testing
         #expect(reads.count > 1)
     }
 
+    @Test func `A request that names the etag of before a change of metadata is made again`() {
+        let bench = Bench(readAheadBlocksMax: 0)
+        let blob = bench.open("b", length: 100_000, etag: "\"1\"")
+        let answer = blob.read(0, 256)
+        blob.reader.adopt(ETag("\"2\""))
+        bench.store.end(bench.store.pending[0], with: ScriptedStore.error(.conditionFailed))
+        #expect(answer.isPending)
+        #expect(bench.store.pending.map(\.read.condition) == [.matches(ETag("\"2\""))])
+        // And no more than that: this one is what the version is.
+        bench.store.end(bench.store.pending[0], with: ScriptedStore.error(.conditionFailed))
+        #expect(answer.all == [.failed(.conditionFailed)])
+        #expect(bench.cache.violations() == [])
+    }
+
     // MARK: Single flight
 
     @Test func `Readers of the same bytes share one request`() {
