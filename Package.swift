@@ -174,7 +174,7 @@ let package = Package(
         .testTarget(
             name: "OutputFSCommandsTests",
             dependencies: [
-                "OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage",
+                "OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage", "OutputTree",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

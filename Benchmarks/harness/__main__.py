@@ -1,75 +1,102 @@
 """Benchmarks/run calls this; see its help."""
 
 import argparse
-import dataclasses
+import contextlib
 import hashlib
 import json
 import pathlib
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 
-from .contenders import WRITE_BLOCK, WRITE_CONNECTIONS, Bench, Contender, all_contenders
+from . import report
+from .model import Bench, Scale, Workload
 from .mounts import Tools
-from .report import Rows, machine_facts, markdown
+from .processes import run
+from .results import Results
 from .servers import Emulator, Nginx
+from .workloads import catalogue, listings, small, streams
+from .workloads.parties import outputfs, outputfs_on_nginx
+
+SIZE, TRIALS = 1024, 5
 
 
 def main() -> None:
     arguments = parse()
-    tools = Tools(arguments.binary, arguments.rclone, *(f"{arguments.tools}/{name}" for name in ("stream", "get", "put")))
+    # Whoever ends this program ends what it started: by the way out of every `with`.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
+    scale = scale_of(arguments)
     chosen = [
-        contender
-        for contender in all_contenders()
-        if contender.group in arguments.only.split(",")
-        and any(text in contender.name for text in arguments.contenders.split(","))
+        workload
+        for workload in catalogue(scale)
+        if any(text in workload.key or text.lower() in workload.group.lower() for text in arguments.only.split(","))
     ]
-    with tempfile.TemporaryDirectory(prefix="outputfs-benchmark-servers-") as directory:
-        nginx, emulator = Nginx(pathlib.Path(directory)), None
-        try:
-            bench = prepare(tools, nginx, arguments.size << 20)
-            emulator = bench.emulator
-            check(bench, chosen)
-            rows = run(bench, chosen, arguments.trials)
-            write(bench, rows, chosen, arguments)
-        finally:
-            nginx.stop()
-            if emulator:
-                emulator.stop()
+    if arguments.list:
+        print("\n".join(f"{workload.key:24} {workload.group}" for workload in chosen))
+        return
+    results = Results(chosen)
+    with contextlib.ExitStack() as stack:
+        bench = prepare(arguments, scale, stack)
+        check(bench, results)
+        trials = arguments.trials or (1 if arguments.quick else TRIALS)
+        facts = report.machine_facts(bench, trials, time.strftime("%Y-%m-%d"))
+        for workload in chosen:
+            measure(bench, workload, trials, arguments.contenders.split(","), results)
+            write(arguments.output, facts, results)
+    print((arguments.output / "results.md").read_text())
+    if results.failures:
+        sys.exit(f"{len(results.failures)} trials failed")
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="Benchmarks/run")
-    parser.add_argument("--size", type=int, default=1024)
-    parser.add_argument("--trials", type=int, default=5)
-    parser.add_argument("--only", default="nginx,read,write")
+    parser.add_argument("--size", type=int)
+    parser.add_argument("--trials", type=int)
+    parser.add_argument("--only", default="")
     parser.add_argument("--contenders", default="")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--list", action="store_true")
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"))
-    for name in ("--binary", "--tools", "--rclone"):
-        parser.add_argument(name, required=True)
+    parser.add_argument("--binary", required=True)
+    parser.add_argument("--rclone", required=True)
+    parser.add_argument("--tools", type=pathlib.Path, required=True)
     return parser.parse_args()
 
 
-def prepare(tools: Tools, nginx: Nginx, size: int) -> Bench:
-    """The servers with the same bytes in both."""
-    subprocess.run([tools.stream, "write", str(nginx.blob), str(size)], check=True, stdout=subprocess.DEVNULL)
+def scale_of(arguments: argparse.Namespace) -> Scale:
+    if arguments.quick:
+        size = (arguments.size or 64) << 20
+        return Scale(size, 100, [1000, 10_000], 1000, 0.3, arguments.full)
+    size = (arguments.size or SIZE) << 20
+    return Scale(size, 1000, [1000, 100_000, 1_000_000], 10_000, 1.0, arguments.full)
+
+
+def prepare(arguments: argparse.Namespace, scale: Scale, stack: contextlib.ExitStack) -> Bench:
+    """The servers with the same bytes in both; they end with the stack."""
+    tools = Tools(arguments.binary, arguments.rclone, arguments.tools)
+    directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outputfs-benchmark-servers-")))
+    nginx = Nginx(directory)
+    run([tools.stream, "write", str(scale.size), str(nginx.blob)])
     nginx.start()
+    stack.callback(nginx.stop)
     emulator = Emulator(tools.outputfs)
-    put = [tools.put, emulator.url("stream.bin"), str(size), str(WRITE_BLOCK), str(WRITE_CONNECTIONS)]
-    subprocess.run(put, check=True, stdout=subprocess.DEVNULL)
-    return Bench(tools, nginx, emulator, size)
+    stack.callback(emulator.stop)
+    bench = Bench(tools, nginx, emulator, scale, directory)
+    for part in (streams, small, listings):
+        part.prepare(bench)
+    return bench
 
 
-def check(bench: Bench, contenders: list[Contender]) -> None:
+def check(bench: Bench, results: Results) -> None:
     """Nobody is measured who does not read the right bytes. Not timed."""
     expected = digest(bench.nginx.blob)
-    for contender in contenders:
-        if contender.serves is None:
-            continue
-        with contender.serves(bench) as mounted:
+    mounts = {"outputfs": outputfs(), "outputfs on nginx": outputfs_on_nginx, **dict(streams.RIVALS)}
+    for name, mount in mounts.items():
+        with mount(bench) as mounted:
             if digest(mounted.directory / "stream.bin") != expected:
-                sys.exit(f"{contender.name} reads other bytes than there are")
+                sys.exit(f"{name} reads other bytes than there are")
 
 
 def digest(path: pathlib.Path) -> str:
@@ -77,35 +104,41 @@ def digest(path: pathlib.Path) -> str:
         return hashlib.file_digest(file, "md5").hexdigest()
 
 
-def run(bench: Bench, contenders: list[Contender], trials: int) -> Rows:
+def measure(bench: Bench, workload: Workload, trials: int, texts: list[str], results: Results) -> None:
     """In turns, so that whatever else the machine does hits all of them.
 
-    Each runs twice in a row, and the second time counts: it gets memory that was in use a moment ago. In a virtual
+    Some run twice in a row, and the second time counts: it gets memory that was in use a moment ago. In a virtual
     machine whose host takes free pages back, the first touch of each runs at 0.3 GiB/s instead of 4 to 10: that would
     be measured, and not the file systems.
     """
-    rows: Rows = {}
-    for number in range(trials):
-        for contender in contenders:
-            contender.run(bench)
-            for step, trial in contender.run(bench).items():
-                rows.setdefault((contender.group, step, contender.name), []).append(trial)
-                print(f"{number + 1}/{trials} {contender.name} ({contender.group}), {step}: {trial.rate:.2f} GiB/s", flush=True)
-    return rows
+    failed = set()
+    for round in range(min(trials, workload.most_trials)):
+        for contender in workload.contenders:
+            # Who fails once would fail again, often by taking as long as is allowed.
+            if contender.name in failed or not any(text in contender.name for text in texts):
+                continue
+            try:
+                if workload.runs_twice:
+                    contender.run(bench, workload.network)
+                measured = contender.run(bench, workload.network)
+            except Exception as error:
+                failed.add(contender.name)
+                results.failures.append(f"{workload.key}, {contender.name}, round {round + 1}: {error}")
+                print(f"{workload.key}: {contender.name} FAILED: {error}", file=sys.stderr, flush=True)
+                continue
+            for step in workload.steps:
+                if trial := measured.get(step.name):
+                    results.note(workload, step.name, contender, round, trial)
+                    figure = step.figure.format.format(step.figure.of(trial))
+                    place = f"{workload.key}/{step.name} {round + 1}/{trials}"
+                    print(f"{place}: {contender.name}: {figure} {step.figure.unit}", file=sys.stderr, flush=True)
 
 
-def write(bench: Bench, rows: Rows, contenders: list[Contender], arguments: argparse.Namespace) -> None:
-    facts = machine_facts(bench, arguments.trials, time.strftime("%Y-%m-%d"))
-    text = markdown(facts, rows, contenders)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    (arguments.output / "results.md").write_text(text)
-    measurements = [
-        {"group": group, "step": step, "contender": name, "trials": [dataclasses.asdict(trial) for trial in trials]}
-        for (group, step, name), trials in rows.items()
-    ]
-    document = {"machine": facts, "measurements": measurements}
-    (arguments.output / "results.json").write_text(json.dumps(document, indent=1) + "\n")
-    print(text)
+def write(output: pathlib.Path, facts: dict, results: Results) -> None:
+    """After each workload: a run that is ended early has not been for nothing."""
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "results.md").write_text(report.markdown(facts, results))
+    (output / "results.json").write_text(json.dumps(report.document(facts, results), indent=1) + "\n")
 
 
 main()

@@ -1,28 +1,39 @@
-"""The file systems that are compared: a process, its mount point, and where the blob is below it."""
+"""The file systems that are compared: a process, its mount point, and where a container's blobs are below it."""
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 
-from .processes import Process
+from .processes import Process, run, wait_until
 from .servers import ACCOUNT, CONTAINER, KEY, Emulator, Nginx
 
 
-@dataclasses.dataclass
+@dataclasses.dataclass(frozen=True)
 class Tools:
     """Programs by path."""
 
     outputfs: str
     rclone: str
-    stream: str
-    get: str
-    put: str
+    directory: pathlib.Path
+    """Of the raw tools."""
+
+    def __getattr__(self, name: str) -> str:
+        """A raw tool: stream, random, files, get, put, objects, list, nullfs."""
+        return str(self.directory / name)
+
+    @functools.cached_property
+    def outputfs_options(self) -> str:
+        """The help text of `mount`: an older program is measured without what it does not know."""
+        return run([self.outputfs, "mount", "--help"])
+
+    def knows(self, option: str) -> bool:
+        return option in self.outputfs_options
 
 
 @dataclasses.dataclass
@@ -39,21 +50,40 @@ class Mount:
 
 
 @contextlib.contextmanager
-def outputfs(tools: Tools, server: Nginx | Emulator, options: list[str]) -> Iterator[Mount]:
-    """Fresh: neither page cache nor blocks of an earlier mount."""
+def outputfs(
+    tools: Tools,
+    server: Nginx | Emulator,
+    options: list[str],
+    container: str = CONTAINER,
+    cache: pathlib.Path | None = None,
+) -> Iterator[Mount]:
+    """Fresh: neither page cache nor blocks of an earlier mount, unless a cache directory is given."""
     with scratch() as place:
         command = [tools.outputfs, "mount", server.endpoint, str(place / "mount"), "--foreground"]
         if isinstance(server, Emulator):
             (place / "token").write_text(server.token)
             command += ["--sas-file", str(place / "token")]
-        command += ["--spool-dir", str(place / "spool"), "--log-level", "error", *options]
+        # A journal's place, under whichever name the program has for it.
+        for option in ("--spool-dir", "--journal-dir"):
+            if tools.knows(option):
+                command += [option, str(place / "pending")]
+                break
+        if cache:
+            command += ["--cache-dir", str(cache)]
+        command += ["--log-level", "error", *options]
         with mounted(command, clean_environment(), place / "mount") as process:
-            yield Mount(process, place / "mount/containers" / CONTAINER)
+            yield Mount(process, place / "mount/containers" / container)
 
 
 @contextlib.contextmanager
-def rclone(tools: Tools, server: Emulator, options: list[str]) -> Iterator[Mount]:
-    """Fresh, with a cache directory of its own."""
+def rclone(
+    tools: Tools,
+    server: Emulator,
+    options: list[str],
+    container: str = CONTAINER,
+    cache: pathlib.Path | None = None,
+) -> Iterator[Mount]:
+    """Fresh, with a cache directory of its own unless one is given."""
     environment = clean_environment() | {
         "RCLONE_CONFIG": "/dev/null",
         "RCLONE_CONFIG_BENCH_TYPE": "azureblob",
@@ -62,9 +92,18 @@ def rclone(tools: Tools, server: Emulator, options: list[str]) -> Iterator[Mount
         "RCLONE_CONFIG_BENCH_ENDPOINT": server.endpoint,
     }
     with scratch() as place:
-        command = [tools.rclone, "mount", f"bench:{CONTAINER}", str(place / "mount")]
-        command += ["--cache-dir", str(place / "cache"), "--log-level", "ERROR", *options]
+        command = [tools.rclone, "mount", f"bench:{container}", str(place / "mount")]
+        command += ["--cache-dir", str(cache or place / "cache"), "--log-level", "ERROR", *options]
         with mounted(command, environment, place / "mount") as process:
+            yield Mount(process, place / "mount")
+
+
+@contextlib.contextmanager
+def nullfs(tools: Tools, size: int, entries: int) -> Iterator[Mount]:
+    """FUSE with nothing behind it: zeros, names/ and made/ (see raw/nullfs.c)."""
+    with scratch() as place:
+        command = [tools.nullfs, str(place / "mount"), str(size), str(entries)]
+        with mounted(command, clean_environment(), place / "mount") as process:
             yield Mount(process, place / "mount")
 
 
@@ -77,25 +116,39 @@ def scratch() -> Iterator[pathlib.Path]:
     finally:
         # Never into a mount that could not be ended.
         if not os.path.ismount(place / "mount"):
-            shutil.rmtree(place)
+            shutil.rmtree(place, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def mounted(command: list[str], environment: dict[str, str], directory: pathlib.Path) -> Iterator[Process]:
-    process = Process(subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
+    # What a daemon says is worth reading when it does not mount; rclone complains about every stream it drops.
+    said = directory.parent / "stderr"
+    with open(said, "w") as log:
+        process = Process.start(command, env=environment, stdout=subprocess.DEVNULL, stderr=log)
+
+    def is_there() -> bool:
+        process.check(f"{command[0]} ({said.read_text()[-500:].strip()})")
+        return os.path.ismount(directory)
+
     try:
-        for _ in range(400):
-            process.check(command[0])
-            if os.path.ismount(directory):
-                break
-            time.sleep(0.025)
-        else:
-            raise RuntimeError(f"{command[0]} does not mount")
+        wait_until(is_there, f"{command[0]} mounts", 30)
         yield process
     finally:
-        process.stop(patience=60)
-        if os.path.ismount(directory):
-            subprocess.run(["fusermount3", "-u", "-z", str(directory)], check=False)
+        try:
+            process.stop(patience=60)
+        finally:
+            # A daemon that is gone leaves "Transport endpoint is not connected", which ismount takes for no mount.
+            if str(directory) in pathlib.Path("/proc/self/mounts").read_text():
+                subprocess.run(["fusermount3", "-u", "-z", str(directory)], check=False)
+
+
+def drop_page_cache(directory: pathlib.Path) -> None:
+    """Of the files below a directory, and of nobody else's: what is dirty is written first."""
+    for path in directory.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def clean_environment() -> dict[str, str]:

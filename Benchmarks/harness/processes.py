@@ -1,10 +1,11 @@
-"""What processes cost, out of /proc."""
+"""Processes: what they cost, out of /proc, and how they end."""
 
 import dataclasses
 import os
 import pathlib
 import signal
 import subprocess
+import time
 
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -19,10 +20,10 @@ def cpu_seconds(pids: list[int]) -> float:
     return total / TICK
 
 
-def peak_memory(pid: int) -> int:
-    """The most that was ever resident, in bytes."""
+def memory(pid: int, field: str) -> int:
+    """Of /proc/PID/status, in bytes: VmHWM is the most that was ever resident, VmRSS what is now."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(field + ":"):
             return int(line.split()[1]) * 1024
     return 0
 
@@ -38,11 +39,22 @@ def machine_busy_seconds() -> float:
     return (sum(fields) - idle - iowait) / TICK
 
 
+def connections_to(port: int) -> int:
+    """Established TCP connections that a server on this port has."""
+    established, wanted = "01", f":{port:04X}"
+    lines = pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return sum(1 for line in lines if line.split()[1].endswith(wanted) and line.split()[3] == established)
+
+
 @dataclasses.dataclass
 class Process:
-    """A process of ours, ended by its own id and by nothing broader."""
+    """A process of ours with a session of its own: it and what it started are ended by their ids, nothing else is."""
 
     popen: subprocess.Popen
+
+    @classmethod
+    def start(cls, command: list[str], **options) -> "Process":
+        return cls(subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True, **options))
 
     @property
     def pid(self) -> int:
@@ -53,10 +65,43 @@ class Process:
             raise RuntimeError(f"{what} has ended with status {self.popen.returncode}")
 
     def stop(self, patience: float = 30) -> None:
-        if self.popen.poll() is None:
-            self.popen.send_signal(signal.SIGTERM)
+        """Asks it to end; kills the whole group if it does not."""
         try:
+            if self.popen.poll() is None:
+                self.popen.send_signal(signal.SIGTERM)
             self.popen.wait(patience)
         except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.wait()
+            pass
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        try:
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.popen.wait()
+
+
+def run(command: list[str], timeout: float = 600) -> str:
+    """What a program prints; its process group is killed if it takes too long or anything happens meanwhile."""
+    process = Process.start(command, stdout=subprocess.PIPE, text=True)
+    try:
+        output, _ = process.popen.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise RuntimeError(f"{' '.join(command[:5])} … took longer than {timeout:.0f} s") from None
+    except BaseException:
+        process.kill()
+        raise
+    if process.popen.returncode != 0:
+        raise RuntimeError(f"{' '.join(command[:3])} … ended with status {process.popen.returncode}")
+    return output
+
+
+def wait_until(condition, what: str, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError(f"{what}: not within {seconds:.0f} s")
+        time.sleep(0.01)

@@ -1,96 +1,127 @@
 """The tables, in Markdown for people and in JSON for programs."""
 
+import dataclasses
 import os
 import pathlib
 import platform
-import statistics
 import subprocess
 
-from .contenders import Bench, Contender
-from .trials import GIB, Trial
-
-Rows = dict[tuple[str, str, str], list[Trial]]
-"""By group, step and contender."""
-
-TITLES = {
-    ("nginx", "cold"): "Cold sequential read: a static file on nginx",
-    ("nginx", "warm"): "Warm re-read, nginx",
-    ("read", "cold"): "Cold sequential read: the emulator, checksums on",
-    ("read", "warm"): "Warm re-read, the emulator",
-    ("write", "write"): "Sequential write and close: the emulator, checksums on",
-}
+from . import targets
+from .model import Bench, Column, Contender, Step, Workload
+from .results import Results, median
+from .trials import GIB, MIB, Trial
 
 
-def markdown(machine: dict, rows: Rows, contenders: list[Contender]) -> str:
-    text = ["# Benchmark results", "", *introduction(machine)]
-    raw = {(contender.group, contender.name) for contender in contenders if contender.is_raw}
-    for (group, step), title in TITLES.items():
-        found = {name: trials for (g, s, name), trials in rows.items() if (g, s) == (group, step) and trials}
-        if not found:
-            continue
-        limit = next((trials for name, trials in found.items() if (group, name) in raw), None)
-        text += ["", f"## {title}", "", *table(found, limit, machine["cores"], step)]
-    return "\n".join(text) + "\n"
+def markdown(machine: dict, results: Results) -> str:
+    text = ["# Benchmark results", "", *introduction(machine), "", "## Targets", "", *targets.table(results)]
+    if results.failures:
+        text += ["", "## Failures", "", *(f"- {failure}" for failure in results.failures)]
+    groups: dict[str, list[Workload]] = {}
+    for workload in results.workloads:
+        groups.setdefault(workload.group, []).append(workload)
+    for group, workloads in groups.items():
+        if lines := table(results, workloads, machine["cores"]):
+            text += ["", f"## {group}", "", *lines]
+    return "\n".join(text).rstrip() + "\n"
 
 
 def introduction(machine: dict) -> list[str]:
     return [
-        f"{machine['size_mib']} MiB, medians of {machine['trials']} trials in turns, {machine['date']}. {machine['cpu']}, "
-        f"{machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}; {machine['versions']}.",
+        f"{machine['size_mib']} MiB, medians of {machine['trials']} trials in turns, {machine['date']}. "
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}; {machine['versions']}. "
+        f"Load when it began: {machine['load']:.1f}.",
         "",
-        "All parties run on the same cores. CPU in seconds per GiB, user and system. *Bound*: the cores over the sum of all",
-        "parties' CPU seconds per GiB, what this division of labour could do if nobody ever waited; *of it*: the rate over",
-        "that. *Others*: what the rest of the machine worked meanwhile, in cores; where it is not small, rates (and *of it*)",
-        "are too low, while their ratios to each other still say something. Requests and bytes are counted at the server.",
+        "All parties run on the same cores. *Of raw*, *of best rival*: how many times as good, the median of the ratios",
+        "within each round; above 1 is better, also where the figure is a time. CPU in seconds, user and system, of",
+        "daemon, server and client. *Of bound*: the rate over what the cores could do if nobody ever waited, which is",
+        "their number over the sum of all parties' CPU seconds per GiB. *Others*: what the rest of the machine worked",
+        "meanwhile, in cores; where it is not small, figures are too low, while their ratios still say something.",
+        "Requests and bytes of bodies are counted at the server.",
     ]
 
 
-def table(found: dict[str, list[Trial]], limit: list[Trial] | None, cores: int, step: str) -> list[str]:
-    writes = step == "write"
-    heads = ["", "GiB/s (least–most)", "of raw", "daemon", "server", "client", "bound", "of it", "peak RSS, MiB"]
-    heads += ["requests", "MiB at the server", "others"] + (["in the store at close", "GiB/s to the store"] if writes else [])
-    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    for name, trials in found.items():
-        cells = [
-            name,
-            f"{median(t.rate for t in trials):.2f} ({min(t.rate for t in trials):.2f}–{max(t.rate for t in trials):.2f})",
-            of_raw(trials, limit),
-            per_gib(trials, lambda t: t.daemon_cpu),
-            per_gib(trials, lambda t: t.server_cpu),
-            per_gib(trials, lambda t: t.client_cpu),
-            f"{median(cores / t.per_gib(t.cpu) for t in trials):.2f}" if trials[0].cpu else "",
-            f"{median(t.of_bound(cores) for t in trials):.2f}",
-            maximum(trials),
-            f"{median(t.requests for t in trials):.0f}",
-            f"{median(t.bytes_to_server if writes else t.bytes_from_server for t in trials) / (1 << 20):.0f}",
-            f"{median(t.others_cpu / t.span for t in trials):.2f}",
-        ]
-        if writes:
-            cells.append("yes" if all(t.stored_seconds == t.seconds for t in trials) else "no")
-            cells.append(f"{median(t.bytes / GIB / t.span for t in trials):.2f}")
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+def table(results: Results, workloads: list[Workload], cores: int) -> list[str]:
+    steps = [(workload, step) for workload in workloads for step in workload.steps]
+    further = list({column.head: column for _, step in steps for column in step.columns})
+    rows = [
+        row(results, workload, step, contender, trials, further)
+        for workload, step in steps
+        for contender, trials in results.rows(workload, step)
+    ]
+    if not rows:
+        return []
+    figure = steps[0][1].figure
+    heads = ["workload", "contender", f"{figure.unit} (least–most)", "of raw", "of best rival"]
+    per = "s/GiB" if figure.per_gib else "s/1,000"
+    heads += [f"daemon, {per}", f"server, {per}", f"client, {per}"]
+    heads += ["requests", "MiB from server", "MiB to server", "peak RSS, MiB", "others", *further]
+    return ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads), *("| " + " | ".join(r) + " |" for r in rows)]
 
 
-def of_raw(trials: list[Trial], limit: list[Trial] | None) -> str:
-    """The median of the ratios within each round: what the machine did meanwhile hits both sides of a ratio."""
-    if limit is None:
+def row(
+    results: Results, workload: Workload, step: Step, contender: Contender, trials: list[Trial], further: list[str]
+) -> list[str]:
+    figure = step.figure
+    values = [figure.of(trial) for trial in trials]
+    form = figure.format.format
+    raw, rival = results.raw(workload, step), results.best_rival(workload, step)
+    cells = [
+        step.title,
+        contender.name,
+        f"{form(median(values))} ({form(min(values))}–{form(max(values))})",
+        number(results.ratio(workload, step, contender.name, raw) if raw and contender.kind != "raw" else None),
+        number(
+            results.ratio(workload, step, contender.name, rival) if rival and contender.kind == "outputfs" else None
+        ),
+    ]
+    for part in ("daemon_cpu", "server_cpu", "client_cpu"):
+        costs = [figure.cpu(trial, getattr(trial, part)) for trial in trials]
+        cells.append(number(None if None in costs else median(costs)))
+    peaks = [trial.daemon_peak_memory for trial in trials if trial.daemon_peak_memory]
+    cells += [
+        f"{median(trial.requests for trial in trials):,.0f}",
+        number(median(trial.bytes_from_server for trial in trials) / MIB),
+        number(median(trial.bytes_to_server for trial in trials) / MIB),
+        f"{max(peaks) / MIB:.0f}" if peaks else "",
+        number(median(trial.others for trial in trials)),
+    ]
+    columns = {column.head: column for column in step.columns}
+    return cells + [cell(columns.get(head), trials) for head in further]
+
+
+def number(value: float | None) -> str:
+    if value is None:
         return ""
-    return f"{median(raw.span / trial.span for raw, trial in zip(limit, trials)):.2f}"
+    if 0 < value < 0.1:
+        return f"{value:.2g}"
+    return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
-def per_gib(trials: list[Trial], part) -> str:
-    values = [trial.per_gib(part(trial)) for trial in trials]
-    return "" if values[0] is None else f"{median(values):.2f}"
+def cell(column: Column | None, trials: list[Trial]) -> str:
+    """A word is that of the last trial, a number their median."""
+    if column is None:
+        return ""
+    values = [column.of(trial) for trial in trials]
+    return column.format.format(values[-1] if isinstance(values[-1], str) else median(values))
 
 
-def maximum(trials: list[Trial]) -> str:
-    values = [trial.daemon_peak_memory for trial in trials if trial.daemon_peak_memory]
-    return f"{max(values) / (1 << 20):.0f}" if values else ""
-
-
-def median(values) -> float:
-    return statistics.median(list(values))
+def document(machine: dict, results: Results) -> dict:
+    """Everything that was measured, each trial by itself."""
+    measurements = [
+        {
+            "workload": workload.key,
+            "network": dataclasses.asdict(workload.network),
+            "step": step.name,
+            "contender": contender.name,
+            "kind": contender.kind,
+            "unit": step.figure.unit,
+            "trials": [dataclasses.asdict(trial) for trial in trials],
+        }
+        for workload in results.workloads
+        for step in workload.steps
+        for contender, trials in results.rows(workload, step)
+    ]
+    return {"machine": machine, "failures": results.failures, "measurements": measurements}
 
 
 def machine_facts(bench: Bench, trials: int, date: str) -> dict:
@@ -101,12 +132,13 @@ def machine_facts(bench: Bench, trials: int, date: str) -> dict:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "date": date,
-        "size_mib": bench.size >> 20,
+        "size_mib": bench.scale.size >> 20,
         "trials": trials,
         "cpu": cpu,
         "cores": os.cpu_count(),
         "memory_gib": round(memory / GIB),
         "kernel": platform.release(),
+        "load": os.getloadavg()[0],
         "versions": ", ".join([revision(), first_line(["nginx", "-v"]), first_line([bench.tools.rclone, "version"])]),
     }
 

@@ -1,6 +1,7 @@
 """The two servers: nginx with a static file, and the emulator in memory. Each counts what it is asked for."""
 
 import base64
+import contextlib
 import dataclasses
 import hashlib
 import hmac
@@ -13,6 +14,8 @@ import string
 import subprocess
 import time
 import urllib.parse
+from collections import Counter
+from collections.abc import Iterator
 
 from .processes import Process, children
 
@@ -22,11 +25,34 @@ ACCOUNT = "devstoreaccount1"
 KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
 
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """What lies between a server and its clients, made by the emulator."""
+
+    latency: int = 0
+    """Milliseconds before each answer."""
+    rate: int = 0
+    """Bytes per second of each connection; 0: as fast as it goes."""
+
+    @property
+    def is_slow(self) -> bool:
+        return self.latency > 0 or self.rate > 0
+
+    @property
+    def rules(self) -> list[dict]:
+        rules = []
+        if self.latency:
+            rules.append({"effect": "delay", "milliseconds": self.latency})
+        if self.rate:
+            rules.append({"effect": "bodyRate", "bytesPerSecond": self.rate})
+        return rules
+
+
 @dataclasses.dataclass
 class Counts:
     """Asked of a server during a trial."""
 
-    requests: int
+    by_operation: dict[str, int]
     sent: int
     received: int
 
@@ -64,7 +90,7 @@ class Nginx:
         for part in [self.directory, *self.directory.glob("www/**/*")]:
             part.chmod(0o755)
         command = ["nginx", "-c", str(configuration), "-p", str(self.directory)]
-        self.process = Process(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        self.process = Process.start(command, stderr=subprocess.DEVNULL)
         wait_for_port(self.port, self.process)
 
     def etag(self) -> str:
@@ -85,7 +111,14 @@ class Nginx:
         with open(self.directory / "access.log") as log:
             log.seek(self.log_position)
             lines = [line.split() for line in log]
-        return Counts(requests=len(lines), sent=sum(int(line[2]) for line in lines), received=0)
+        by_operation = dict(Counter(line[0] for line in lines))
+        return Counts(by_operation, sent=sum(int(line[2]) for line in lines), received=0)
+
+    @contextlib.contextmanager
+    def slowed_to(self, network: Network) -> Iterator[None]:
+        if network.is_slow:
+            raise ValueError("nginx is as fast as it is")
+        yield
 
     def stop(self) -> None:
         self.process.stop()
@@ -96,7 +129,7 @@ class Emulator:
 
     def __init__(self, binary: str):
         command = [binary, "emulator", "--listen", "127.0.0.1:0", "--control"]
-        self.process = Process(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        self.process = Process.start(command, stdout=subprocess.PIPE, text=True)
         greeting = self.process.popen.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:(\d+)", greeting)
         if not found:
@@ -104,41 +137,82 @@ class Emulator:
         self.port = int(found[1])
         self.endpoint = f"http://127.0.0.1:{self.port}/{ACCOUNT}"
         self.token = account_sas()
-        self.ask("PUT", f"/{ACCOUNT}/{CONTAINER}?restype=container&{self.token}")
+        self.made = 0
+        self.expect(201, "PUT", f"/{ACCOUNT}/{CONTAINER}?restype=container&{self.token}")
 
     @property
     def pids(self) -> list[int]:
         return [self.process.pid]
 
-    def url(self, blob: str) -> str:
-        return f"{self.endpoint}/{CONTAINER}/{blob}?{self.token}"
+    def url(self, blob: str, container: str = CONTAINER) -> str:
+        return f"{self.endpoint}/{container}/{blob}?{self.token}"
 
-    def ask(self, method: str, path: str) -> tuple[int, http.client.HTTPMessage, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+    def listing(self, prefix: str) -> str:
+        """The address of the List Blobs requests that a reader of this directory needs."""
+        query = {"restype": "container", "comp": "list", "delimiter": "/", "prefix": prefix, "include": "metadata"}
+        return f"{self.endpoint}/{CONTAINER}?{urllib.parse.urlencode(query)}&{self.token}"
+
+    @contextlib.contextmanager
+    def container(self) -> Iterator[str]:
+        """A container for one trial's writes; it and all that was written go at the end."""
+        self.made += 1
+        name = f"written-{self.made}"
+        self.expect(201, "PUT", f"/{ACCOUNT}/{name}?restype=container&{self.token}")
         try:
-            connection.request(method, path, headers={"Content-Length": "0", "x-ms-version": "2021-12-02"})
+            yield name
+        finally:
+            self.ask("DELETE", f"/{ACCOUNT}/{name}?restype=container&{self.token}")
+
+    def populate(self, container: str, prefix: str, count: int, size: int) -> None:
+        """Makes blobs of one size at once, named by seven digits."""
+        wanted = {"account": ACCOUNT, "container": container, "prefix": prefix, "count": count, "size": size}
+        self.expect(201, "POST", "/-/populate", json.dumps(wanted))
+
+    @contextlib.contextmanager
+    def slowed_to(self, network: Network) -> Iterator[None]:
+        self.expect(204, "PUT", "/-/faults", json.dumps(network.rules))
+        try:
+            yield
+        finally:
+            self.expect(204, "DELETE", "/-/faults")
+
+    def expect(self, wanted: int, method: str, path: str, body: str = "") -> None:
+        status, _, answer = self.ask(method, path, body)
+        if status != wanted:
+            raise RuntimeError(f"{method} {path.partition('?')[0]}: {status} {answer[:200].decode(errors='replace')}")
+
+    def ask(self, method: str, path: str, body: str = "") -> tuple[int, http.client.HTTPMessage, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+        try:
+            connection.request(method, path, body, {"Content-Length": str(len(body)), "x-ms-version": "2021-12-02"})
             answer = connection.getresponse()
             return answer.status, answer.headers, answer.read()
         finally:
             connection.close()
 
-    def delete(self, blob: str) -> None:
-        self.ask("DELETE", f"/{ACCOUNT}/{CONTAINER}/{blob}?{self.token}")
+    def stored_bytes(self, container: str, blob: str) -> int:
+        """-1 where there is none."""
+        status, headers, _ = self.ask("HEAD", f"/{ACCOUNT}/{container}/{blob}?{self.token}")
+        return int(headers["Content-Length"]) if status == 200 else -1
 
-    def properties(self, blob: str) -> tuple[int, str] | None:
-        """Length and MD5 of a blob, or None where there is none."""
-        status, headers, _ = self.ask("HEAD", f"/{ACCOUNT}/{CONTAINER}/{blob}?{self.token}")
-        return (int(headers["Content-Length"]), headers.get("Content-MD5", "")) if status == 200 else None
+    def etag(self, container: str, blob: str) -> str:
+        _, headers, _ = self.ask("HEAD", f"/{ACCOUNT}/{container}/{blob}?{self.token}")
+        return headers["ETag"]
+
+    def stored_count(self, container: str) -> int:
+        """How many blobs there are; at most 5,000 are seen."""
+        _, _, page = self.ask("GET", f"/{ACCOUNT}/{container}?restype=container&comp=list&{self.token}")
+        return page.count(b"<Blob>")
 
     def reset_counts(self) -> None:
         self.ask("DELETE", "/-/counters")
 
     def counts(self) -> Counts:
-        operations = json.loads(self.ask("GET", "/-/counters")[2]).values()
+        operations = json.loads(self.ask("GET", "/-/counters")[2])
         return Counts(
-            requests=sum(operation["requests"] for operation in operations),
-            sent=sum(operation["bytesSent"] for operation in operations),
-            received=sum(operation["bytesReceived"] for operation in operations),
+            {name: operation["requests"] for name, operation in operations.items()},
+            sent=sum(operation["bytesSent"] for operation in operations.values()),
+            received=sum(operation["bytesReceived"] for operation in operations.values()),
         )
 
     def stop(self) -> None:

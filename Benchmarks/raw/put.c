@@ -19,11 +19,12 @@ static uint64_t length_of(uint64_t index) { return size - index * block < block 
 
 static const uint8_t *bytes_of(uint64_t index) { return pattern + index * block % PATTERN_LENGTH; }
 
-// Six digits, so that all ids have one length and nothing needs escaping in a URL: 8 characters of base64.
-static void block_id(uint64_t index, char text[9]) {
-    char digits[8];
-    snprintf(digits, sizeof digits, "%06u", (unsigned)index % 1000000);
-    base64_encode((const uint8_t *)digits, 6, text);
+// Sixteen digits: nothing needs escaping in a URL, and the ids are as long as rclone's, which could not append
+// otherwise, since all ids of a blob have to have one length. 24 characters of base64.
+static void block_id(uint64_t index, char text[25]) {
+    char digits[24];
+    snprintf(digits, sizeof digits, "%016u", (unsigned)index);
+    base64_encode((const uint8_t *)digits, 16, text);
 }
 
 static size_t give_body(char *buffer, size_t unit, size_t count, void *context) {
@@ -42,7 +43,7 @@ static void once(Transfer *transfer) {
 }
 
 static void prepare(Transfer *transfer, uint64_t index) {
-    char id[9], checksum[13], line[64], address[4096];
+    char id[25], checksum[13], line[64], address[4096];
     block_id(index, id);
     snprintf(address, sizeof address, "%s&comp=block&blockid=%s", url, id);
     curl_easy_setopt(transfer->handle, CURLOPT_URL, address);
@@ -68,15 +69,10 @@ static void *whole_md5(void *digest) {
     return NULL;
 }
 
-static size_t ignore(char *bytes, size_t unit, size_t count, void *context) {
-    (void)bytes, (void)context;
-    return unit * count;
-}
-
 static void put_block_list(const uint8_t md5[16]) {
     uint64_t blocks = (size + block - 1) / block;
-    char address[4096], id[9], digest[25], line[64];
-    char *list = malloc(blocks * 32 + 64), *end = list;
+    char address[4096], id[25], digest[25], line[64];
+    char *list = malloc(blocks * 64 + 64), *end = list;
     end += sprintf(end, "<BlockList>");
     for (uint64_t index = 0; index < blocks; index++) {
         block_id(index, id);
@@ -92,7 +88,7 @@ static void put_block_list(const uint8_t md5[16]) {
     curl_easy_setopt(handle, CURLOPT_CUSTOMREQUEST, "PUT");
     curl_easy_setopt(handle, CURLOPT_POSTFIELDS, list);
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, headers);
-    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, ignore);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, transfers_ignore);
     curl_easy_setopt(handle, CURLOPT_FAILONERROR, 1L);
     CURLcode code = curl_easy_perform(handle);
     if (code != CURLE_OK) give_up("Put Block List", curl_easy_strerror(code));
@@ -110,6 +106,7 @@ int main(int count, char **arguments) {
     size = strtoull(arguments[2], NULL, 10), block = strtoull(arguments[3], NULL, 10);
     if (block == 0 || PATTERN_LENGTH % block) give_up("put", "the block does not divide 64 MiB");
     crc64_prepare();
+    latencies_prepare((size + block - 1) / block);
     pattern = pattern_make();
     curl_global_init(CURL_GLOBAL_DEFAULT);
     double start = seconds_now(), cpu = processor_seconds();

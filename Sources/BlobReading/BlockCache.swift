@@ -184,6 +184,7 @@ package final class BlockCache: Sendable {
 
     private func perform(_ effects: CacheEffects) {
         for start in effects.starts { bring(start) }
+        for operation in effects.raises { operation.raisePriority() }
         for operation in effects.cancels { operation.cancel() }
         for failed in effects.failed { failed.completion(.failure(failed.error)) }
         for ready in effects.ready {
@@ -226,8 +227,9 @@ package final class BlockCache: Sendable {
             }
             self.change { state, effects in state.complete(id, result, &effects) }
         }
-        let isUnwanted = state.withLock { $0.attach(operation, to: id, isForeground: start.isForeground) }
-        if isUnwanted { operation.cancel() }
+        let meanwhile = state.withLock { $0.attach(operation, to: id, isForeground: start.isForeground) }
+        if meanwhile.isRaised { operation.raisePriority() }
+        if meanwhile.isCancelled { operation.cancel() }
     }
 
     /// The memory of some cells.

@@ -72,14 +72,28 @@ extension CacheState {
         )
     }
 
-    /// The store took the GET. Gives the operation back if it is to be cancelled by now.
-    mutating func attach(_ operation: any ReadOperation, to id: SlotID, isForeground: Bool) -> Bool {
+    /// The store took the GET. Says what the operation is to be told that was decided meanwhile.
+    mutating func attach(
+        _ operation: any ReadOperation,
+        to id: SlotID,
+        isForeground: Bool
+    ) -> (isCancelled: Bool, isRaised: Bool) {
         statistics.requests += 1
         if !isForeground { statistics.readAheadRequests += 1 }
         return fetches.update(id) { fetch in
             fetch.operation = operation
-            return fetch.isCancelled
-        } ?? false
+            return (fetch.isCancelled, fetch.isRaised)
+        } ?? (false, false)
+    }
+
+    /// A read waits for a fetch: it is not read-ahead any more to the store.
+    mutating func raise(_ id: SlotID, _ effects: inout CacheEffects) {
+        let operation = fetches.update(id) { fetch -> (any ReadOperation)? in
+            guard fetch.purpose != nil, !fetch.isRaised else { return nil }
+            fetch.isRaised = true
+            return fetch.operation
+        }
+        if let operation = operation ?? nil { effects.raises.append(operation) }
     }
 
     // MARK: Arrival

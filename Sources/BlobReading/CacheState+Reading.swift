@@ -214,6 +214,7 @@ extension CacheState {
                 let need = Int(min(read.range.upperBound, fetch.range.upperBound) - fetch.range.lowerBound)
                 fetch.waiters.append(.init(read: id, need: need))
             }
+            raise(fetchID, &effects)
             read.fetches.append(fetchID)
         }
         read.outstanding = read.fetches.count

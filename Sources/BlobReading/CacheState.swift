@@ -154,6 +154,8 @@ struct Fetch: Sendable {
     /// Known once the store was asked.
     var operation: (any ReadOperation)?
     var isCancelled = false
+    /// It was fetched ahead, and now a read waits for it.
+    var isRaised = false
 
     var cells: Range<Int32> { firstCell..<firstCell + Int32(cellCount) }
 }
@@ -187,6 +189,8 @@ struct CacheEffects: Sendable {
 
     var starts: [Start] = []
     var cancels: [any ReadOperation] = []
+    /// Operations that somebody waits for by now.
+    var raises: [any ReadOperation] = []
     var ready: [Ready] = []
     var failed: [Failed] = []
     var saves: [(id: SlotID, save: Save)] = []

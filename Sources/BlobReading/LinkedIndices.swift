@@ -12,12 +12,16 @@ struct LinkedIndices: Sendable {
     private var links: [Link]
     private var heads: [Int32]
     private var tails: [Int32]
+    private var counts: [Int]
 
     init(count: Int, lists: Int) {
         links = Array(repeating: Link(), count: count)
         heads = Array(repeating: -1, count: lists)
         tails = Array(repeating: -1, count: lists)
+        counts = Array(repeating: 0, count: lists)
     }
+
+    func count(_ list: Int) -> Int { counts[list] }
 
     /// The list that holds the index, or -1.
     func list(of index: Int32) -> Int { Int(links[Int(index)].list) }
@@ -36,6 +40,7 @@ struct LinkedIndices: Sendable {
         links[Int(index)] = Link(previous: -1, next: head, list: Int8(list))
         if head >= 0 { links[Int(head)].previous = index } else { tails[list] = index }
         heads[list] = index
+        counts[list] += 1
     }
 
     mutating func remove(_ index: Int32) {
@@ -45,5 +50,6 @@ struct LinkedIndices: Sendable {
         if link.previous >= 0 { links[Int(link.previous)].next = link.next } else { heads[list] = link.next }
         if link.next >= 0 { links[Int(link.next)].previous = link.previous } else { tails[list] = link.previous }
         links[Int(index)] = Link()
+        counts[list] -= 1
     }
 }

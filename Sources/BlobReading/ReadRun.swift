@@ -23,6 +23,8 @@ struct ReadRun: Sendable {
     private(set) var window: UInt64 = 0
     /// What was asked for so far ends here (begins here, where the run goes backward).
     private(set) var frontier: UInt64
+    /// Up to here what is fetched comes in small parts: what the window held when it opened.
+    private var youthEnd: UInt64 = 0
     /// The reader's clock at the last read of this run.
     var lastUse: UInt64
 
@@ -130,15 +132,27 @@ struct ReadRun: Sendable {
             window = 0
             return []
         }
+        let wasOpen = isStreaming
         if UInt64(last.count) >= ReadAhead.largeRead(limits.pieceSize) {
-            window = window == 0 ? 4 * limits.blockSize : 2 * window
+            window = window == 0 ? opening(limits) : 2 * window
         } else {
             // Small reads open it as they prove themselves: sixteen times what was read.
             window = max(window, 16 * min(seen, windowMax))
         }
         window = min(window, windowMax)
+        if !wasOpen {
+            youthEnd = span.lowerBound / limits.blockSize * limits.blockSize + max(window, Self.youth(limits))
+        }
         if stride != 0 { return strides(limits, length: length) }
         return isForward ? forward(limits, length: length) : backward(limits, length: length)
+    }
+
+    /// Four blocks; at a file's start more, for who asks for much at once wants the file, and asks for the second part
+    /// only when the first has come: one round trip more.
+    private func opening(_ limits: ReadAhead.Limits) -> UInt64 {
+        let least = 4 * limits.blockSize
+        guard span.lowerBound == 0, isForward else { return least }
+        return max(least, min(64 * UInt64(last.count), 16 * limits.blockSize))
     }
 
     /// Memory was short: what lies behind `limit` was not fetched.
@@ -177,13 +191,13 @@ struct ReadRun: Sendable {
         guard start < end else { return [] }
         frontier = end
         // Quarter blocks at first: the first bytes come sooner, over more connections (1.8 times on the first 64 MiB).
-        let youth = min(max((span.lowerBound / limits.blockSize + Self.youthBlocks) * limits.blockSize, start), end)
+        let youth = min(max(youthEnd, start), end)
         let quarter = Self.roundUp(limits.blockSize / 4, limits.pieceSize)
         return Self.cut(start..<youth, step: quarter, block: limits.blockSize)
             + Self.cut(youth..<end, step: limits.blockSize, block: limits.blockSize)
     }
 
-    private static let youthBlocks: UInt64 = 4
+    private static func youth(_ limits: ReadAhead.Limits) -> UInt64 { 4 * limits.blockSize }
 
     private mutating func backward(_ limits: ReadAhead.Limits, length: UInt64) -> [Range<UInt64>] {
         let end = min(frontier, span.lowerBound / limits.pieceSize * limits.pieceSize)

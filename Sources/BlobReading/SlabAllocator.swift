@@ -2,7 +2,15 @@
 ///
 /// Pure bookkeeping: cells are numbers, slab `s` has the cells `s * cellsPerSlab ..< (s + 1) * cellsPerSlab`. A run of
 /// cells lies within one slab, so that one GET can fill it. Slabs that became free are reused last in, first out: their
-/// memory is warm. Eviction goes by slab, least recently touched first; within a slab, pinned cells stay.
+/// memory is warm. Eviction goes by slab, and within a slab pinned cells stay.
+///
+/// Who goes first follows from what is known of a slab, least recently touched first within each kind:
+/// 1. what a stream has read through (*spent*), as far as it is more than an eighth of the pool; it goes before memory
+///    is touched that never was, so that a long stream neither flushes the others' pieces nor fills the pool,
+/// 2. what was asked for once (*cached*),
+/// 3. the rest of the spent: for readers that follow a stream closely,
+/// 4. what was asked for again after other slabs were (*kept*), at most half of the pool,
+/// 5. what was read ahead and not yet read (*unread*).
 struct SlabAllocator: Sendable {
     /// One bit per cell in a word.
     static let cellsPerSlabMax = 64
@@ -11,13 +19,23 @@ struct SlabAllocator: Sendable {
         var free: UInt64
         var pinned: UInt64 = 0
         var unread: UInt64 = 0
+        /// Cells that were read.
+        var seen: UInt64 = 0
+        /// `switchCount` when a cell was last read.
+        var touchedAt: UInt64 = 0
+        /// A cell was read again after others.
+        var isReused = false
+        /// Its memory was never written to.
+        var isFresh = true
     }
 
     /// The lists of `recency`.
     private enum Kind {
         static let cached = 0
-        /// Slabs with cells that were read ahead and not yet read: evicted only when nothing else is left.
         static let unread = 1
+        static let spent = 2
+        static let kept = 3
+        static let count = 4
     }
 
     let cellsPerSlab: Int
@@ -32,6 +50,14 @@ struct SlabAllocator: Sendable {
     private(set) var usedCount = 0
     /// Cells read ahead and not yet read.
     private(set) var unreadCount = 0
+    private let spentMax: Int
+    private let keptMax: Int
+    /// Other slabs that were read between two reads of a cell, for the second to count as a return: reads of a few KiB
+    /// that go through a cell, on several streams that take turns, do not.
+    private let returnDistance: UInt64
+    private var lastTouched: Int32 = -1
+    /// How often another slab was read than the one before.
+    private var switchCount: UInt64 = 0
 
     init(slabCount: Int, cellsPerSlab: Int) {
         self.cellsPerSlab = cellsPerSlab
@@ -40,14 +66,17 @@ struct SlabAllocator: Sendable {
         pins = Array(repeating: 0, count: slabCount * cellsPerSlab)
         freeSlabs = (0..<Int32(slabCount)).reversed()
         partial = LinkedIndices(count: slabCount, lists: 1)
-        recency = LinkedIndices(count: slabCount, lists: 2)
+        recency = LinkedIndices(count: slabCount, lists: Kind.count)
+        spentMax = max(slabCount / 8, 2)
+        keptMax = slabCount / 2
+        returnDistance = UInt64(min(max(slabCount / 4, 2), 32))
     }
 
     var cellCount: Int { pins.count }
 
     // MARK: Taking and freeing
 
-    /// Takes a run of free cells, each pinned once; `nil` when there is none without eviction.
+    /// Takes a run of free cells, each pinned once; `nil` when something should be evicted for it.
     mutating func take(_ count: Int) -> Int32? {
         if count < cellsPerSlab {
             // A few looks at holes, so that small runs share slabs; a long search would cost more than a fresh slab.
@@ -58,6 +87,7 @@ struct SlabAllocator: Sendable {
             }
         }
         guard let slab = freeSlabs.last else { return nil }
+        if slabs[Int(slab)].isFresh, surplus(for: count) != nil { return nil }
         return take(count, in: slab)
     }
 
@@ -71,8 +101,10 @@ struct SlabAllocator: Sendable {
         }
         slabs[Int(slab)].free &= ~bits
         slabs[Int(slab)].pinned |= bits
+        slabs[Int(slab)].isFresh = false
         if slabs[Int(slab)].free == 0 { partial.remove(slab) } else { partial.moveToHead(slab, of: 0) }
-        if recency.list(of: slab) != Kind.unread { recency.moveToHead(slab, of: Kind.cached) }
+        let list = recency.list(of: slab)
+        if list != Kind.unread, list != Kind.kept { recency.moveToHead(slab, of: Kind.cached) }
         let cell = slab * Int32(cellsPerSlab) + Int32(first)
         for cell in Int(cell)..<Int(cell) + count { pins[cell] = 1 }
         usedCount += count
@@ -83,10 +115,12 @@ struct SlabAllocator: Sendable {
     mutating func free(_ cell: Int32) {
         let (slab, bit) = place(of: cell)
         precondition(slabs[slab].free & bit == 0 && pins[Int(cell)] == 0, "cell \(cell) is free or pinned")
-        clearUnread(slab, bit)
+        clearUnread(slab, bit, isRead: false)
         slabs[slab].free |= bit
+        slabs[slab].seen &= ~bit
         usedCount -= 1
         if slabs[slab].free == full {
+            slabs[slab].isReused = false
             partial.remove(Int32(slab))
             recency.remove(Int32(slab))
             freeSlabs.append(Int32(slab))
@@ -131,7 +165,7 @@ struct SlabAllocator: Sendable {
     @discardableResult
     mutating func clearUnread(_ cell: Int32) -> Bool {
         let (slab, bit) = place(of: cell)
-        return clearUnread(slab, bit)
+        return clearUnread(slab, bit, isRead: false)
     }
 
     func isUnread(_ cell: Int32) -> Bool {
@@ -142,22 +176,53 @@ struct SlabAllocator: Sendable {
     /// The cell is being read.
     mutating func touch(_ cell: Int32) {
         let (slab, bit) = place(of: cell)
-        if slabs[slab].unread != 0 { clearUnread(slab, bit) }
-        if recency.list(of: Int32(slab)) == Kind.cached { recency.moveToHead(Int32(slab), of: Kind.cached) }
+        let number = Int32(slab)
+        if lastTouched != number {
+            lastTouched = number
+            switchCount += 1
+        }
+        let isReturn =
+            slabs[slab].seen & bit != 0 && switchCount - slabs[slab].touchedAt >= returnDistance
+        slabs[slab].seen |= bit
+        slabs[slab].touchedAt = switchCount
+        if slabs[slab].unread != 0 { clearUnread(slab, bit, isRead: true) }
+        let list = recency.list(of: number)
+        if isReturn, list != Kind.unread {
+            keep(number)
+        } else if list != Kind.unread {
+            recency.moveToHead(number, of: list)
+        }
+    }
+
+    private mutating func keep(_ slab: Int32) {
+        slabs[Int(slab)].isReused = true
+        recency.moveToHead(slab, of: Kind.kept)
+        guard recency.count(Kind.kept) > keptMax else { return }
+        let oldest = recency.tail(Kind.kept)
+        slabs[Int(oldest)].isReused = false
+        recency.moveToHead(oldest, of: Kind.cached)
     }
 
     // MARK: Eviction
 
-    /// The slab to evict for a run of `count` cells: the one touched longest ago where its free and unpinned cells have
-    /// such a run. Slabs with unread cells come last, and only if asked for.
+    /// The slab to evict for a run of `count` cells; slabs with unread cells only if they are not to be spared.
     func victim(for count: Int, sparingUnread: Bool) -> Int32? {
-        for list in sparingUnread ? [Kind.cached] : [Kind.cached, Kind.unread] {
-            var slab = recency.tail(list)
-            while slab >= 0 {
-                let state = slabs[Int(slab)]
-                if state.pinned != full, Self.firstRun(of: count, in: ~state.pinned & full) != nil { return slab }
-                slab = recency.previous(slab)
-            }
+        surplus(for: count) ?? oldest(Kind.cached, with: count) ?? oldest(Kind.spent, with: count)
+            ?? oldest(Kind.kept, with: count) ?? (sparingUnread ? nil : oldest(Kind.unread, with: count))
+    }
+
+    /// What streams have read through and left behind, beyond what is kept for others to follow.
+    private func surplus(for count: Int) -> Int32? {
+        recency.count(Kind.spent) > spentMax ? oldest(Kind.spent, with: count) : nil
+    }
+
+    /// The slab of a list touched longest ago whose free and unpinned cells have a run of `count`.
+    private func oldest(_ list: Int, with count: Int) -> Int32? {
+        var slab = recency.tail(list)
+        while slab >= 0 {
+            let state = slabs[Int(slab)]
+            if state.pinned != full, Self.firstRun(of: count, in: ~state.pinned & full) != nil { return slab }
+            slab = recency.previous(slab)
         }
         return nil
     }
@@ -197,11 +262,14 @@ struct SlabAllocator: Sendable {
     }
 
     @discardableResult
-    private mutating func clearUnread(_ slab: Int, _ bit: UInt64) -> Bool {
+    private mutating func clearUnread(_ slab: Int, _ bit: UInt64, isRead: Bool) -> Bool {
         guard slabs[slab].unread & bit != 0 else { return false }
         slabs[slab].unread &= ~bit
         unreadCount -= 1
-        if slabs[slab].unread == 0 { recency.moveToHead(Int32(slab), of: Kind.cached) }
+        if slabs[slab].unread == 0 {
+            let list = slabs[slab].isReused ? Kind.kept : isRead ? Kind.spent : Kind.cached
+            recency.moveToHead(Int32(slab), of: list)
+        }
         return true
     }
 }

@@ -67,4 +67,12 @@ package struct BlobReadResult: Sendable, Hashable {
 package protocol ReadOperation: AnyObject, Sendable {
     /// Ends the transfer soon. The completion is still called, once, with `.cancelled` or with the result that was faster.
     func cancel()
+
+    /// Somebody waits for it now: from here on it is as if it had been asked for with `isForeground`.
+    func raisePriority()
+}
+
+extension ReadOperation {
+    /// For stores in which nothing waits in a queue.
+    package func raisePriority() {}
 }

@@ -15,6 +15,9 @@ static inline CURLcode ccurl_set_write(CURL *h, CURLoption o, size_t (*f)(char *
 static inline CURLcode ccurl_set_seek(CURL *h, int (*f)(void *, curl_off_t, int)) {
     return curl_easy_setopt(h, CURLOPT_SEEKFUNCTION, f);
 }
+static inline CURLcode ccurl_set_sockopt(CURL *h, int (*f)(void *, curl_socket_t, curlsocktype)) {
+    return curl_easy_setopt(h, CURLOPT_SOCKOPTFUNCTION, f);
+}
 static inline CURLcode ccurl_set_prereq(CURL *h, int (*f)(void *, char *, char *, int, int)) {
     return curl_easy_setopt(h, CURLOPT_PREREQFUNCTION, f);
 }

@@ -10,7 +10,6 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
-#include <sys/uio.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -20,7 +19,6 @@ extern int pthread_setname_np(pthread_t thread, const char *name);
 extern int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags);
 extern ssize_t sendfile(int out_fd, int in_fd, off_t *offset, size_t count);
 extern int accept4(int fd, struct sockaddr *addr, unsigned int *len, int flags);
-extern ssize_t preadv2(int fd, const struct iovec *iov, int iovcnt, off_t offset, int flags);
 extern int sync_file_range(int fd, off_t offset, off_t count, unsigned int flags);
 
 enum {
@@ -35,10 +33,15 @@ enum {
     clinux_o_tmpfile = 020000000 | 0200000,
     clinux_o_direct = 040000,
     clinux_o_noatime = 01000000,
-    clinux_rwf_nowait = 0x08,
     clinux_f_ofd_setlk = 37,
-    clinux_utime_now = (1 << 30) - 1,
 };
+
+// pread with RWF_NOWAIT: what is not in memory is EAGAIN. By number, since <sys/uio.h> here would take `struct iovec` away
+// from Glibc's module; the kernel wants the offset in two halves.
+static inline ssize_t clinux_pread_nowait(int fd, void *buffer, size_t count, uint64_t offset) {
+    struct { void *base; size_t count; } vector = {buffer, count};
+    return syscall(SYS_preadv2, fd, &vector, 1, (long)offset, sizeof(long) < 8 ? (long)(offset >> 16 >> 16) : 0, 0x08);
+}
 
 static inline pid_t clinux_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 #endif

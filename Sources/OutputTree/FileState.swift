@@ -85,22 +85,42 @@ struct FileState: Sendable {
     var kind: FileKind { facts?.kind ?? .file }
 
     func attributes(inode: UInt64, options: TreeOptions, now: Timestamp) -> Attributes {
-        let stored = options.usesPosixMetadata ? facts?.posix : nil
-        let modified =
-            pending.modificationTime ?? facts?.posix.modificationTime
-            ?? facts.map { Timestamp(seconds: $0.lastModified) } ?? now
-        return Attributes(
-            inode: inode,
-            kind: kind,
-            permissions: kind == .symbolicLink
-                ? 0o777 : pending.permissions ?? stored?.permissions ?? options.filePermissions,
-            linkCount: isUnlinked ? 0 : 1,
-            userID: pending.userID ?? stored?.userID ?? options.userID,
-            groupID: pending.groupID ?? stored?.groupID ?? options.groupID,
-            size: size,
-            accessTime: modified,
-            modificationTime: modified,
-            changeTime: max(modified, facts.map { Timestamp(seconds: $0.lastModified) } ?? modified)
+        var attributes =
+            facts?.attributes(inode: inode, options: options)
+            ?? Attributes(
+                inode: inode,
+                kind: .file,
+                permissions: options.filePermissions,
+                userID: options.userID,
+                groupID: options.groupID,
+                size: 0,
+                accessTime: now,
+                modificationTime: now,
+                changeTime: now
+            )
+        attributes.size = size
+        if kind != .symbolicLink, let permissions = pending.permissions { attributes.permissions = permissions }
+        if let user = pending.userID { attributes.userID = user }
+        if let group = pending.groupID { attributes.groupID = group }
+        if let modified = pending.modificationTime {
+            attributes.accessTime = modified
+            attributes.modificationTime = modified
+            attributes.changeTime = max(modified, facts.map { Timestamp(seconds: $0.lastModified) } ?? modified)
+        }
+        if isUnlinked { attributes.linkCount = 0 }
+        return attributes
+    }
+
+    /// What is left of the file when nobody uses it: what the store said. `nil` while there is more to it.
+    var dormant: DormantFile? {
+        guard let facts, local == nil, openCount == 0, !isUnlinked, !isPlacementPending, !hasWrites, !mustBeNew,
+            !isRemovalPending, !coversStoredBlob, !isDetached, lastFailure == nil, pending == PendingAttributes()
+        else { return nil }
+        return DormantFile(
+            facts: facts,
+            learnedAt: learnedAt,
+            isShadowed: isShadowed,
+            hasPages: pageCacheVersion == facts.etag
         )
     }
 

@@ -18,26 +18,6 @@ final class FileHandle: Sendable {
     }
 }
 
-/// One opendir(3): the directory as it was then, so that every name comes at most once and the reading ends.
-final class DirectoryHandle: Sendable {
-    let node: DirectoryNode
-    private let listing = Mutex<PinnedListing?>(nil)
-
-    init(node: DirectoryNode) { self.node = node }
-
-    /// What was pinned; `nil` before the first readdir and after a rewind.
-    var pinned: PinnedListing? { listing.withLock { $0 } }
-
-    func pin(_ pinned: PinnedListing?) { listing.withLock { $0 = pinned } }
-}
-
-/// What one reading of a directory shows.
-struct PinnedListing: Sendable {
-    let entries: [SnapshotEntry]
-    /// When the listing that told it began.
-    let startedAt: Duration
-}
-
 /// Open files and directories by the number that the kernel holds.
 final class HandleTable: Sendable {
     private struct State {

@@ -9,7 +9,10 @@ import Synchronization
 /// through one view is there in the others as well.
 final class LocalChanges: Sendable {
     enum FileChange: Sendable {
+        /// A file of which this mount has something that the store has not.
         case present(FileNode)
+        /// What the store has since this mount put it there.
+        case stored(FileFacts, learnedAt: Duration)
         case absent
         /// Unlinked while open: the blob is still in the store, for those who read on.
         case held(FileNode)
@@ -46,9 +49,14 @@ final class LocalChanges: Sendable {
 
     // MARK: Recording
 
+    /// Of a file that has nothing unsent, what the store has is kept and not its node: there may be many.
     func record(file address: BlobAddress, _ change: FileChange, at now: Duration) {
-        update(address, now) { folder in folder.files[.init(address.name)] = Change(what: change, at: now) }
-        if case .present = change { recordDirectories(above: address, at: now) }
+        let kept = change.withoutSentNode
+        update(address, now) { folder in folder.files[.init(address.name)] = Change(what: kept, at: now) }
+        switch change {
+        case .present, .stored: recordDirectories(above: address, at: now)
+        case .absent, .held: break
+        }
     }
 
     /// The directories that a blob is in are there: with it they came, and for a while they outlive it.
@@ -119,6 +127,12 @@ final class LocalChanges: Sendable {
         return Self.isRelevant(change, since) ? change.what : nil
     }
 
+    /// Whether anything is known here of names in a listing of `prefix` by `/`.
+    func hasChanges(in container: String, prefix: String) -> Bool {
+        let parent = BlobAddress(container: container, name: Self.parentPrefix(of: prefix))
+        return state.withLock { $0.folders[parent] != nil }
+    }
+
     func folder(_ address: BlobAddress, since: Duration) -> FolderChange? {
         let parent = BlobAddress(container: address.container, name: Self.parentPrefix(of: address.name))
         guard let change = state.withLock({ $0.folders[parent]?.folders[.init(address.name)] }) else { return nil }
@@ -162,6 +176,16 @@ final class LocalChanges: Sendable {
     static func parentPrefix(of name: String) -> String {
         guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
         return String(name[...slash])
+    }
+}
+
+extension LocalChanges.FileChange {
+    fileprivate var withoutSentNode: LocalChanges.FileChange {
+        guard case .present(let node) = self else { return self }
+        return node.withState { file in
+            guard !file.hasUnsentContent, let facts = file.facts else { return self }
+            return .stored(facts, learnedAt: file.learnedAt)
+        }
     }
 }
 

@@ -3,48 +3,86 @@ import FileSystemModel
 import OutputConventions
 import Synchronization
 
-/// The nodes that the kernel knows, by id, path and blob.
+/// The nodes that the kernel knows, by id, path and blob: a million of them in about 130 MB.
 ///
 /// Every answer that hands a node to the kernel counts one lookup, before the answer leaves: the kernel may forget the
-/// node at once. A node goes when all its lookups are forgotten and nothing of it is open or unsent.
+/// node at once. A node goes when all its lookups are forgotten and nothing of it is open or unsent. One that is known
+/// and no more is a record (`NodeRecord`); looking it up, stat and forgetting it make no object of it.
 /// Lock order: the table's lock, then a node's; never the other way round.
 final class NodeTable: Sendable {
-    private struct Item {
-        var node: Node
-        var lookups: UInt64
-    }
-
-    private struct State {
-        var items: [NodeID: Item] = [:]
-        var directories: [TreePlace: NodeID] = [:]
-        var files: [BlobAddress: NodeID] = [:]
-        var nextID = NodeID.root.rawValue + 1
-
-        mutating func newID() -> NodeID {
-            defer { nextID += 1 }
-            return NodeID(rawValue: nextID)
-        }
-    }
-
-    private let state = Mutex(State())
+    private let state = Mutex(NodeTableState())
     /// Kept by place as well: what moves here moves there.
     private let unsent: UnsentFiles
+    private let clock: TreeClock
+    /// How long what was listed of a directory is worth its object.
+    private let validity: Duration
+    /// Objects that are kept although nobody holds them: 1,024 take about 1 MB, and save a HEAD to whoever changes the
+    /// attributes of a file that was just closed.
+    private let liveCountMax: Int
     /// `/self`, which is always there.
     let selfLink: NodeID
 
-    init(unsent: UnsentFiles) {
+    init(unsent: UnsentFiles, clock: TreeClock = .system, validity: Duration = .seconds(1), liveCountMax: Int = 1024) {
         self.unsent = unsent
-        let root = DirectoryNode(id: .root, inode: StableInode.root, place: .root, facts: nil)
+        self.clock = clock
+        self.validity = validity
+        self.liveCountMax = liveCountMax
         selfLink = state.withLock { state in
-            let selfLink = state.newID()
-            state.items[.root] = Item(node: .directory(root), lookups: 1)
-            state.items[selfLink] = Item(node: .selfLink(selfLink), lookups: 1)
-            state.directories[.root] = .root
-            return selfLink
+            // No node has slot 0; that of the root is its number by the kernel's rule.
+            _ = state.insert(.selfLink)
+            let root = state.insert(directory: .root, .directory(nil))
+            let selfLink = state.insert(.selfLink)
+            for slot in [0, root, selfLink] { state.record(slot).pointee.lookups = .max }
+            return state.slots.id(of: selfLink)
         }
     }
 
-    subscript(id: NodeID) -> Node? { state.withLock { $0.items[id]?.node } }
+    /// What the body lets go ends when the lock is free.
+    private func withState<Value: Sendable>(_ body: (inout NodeTableState) -> Value) -> Value {
+        let (value, _) = state.withLock { state -> (Value, [any AnyObject & Sendable]) in
+            let value = body(&state)
+            guard !state.released.isEmpty else { return (value, []) }
+            defer { state.released = [] }
+            return (value, state.released)
+        }
+        return value
+    }
+
+    /// To be called whenever there may be one object more.
+    private func limitLive(_ state: inout NodeTableState) {
+        state.freeOrphans(countMax: 2)
+        guard state.live.count > liveCountMax else { return }
+        state.putToSleep(downTo: liveCountMax, since: clock.monotonic() - validity)
+    }
+
+    // MARK: By id
+
+    /// With an object of its own.
+    subscript(id: NodeID) -> Node? {
+        withState { state in
+            guard let slot = state.slots.slot(of: id) else { return nil }
+            defer { limitLive(&state) }
+            switch state.record(slot).pointee.content {
+            case .free: return nil
+            case .selfLink: return .selfLink(id)
+            case .file, .liveFile: return state.wakeFile(slot).map { .file($0) }
+            case .directory, .liveDirectory: return state.wakeDirectory(slot).map { .directory($0) }
+            }
+        }
+    }
+
+    /// What is known behind the id; no object is made for it.
+    func known(_ id: NodeID) -> KnownNode? {
+        withState { state in
+            guard let slot = state.slots.slot(of: id) else { return nil }
+            switch state.record(slot).pointee.content {
+            case .free: return nil
+            case .selfLink: return .selfLink
+            case .file, .liveFile: return state.knownFile(slot).map { .file($0) }
+            case .directory, .liveDirectory: return .directory(state.knownDirectory(slot))
+            }
+        }
+    }
 
     func directory(_ id: NodeID) -> DirectoryNode? {
         guard case .directory(let node) = self[id] else { return nil }
@@ -58,154 +96,160 @@ final class NodeTable: Sendable {
 
     // MARK: Handing out
 
-    func lookUp(directory place: TreePlace, inode: UInt64, facts: FileFacts?) -> DirectoryNode {
-        state.withLock { state in
-            if let id = state.directories[place], case .directory(let node) = state.items[id]?.node {
-                state.items[id]?.lookups += 1
-                if let facts { node.withState { $0.facts = facts } }
-                return node
-            }
-            let node = DirectoryNode(id: state.newID(), inode: inode, place: place, facts: facts)
-            state.items[node.id] = Item(node: .directory(node), lookups: 1)
-            state.directories[place] = node.id
-            return node
+    func lookUp(directory place: TreePlace, facts: FileFacts?) -> KnownDirectory {
+        withState { state in
+            let slot = state.slot(of: place) ?? state.insert(directory: place, .directory(facts))
+            state.record(slot).pointee.countLookup()
+            if let facts { state.learn(facts, ofDirectory: slot) }
+            return state.knownDirectory(slot)
         }
     }
 
-    /// The node for the version that the store showed at `startedAt`: the one that is known, or a new one if this is
-    /// not the version it stood for.
-    func lookUp(file address: BlobAddress, facts: FileFacts, startedAt: Duration, inode: UInt64) -> FileNode {
-        state.withLock { state in
-            if let id = state.files[address], case .file(let node) = state.items[id]?.node,
-                node.withState({ $0.observe(facts, startedAt: startedAt) }) != .replaced
-            {
-                state.items[id]?.lookups += 1
-                return node
-            }
-            return Self.insert(FileState(address: address, facts: facts, learnedAt: startedAt), inode, &state)
+    /// The file for the version that the store showed at `startedAt`: the one that is known, or a new one if this is
+    /// not the version it stood for. `isShadowed`: it is shown under an escaped name.
+    func lookUp(
+        file address: BlobAddress,
+        facts: FileFacts,
+        startedAt: Duration,
+        isShadowed: Bool = false
+    ) -> KnownFile {
+        withState { state in
+            let slot = state.lookUp(file: address, facts, startedAt)
+            if isShadowed { state.markShadowed(slot) }
+            guard let file = state.knownFile(slot) else { preconditionFailure("\(address) has no file's slot") }
+            return file
+        }
+    }
+
+    /// As `lookUp`, for somebody who is about to change the file.
+    func lookUpNode(file address: BlobAddress, facts: FileFacts, startedAt: Duration) -> FileNode {
+        withState { state in
+            let slot = state.lookUp(file: address, facts, startedAt)
+            guard let node = state.wakeFile(slot) else { preconditionFailure("\(address) has no file's slot") }
+            limitLive(&state)
+            return node
         }
     }
 
     /// Counts a lookup of a node that is at hand.
-    func lookUp(_ node: FileNode) {
-        state.withLock { state in
-            if state.items[node.id] == nil {
-                state.items[node.id] = Item(node: .file(node), lookups: 0)
-                // Back from among the changes: there must be no second node for its blob.
-                let (address, isUnlinked) = node.withState { ($0.address, $0.isUnlinked) }
-                if !isUnlinked, state.files[address] == nil { state.files[address] = node.id }
-            }
-            state.items[node.id]?.lookups += 1
+    func lookUp(_ node: FileNode, isShadowed: Bool = false) {
+        withState { state in
+            guard let slot = state.slots.slot(of: node.id) else { return }
+            state.record(slot).pointee.countLookup()
+            if isShadowed { state.markShadowed(slot) }
+            // Taken for gone once, and written to since: there must be no second node for its blob.
+            if node.hasUnsentContent { state.restoreToIndex(slot) }
         }
     }
 
-    /// A file that is not in the store yet.
-    func insert(_ file: FileState, inode: UInt64) -> FileNode {
-        state.withLock { state in Self.insert(file, inode, &state) }
+    /// A file that is not in the store yet; its lookup is counted. The address means no other file any more.
+    func insert(_ file: FileState) -> FileNode {
+        withState { state in
+            let node = state.insert(file)
+            limitLive(&state)
+            return node
+        }
     }
 
-    private static func insert(_ file: FileState, _ inode: UInt64, _ state: inout State) -> FileNode {
-        let node = FileNode(id: state.newID(), inode: inode, file)
-        state.items[node.id] = Item(node: .file(node), lookups: 1)
-        state.files[file.address] = node.id
+    // MARK: By name
+
+    /// What stands for the blob now; no object is made for it.
+    func known(at address: BlobAddress) -> KnownFile? {
+        withState { state in state.slot(of: address).flatMap { state.knownFile($0) } }
+    }
+
+    /// The file that stands for the blob now.
+    func file(at address: BlobAddress) -> FileNode? {
+        withState { state in
+            defer { limitLive(&state) }
+            return state.slot(of: address).flatMap { state.wakeFile($0) }
+        }
+    }
+
+    /// As `file(at:)`; `nil` also for a file that is merely known: nothing of it is open or unsent.
+    func liveFile(at address: BlobAddress) -> FileNode? {
+        guard case .node(let node) = known(at: address) else { return nil }
         return node
     }
 
-    /// The node that stands for the blob now.
-    func file(at address: BlobAddress) -> FileNode? {
-        state.withLock { state in
-            guard let id = state.files[address], case .file(let node) = state.items[id]?.node else { return nil }
-            return node
+    /// The object of a directory, if it has one: one that is merely known has no listing.
+    func directory(at place: TreePlace) -> DirectoryNode? {
+        withState { state in
+            guard let slot = state.slot(of: place), case .liveDirectory(let number) = state.record(slot).pointee.content
+            else { return nil }
+            return state.live.directory(number)
         }
     }
 
-    func directory(at place: TreePlace) -> DirectoryNode? {
-        state.withLock { state in
-            guard let id = state.directories[place], case .directory(let node) = state.items[id]?.node else {
-                return nil
-            }
-            return node
-        }
-    }
+    func knows(directory place: TreePlace) -> Bool { withState { $0.slot(of: place) != nil } }
 
     // MARK: Letting go
 
     func forget(_ id: NodeID, count: UInt64) {
-        state.withLock { state in
-            guard id != .root, id != selfLink, var item = state.items[id] else { return }
-            item.lookups -= min(item.lookups, count)
-            state.items[id] = item
-            Self.dropIfUnused(id, &state)
+        withState { state in
+            state.freeOrphans(countMax: 2)
+            guard let slot = state.slots.slot(of: id) else { return }
+            state.record(slot).pointee.forget(count)
+            state.freeIfUnused(slot)
         }
     }
 
     /// To be called when a file stops being open or unsent.
-    func settle(_ node: FileNode) { state.withLock { state in Self.dropIfUnused(node.id, &state) } }
-
-    private static func dropIfUnused(_ id: NodeID, _ state: inout State) {
-        guard let item = state.items[id], item.lookups == 0 else { return }
-        switch item.node {
-        case .selfLink: return
-        case .directory(let node):
-            if state.directories[node.place] == id { state.directories[node.place] = nil }
-        case .file(let node):
-            let (isBusy, address) = node.withState { ($0.isBusy, $0.address) }
-            guard !isBusy else { return }
-            if state.files[address] == id { state.files[address] = nil }
+    func settle(_ node: FileNode) {
+        withState { state in
+            if let slot = state.slots.slot(of: node.id) { state.freeIfUnused(slot) }
+            limitLive(&state)
         }
-        state.items[id] = nil
     }
 
     // MARK: Renaming
 
     /// The node no longer stands for any blob: unlinked, or another file was renamed over it.
     func detach(_ node: FileNode) {
-        state.withLock { state in
-            let address = node.withState { $0.address }
-            if state.files[address] == node.id { state.files[address] = nil }
+        withState { state in
+            if let slot = state.slots.slot(of: node.id) { state.removeFromIndex(slot) }
         }
     }
 
     func move(_ node: FileNode, to address: BlobAddress, _ update: (inout FileState) -> Void) {
-        state.withLock { state in
-            let old = node.withState { $0.address }
-            if state.files[old] == node.id { state.files[old] = nil }
+        withState { state in
+            if let slot = state.slots.slot(of: node.id) {
+                state.removeFromIndex(slot)
+                state.setAddress(address, of: slot)
+            }
             node.withState { file in
                 file.address = address
                 update(&file)
             }
-            state.files[address] = node.id
             unsent.moved(node, to: address)
         }
     }
 
     /// Gives every directory below `place` its new place, as `moved` says.
     func moveDirectories(_ moved: (TreePlace) -> TreePlace?) {
-        state.withLock { state in
-            for (place, id) in state.directories {
-                guard let target = moved(place), case .directory(let node) = state.items[id]?.node else { continue }
-                state.directories[place] = nil
-                node.withState { directory in
-                    directory.place = target
-                    directory.snapshot = nil
-                    directory.refresh = nil
-                }
-                state.directories[target] = id
+        withState { state in
+            for slot in state.directories.slots {
+                guard let place = state.place(of: slot), let target = moved(place) else { continue }
+                state.move(directory: slot, to: target)
             }
         }
+    }
+
+    /// Files with a name that begins so, all that are known, each with an object.
+    func files(below prefix: BlobAddress) -> [FileNode] {
+        withState { state in state.wakeFiles(below: prefix) }
     }
 
     // MARK: Looking over all
 
-    /// Files for which `condition` holds.
-    func files(where condition: (FileState) -> Bool) -> [FileNode] {
-        state.withLock { state in
-            state.items.values.compactMap { item in
-                guard case .file(let node) = item.node, node.withState({ condition($0) }) else { return nil }
-                return node
-            }
+    /// How many nodes are known, the root and `self` among them.
+    var count: Int {
+        withState { state in
+            state.freeOrphans(countMax: .max)
+            return state.slots.count - 1
         }
     }
 
-    var count: Int { state.withLock { $0.items.count } }
+    /// How many of them have an object.
+    var liveCount: Int { withState { $0.live.count } }
 }

@@ -66,8 +66,8 @@ final class DirectoryNode: Sendable {
         var place: TreePlace
         /// Of the blob that marks it, if one is known.
         var facts: FileFacts?
-        var snapshot: DirectorySnapshot?
-        var refresh: SharedWork<DirectorySnapshot>?
+        /// The last listing of it.
+        var listing: DirectoryListing?
     }
 
     let id: NodeID
@@ -84,5 +84,20 @@ final class DirectoryNode: Sendable {
 
     func withState<Value>(_ body: (inout sending State) -> sending Value) -> sending Value {
         state.withLock { state in body(&state) }
+    }
+
+    /// Whether nothing would be lost with this object: what was listed before `since` is too old to be of use.
+    func isIdle(since: Duration) -> Bool {
+        withState { state in
+            state.listing?.isIdle(since: since) ?? true
+        }
+    }
+
+    /// What was listed under the old name is no longer true.
+    func move(to place: TreePlace) {
+        withState { state in
+            state.place = place
+            state.listing = nil
+        }
     }
 }

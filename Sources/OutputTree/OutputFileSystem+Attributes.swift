@@ -7,20 +7,32 @@ import LocalStore
 
 extension OutputFileSystem {
     package func getattr(_ request: consuming Request<AttributesAnswer>, _ node: NodeID, handle: HandleID?) {
-        switch nodes[node] {
-        case .directory(let directory):
-            request.succeed(AttributesAnswer(attributes(of: directory), validity: options.attributeValidity))
-        case .selfLink: request.succeed(AttributesAnswer(selfAttributes(), validity: .seconds(3600)))
-        case .file(let file):
-            if isFresh(file) {
-                request.succeed(AttributesAnswer(attributes(of: file), validity: validity(of: file)))
-                return
-            }
+        let known = nodes.known(node)
+        if let answer = known.flatMap(answerFromMemory) {
+            request.succeed(answer)
+        } else if known != nil, let file = nodes.file(node) {
             request.later { [self] () async throws(FileSystemError) in
                 try await refresh(file)
                 return AttributesAnswer(attributes(of: file), validity: validity(of: file))
             }
-        case nil: request.fail(FileSystemError(errno: ESTALE, "the kernel asks for a node that it has forgotten"))
+        } else {
+            request.fail(FileSystemError(errno: ESTALE, "the kernel asks for a node that it has forgotten"))
+        }
+    }
+
+    /// `nil` when the store has to be asked.
+    private func answerFromMemory(_ node: KnownNode) -> AttributesAnswer? {
+        switch node {
+        case .directory(let directory):
+            return AttributesAnswer(attributes(of: directory), validity: options.attributeValidity)
+        case .selfLink: return AttributesAnswer(selfAttributes(), validity: .seconds(3600))
+        case .file(.dormant(_, let inode, let facts, let learnedAt, _)):
+            let validity = validity(since: learnedAt)
+            guard validity > .zero else { return nil }
+            return AttributesAnswer(facts.attributes(inode: inode, options: options), validity: validity)
+        case .file(.node(let file)):
+            guard isFresh(file) else { return nil }
+            return AttributesAnswer(attributes(of: file), validity: validity(of: file))
         }
     }
 
@@ -110,6 +122,8 @@ extension OutputFileSystem {
         }
         guard let local else { return }
         local.discard()
+        // The name means what the store has, as before.
+        notePresence(of: node)
         settle(node)
     }
 
@@ -155,7 +169,8 @@ extension OutputFileSystem {
     /// The kernel answers ESTALE by looking the name up afresh and asking again: by then the name has to mean the
     /// new version, whatever was known of it before.
     func replaced(_ address: BlobAddress, by facts: FileFacts, startedAt: Duration) -> FileSystemError {
-        let node = nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
+        // The node that stood for the old version is known by its id only from here on.
+        let node = nodes.lookUpNode(file: address, facts: facts, startedAt: startedAt)
         changes.record(file: address, .present(node), at: clock.monotonic())
         nodes.forget(node.id, count: 1)
         return FileSystemError(errno: ESTALE, "\(address) was replaced since it was looked up")
@@ -163,7 +178,7 @@ extension OutputFileSystem {
 
     /// Somebody elsewhere removed the blob. As above: the lookup that follows ESTALE has to find nothing.
     func noteAbsence(of node: FileNode, since startedAt: Duration) {
-        guard !node.hasUnsentContent, nodes.file(at: node.address) === node else { return }
+        guard !node.hasUnsentContent, nodes.liveFile(at: node.address) === node else { return }
         nodes.detach(node)
         changes.record(file: node.address, .absent, at: startedAt)
     }

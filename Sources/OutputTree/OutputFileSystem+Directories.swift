@@ -22,13 +22,18 @@ extension OutputFileSystem {
             return
         }
         // A rewind reads the directory anew, as rewinddir(3) promises.
-        if offset == 0 { handle.pin(nil) }
-        if let listing = handle.pinned ?? pinFromMemory(handle) {
-            request.now { buffer in fill(buffer, handle, listing, offset) }
-            return
-        }
-        request.later { [self] (buffer) async throws(FileSystemError) in
-            fill(buffer, handle, pin(try await snapshot(of: handle.node), handle), offset)
+        if offset == 0 { handle.end() }
+        let position = ReadingPosition(offset: offset)
+        switch step(handle, to: position ?? .beginning) {
+        case .missing:
+            request.later { [self] (buffer) async throws(FileSystemError) in
+                try await read(handle, from: position ?? .beginning, dots: offset, into: buffer)
+            }
+        case let known:
+            request.now { buffer in
+                guard addDots(from: offset, of: handle.node, to: buffer) else { return }
+                if case .page(let page, let index) = known { fill(buffer, page, from: index, of: handle.node) }
+            }
         }
     }
 
@@ -38,57 +43,159 @@ extension OutputFileSystem {
     }
 
     package func releasedir(_ request: consuming Request<Done>, _ node: NodeID, handle: HandleID) {
+        handles.directory(handle)?.end()
         handles.removeDirectory(handle)
         request.succeed(Done())
     }
 
+    // MARK: Reading
+
+    /// Where the next names of a reading are.
+    private enum Step {
+        /// In memory, from this index on; there is at least one that was listed.
+        case page(PinnedPage, from: Int)
+        /// In a page that has to be listed first.
+        case missing(DirectoryListing, Int)
+        case over
+    }
+
+    private func step(_ handle: DirectoryHandle, to position: ReadingPosition) -> Step {
+        let reading = handle.reading ?? begin(handle)
+        var position = position
+        while true {
+            let page: PinnedPage
+            if let pinned = reading.page, pinned.number == position.page {
+                page = pinned
+            } else {
+                switch pin(position.page, reading, handle) {
+                case .page(let pinned, _): page = pinned
+                case let other: return other
+                }
+            }
+            let index = position.start(in: page.count) { page.name(at: $0) }
+            if index < page.count { return .page(page, from: index) }
+            position = ReadingPosition(page: position.page + 1, index: 0)
+        }
+    }
+
+    private func begin(_ handle: DirectoryHandle) -> DirectoryHandle.Reading {
+        let listing = listing(of: handle.node)
+        handle.begin(listing)
+        return DirectoryHandle.Reading(listing: listing)
+    }
+
+    /// The reading comes to a page: what is shown of it is settled now, and the page behind it is asked for.
+    private func pin(_ number: Int, _ reading: DirectoryHandle.Reading, _ handle: DirectoryHandle) -> Step {
+        switch reading.listing.page(number) {
+        case .over:
+            handle.finish()
+            return .over
+        case .missing(let missing):
+            guard missing == number, let ahead = reading.ahead, ahead.number == number,
+                let content = ahead.work.finished, let range = reading.listing.range(of: number)
+            else { return .missing(reading.listing, missing) }
+            // Dropped before it was read: whoever asked for it has it still.
+            return pinned(number, content, range, reading.listing, handle)
+        case .ready(let content, let range):
+            return pinned(number, content, range, reading.listing, handle)
+        }
+    }
+
+    private func pinned(
+        _ number: Int,
+        _ content: DirectoryListing.Content,
+        _ range: DirectoryListing.NameRange,
+        _ listing: DirectoryListing,
+        _ handle: DirectoryHandle
+    ) -> Step {
+        let now = clock.monotonic()
+        let merged = merged(content, range, of: listing.place)
+        let page = PinnedPage(number: number, listed: content, merged: merged, pinnedAt: now)
+        handle.pin(page)
+        if let work = askAhead(for: number + 1, of: listing) { handle.goAhead(number + 1, work) }
+        return .page(page, from: 0)
+    }
+
+    /// Answers a readdir that has to wait for pages.
+    private func read(
+        _ handle: DirectoryHandle,
+        from position: ReadingPosition,
+        dots offset: UInt64,
+        into buffer: any DirectoryBuffer
+    ) async throws(FileSystemError) {
+        while true {
+            switch step(handle, to: position) {
+            case .missing(let listing, let number):
+                let content = try await content(of: number, in: listing, since: nil)
+                // Perhaps it is gone from memory again, for want of room: it goes on with what it got.
+                if number == position.page, let range = listing.range(of: number),
+                    handle.reading?.listing === listing
+                {
+                    _ = pinned(number, content, range, listing, handle)
+                }
+            case .over:
+                _ = addDots(from: offset, of: handle.node, to: buffer)
+                return
+            case .page(let page, let index):
+                if addDots(from: offset, of: handle.node, to: buffer) {
+                    fill(buffer, page, from: index, of: handle.node)
+                }
+                return
+            }
+        }
+    }
+
     // MARK: Filling
 
-    private func pin(_ snapshot: DirectorySnapshot, _ handle: DirectoryHandle) -> PinnedListing {
-        let listing = PinnedListing(entries: merged(snapshot, of: handle.node), startedAt: snapshot.startedAt)
-        handle.pin(listing)
-        return listing
-    }
-
-    private func pinFromMemory(_ handle: DirectoryHandle) -> PinnedListing? {
-        let since = clock.monotonic() - options.attributeValidity
-        let snapshot = handle.node.withState { state -> DirectorySnapshot? in
-            guard let snapshot = state.snapshot, snapshot.startedAt >= since else { return nil }
-            return snapshot
-        }
-        return snapshot.map { pin($0, handle) }
-    }
-
-    /// Offsets: 0 is ".", 1 is "..", 2 + n the n-th entry of what was pinned.
-    private func fill(
-        _ buffer: any DirectoryBuffer,
-        _ handle: DirectoryHandle,
-        _ listing: PinnedListing,
-        _ offset: UInt64
-    ) {
-        var position = offset
-        while position < 2 {
+    /// Offsets: 0 is ".", 1 is "..", then those of `ReadingPosition`. False when there is no room for more.
+    private func addDots(from offset: UInt64, of node: DirectoryNode, to buffer: any DirectoryBuffer) -> Bool {
+        var offset = offset
+        while offset < 2 {
+            let next = offset == 0 ? 1 : ReadingPosition.beginning.offset
             let dot = DirectoryEntry(
-                name: position == 0 ? "." : "..",
-                inode: handle.node.inode,
+                name: offset == 0 ? "." : "..",
+                inode: node.inode,
                 kind: .directory,
                 entry: nil,
-                nextOffset: position + 1
+                nextOffset: next
             )
-            guard buffer.add(dot) else { return }
-            position += 1
+            guard buffer.add(dot) else { return false }
+            offset = next
         }
-        while position - 2 < UInt64(listing.entries.count) {
-            let item = listing.entries[Int(position - 2)]
-            position += 1
-            guard add(item, to: buffer, startedAt: listing.startedAt, nextOffset: position) else { return }
+        return true
+    }
+
+    /// Adds entries until the buffer or the page is at its end: an answer never spans two pages, so that the kernel,
+    /// which may not get rid of all entries and then asks again from where it came to, finds the page still pinned.
+    private func fill(
+        _ buffer: any DirectoryBuffer,
+        _ page: PinnedPage,
+        from start: Int,
+        of directory: DirectoryNode
+    ) {
+        let plan = directory.place.planned(views: options.views)
+        let hasChanges = hasLocalChanges(plan.source)
+        var isEmpty = true
+        for index in start..<page.count {
+            let item = page[index]
+            let startedAt = page.startedAt(of: index)
+            let isChangeable = hasChanges && !plan.fixed.contains { $0.place == item.place }
+            let located =
+                isChangeable
+                ? current(item, startedAt: startedAt, pinnedAt: page.pinnedAt) : located(item, startedAt: startedAt)
+            // Removed here since the page was pinned. No name at all would be the end of the directory: the last one is
+            // shown nevertheless, as a name without a file.
+            if located == nil, !isEmpty || index < page.count - 1 { continue }
+            isEmpty = false
+            let position = ReadingPosition(page: page.number, index: index + 1, after: page.name(at: index))
+            guard add(item, located ?? .absent, to: buffer, nextOffset: position.offset) else { return }
         }
     }
 
     private func add(
         _ item: SnapshotEntry,
+        _ located: Located,
         to buffer: any DirectoryBuffer,
-        startedAt: Duration,
         nextOffset: UInt64
     ) -> Bool {
         let kind: FileKind =
@@ -101,7 +208,7 @@ extension OutputFileSystem {
             nextOffset: nextOffset
         )
         if buffer.wantsEntries {
-            line.entry = entry(for: item, startedAt: startedAt)
+            line.entry = handOut(located, as: item.name)
             if let entry = line.entry { line.inode = entry.attributes.inode }
         }
         guard !buffer.add(line) else { return true }
@@ -110,196 +217,24 @@ extension OutputFileSystem {
         return false
     }
 
-    private func entry(for item: SnapshotEntry, startedAt: Duration) -> Entry? {
-        guard let address = item.place.blob else { return handOut(located(item, startedAt: startedAt), as: item.name) }
+    /// Whether this mount did anything to names in the directory, of late or unsent.
+    private func hasLocalChanges(_ source: ListingSource) -> Bool {
+        guard case .blobs(let container, let prefix) = source else { return false }
+        return changes.hasChanges(in: container, prefix: prefix)
+    }
+
+    /// What the entry is now; `nil` if it was removed here since the page was pinned.
+    private func current(_ item: SnapshotEntry, startedAt: Duration, pinnedAt: Duration) -> Located? {
+        guard let address = item.place.blob else {
+            if let marker = item.place.markerBlob, case .absent = changes.folder(marker, since: pinnedAt) { return nil }
+            return located(item, startedAt: startedAt)
+        }
         // What was written here wins over what the listing says.
-        if let node = nodes.file(at: address), node.hasUnsentContent { return handOut(.node(node), as: item.name) }
-        guard let facts = item.facts else { return nil }
-        return handOut(.file(address, facts, startedAt: startedAt), as: item.name)
-    }
-
-    // MARK: Listing
-
-    /// The directory as the store has it, at most `attributeValidity` old; one listing at a time per directory.
-    func snapshot(of directory: DirectoryNode) async throws(FileSystemError) -> DirectorySnapshot {
-        enum Choice { case ready(DirectorySnapshot), wait(SharedWork<DirectorySnapshot>, TreePlace) }
-        while true {
-            let since = clock.monotonic() - options.attributeValidity
-            let choice: Choice = directory.withState { state in
-                let place = state.place
-                if let snapshot = state.snapshot, snapshot.startedAt >= since { return .ready(snapshot) }
-                if let refresh = state.refresh, refresh.join() { return .wait(refresh, place) }
-                let refresh = SharedWork { [self] () async throws(FileSystemError) in
-                    let snapshot = try await list(place)
-                    directory.withState { state in
-                        // Renamed meanwhile: this is what was under the old name.
-                        guard state.place == place else { return }
-                        state.snapshot = snapshot
-                        state.refresh = nil
-                    }
-                    return snapshot
-                }
-                _ = refresh.join()
-                state.refresh = refresh
-                return .wait(refresh, place)
-            }
-            switch choice {
-            case .ready(let snapshot): return snapshot
-            case .wait(let work, let place):
-                let snapshot = try await work.value()
-                if directory.place == place { return snapshot }
-            }
+        switch changes.file(address, since: startedAt) {
+        case .absent, .held: return nil
+        case .present(let node): return .node(node)
+        case .stored(let facts, let learnedAt): return .file(address, facts, startedAt: learnedAt)
+        case nil: return located(item, startedAt: startedAt)
         }
-    }
-
-    /// Asks the store for everything in the directory.
-    private func list(_ place: TreePlace) async throws(FileSystemError) -> DirectorySnapshot {
-        let startedAt = clock.monotonic()
-        let plan = place.planned(views: options.views)
-        var builder = SnapshotBuilder(of: place)
-        for (name, fixed) in plan.fixed { builder.addDirectory(name, fixed) }
-        var isComplete = true
-        do throws(StorageError) {
-            switch plan.source {
-            case .nothing: break
-            case .containers(let prefix): try await listContainers(prefix, in: place, &builder)
-            case .blobs(let container, let prefix): try await listBlobs(container, prefix, in: place, &builder)
-            }
-        } catch {
-            // Without permission to list, a directory shows what this mount wrote, and every name can be opened.
-            guard error.kind == .denied else { throw failure(error, "readdir", error.resource) }
-            isComplete = false
-        }
-        return builder.finish(startedAt: startedAt, isComplete: isComplete)
-    }
-
-    private func listContainers(
-        _ prefix: String,
-        in place: TreePlace,
-        _ builder: inout SnapshotBuilder
-    ) async throws(StorageError) {
-        if let only = options.onlyContainer {
-            if let (name, target) = place.shown(container: only, jobID: nil) { builder.addDirectory(name, target) }
-            return
-        }
-        let query = ContainerQuery(prefix: prefix, includesMetadata: true)
-        var marker: ListMarker?
-        repeat {
-            let page = try await store.listContainers(query, after: marker)
-            for container in page.containers {
-                let jobID = container.metadata[Self.jobIDKey]
-                guard let (name, target) = place.shown(container: container.name, jobID: jobID) else { continue }
-                builder.addDirectory(name, target)
-            }
-            marker = page.next
-        } while marker != nil
-    }
-
-    /// The metadata key of a container under which outputfs keeps the true id of the job that it made it for.
-    static let jobIDKey = "outputfs_jobid"
-
-    private func listBlobs(
-        _ container: String,
-        _ prefix: String,
-        in place: TreePlace,
-        _ builder: inout SnapshotBuilder
-    ) async throws(StorageError) {
-        let query = BlobQuery(container: container, prefix: prefix, delimiter: "/", includesMetadata: true)
-        var marker: ListMarker?
-        repeat {
-            let page = try await store.listBlobs(query, after: marker)
-            for item in page.items { add(item, in: place, &builder) }
-            marker = page.next
-        } while marker != nil
-    }
-
-    private func add(_ item: ListedItem, in place: TreePlace, _ builder: inout SnapshotBuilder) {
-        switch item {
-        case .prefix(let prefix): builder.addPrefix(String(Substring(prefix.utf8.dropLast())))
-        case .blob(let blob, let properties):
-            let facts = FileFacts(properties)
-            // Other tools' marker of this very directory says nothing about what is in it.
-            if facts.length == 0, let own = place.slashMarker, own.name.utf8.elementsEqual(blob.utf8) { return }
-            if facts.posix.isDirectory, facts.length == 0, place.shown(prefix: blob + "/") != nil {
-                builder.addPrefix(blob, facts: facts)
-            } else {
-                builder.addBlob(blob, facts)
-            }
-        }
-    }
-
-    // MARK: Laying local changes over
-
-    /// The snapshot with what this mount did since it was begun.
-    func merged(_ snapshot: DirectorySnapshot, of directory: DirectoryNode) -> [SnapshotEntry] {
-        let place = directory.place
-        let plan = place.planned(views: options.views)
-        switch plan.source {
-        case .nothing: return snapshot.entries
-        case .containers:
-            let made = changes.containers(since: snapshot.startedAt)
-            guard !made.isEmpty else { return snapshot.entries }
-            var builder = SnapshotBuilder(of: place)
-            for entry in snapshot.entries { builder.addDirectory(entry.name.string, entry.place) }
-            for (container, jobID) in made {
-                guard let (name, target) = place.shown(container: container, jobID: jobID),
-                    !snapshot.contains(target)
-                else { continue }
-                builder.addDirectory(name, target)
-            }
-            return builder.finish(startedAt: snapshot.startedAt, isComplete: true).entries
-        case .blobs(let container, let prefix):
-            return merged(snapshot, place, container, prefix)
-        }
-    }
-
-    private func merged(
-        _ snapshot: DirectorySnapshot,
-        _ place: TreePlace,
-        _ container: String,
-        _ prefix: String
-    ) -> [SnapshotEntry] {
-        // Where nothing may be listed, what this mount wrote is all there is to show, however long ago.
-        let since = snapshot.isComplete ? snapshot.startedAt : .zero
-        let (files, folders) = changes.changes(in: container, prefix: prefix, since: since)
-        let deep = unsent.files(below: BlobAddress(container: container, name: prefix)).compactMap { node in
-            node.address.directory(below: prefix)
-        }
-        guard !files.isEmpty || !folders.isEmpty || !deep.isEmpty else { return snapshot.entries }
-        var builder = SnapshotBuilder(of: place)
-        for entry in snapshot.entries { builder.restore(entry) }
-        for (blob, change) in files {
-            switch change {
-            case .absent, .held: builder.removeBlob(blob)
-            case .present(let node): builder.addBlob(blob, node.withState { $0.facts } ?? FileFacts.unsent)
-            }
-        }
-        for (folder, change) in folders {
-            switch change {
-            case .absent: builder.removePrefix(folder)
-            case .present: builder.addPrefix(folder)
-            }
-        }
-        // A directory is there when a file in it is, also if that is on this mount only.
-        for directory in deep { builder.addPrefix(directory) }
-        // What is always there cannot be removed.
-        for (name, fixed) in place.planned(views: options.views).fixed { builder.addDirectory(name, fixed) }
-        return builder.finish(startedAt: snapshot.startedAt, isComplete: true).entries
-    }
-}
-
-extension BlobAddress {
-    /// The name up to the first slash behind `prefix`; `nil` if there is none.
-    fileprivate func directory(below prefix: String) -> String? {
-        let rest = name.utf8.dropFirst(prefix.utf8.count)
-        guard let slash = rest.firstIndex(of: UInt8(ascii: "/")) else { return nil }
-        return String(name[..<slash])
-    }
-}
-
-extension FileFacts {
-    /// What stands for a version where there is none yet: the file lives on this mount only.
-    static var unsent: FileFacts {
-        FileFacts(BlobProperties(version: BlobVersion(etag: ETag(""), lastModified: 0), length: 0))
     }
 }

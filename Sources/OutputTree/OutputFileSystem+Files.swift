@@ -112,7 +112,7 @@ extension OutputFileSystem {
         }
         let facts = FileFacts(properties)
         if facts.posix.isDirectory { throw FileSystemError(errno: EISDIR, "\(name) is a directory") }
-        let node = nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
+        let node = nodes.lookUpNode(file: address, facts: facts, startedAt: startedAt)
         defer { nodes.forget(node.id, count: 1) }
         try refuseArchived(properties, flags, address)
         adopt(properties, by: node, startedAt: startedAt)
@@ -122,7 +122,7 @@ extension OutputFileSystem {
     /// A file that this mount has under another view's path and that is not in the store yet: the kernel, which knows
     /// paths only, takes it for absent.
     private func unsentFile(_ name: FileName, in directory: DirectoryNode) throws(FileSystemError) -> FileNode? {
-        guard let node = nodes.file(at: try newBlob(name, in: directory)), node.hasUnsentContent else { return nil }
+        guard let node = nodes.liveFile(at: try newBlob(name, in: directory)), node.hasUnsentContent else { return nil }
         return node
     }
 
@@ -149,8 +149,7 @@ extension OutputFileSystem {
         state.coversStoredBlob = changes.holdsBlob(address)
         // The blob of an unlinked file that somebody still has open is no file's that could be in the way.
         state.mustBeNew = mustBeNew && !state.coversStoredBlob
-        if let old = nodes.file(at: address) { nodes.detach(old) }
-        let node = nodes.insert(state, inode: inode(of: address))
+        let node = nodes.insert(state)
         unsent.insert(node)
         changes.record(file: address, .present(node), at: clock.monotonic())
         return node

@@ -42,14 +42,12 @@ extension OutputFileSystem {
     func handOut(_ located: Located, as name: FileName) -> Entry? {
         switch located {
         case .directory(let place, let facts):
-            return entry(nodes.lookUp(directory: place, inode: inode(of: place), facts: facts))
+            return entry(nodes.lookUp(directory: place, facts: facts))
         case .file(let address, let facts, let startedAt):
-            let node = nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
-            noteName(of: node, name)
-            return entry(node)
+            let isShadowed = isEscaped(name)
+            return entry(nodes.lookUp(file: address, facts: facts, startedAt: startedAt, isShadowed: isShadowed))
         case .node(let node):
-            nodes.lookUp(node)
-            noteName(of: node, name)
+            nodes.lookUp(node, isShadowed: isEscaped(name))
             return entry(node)
         case .selfLink: return selfEntry()
         case .absent: return nil
@@ -57,19 +55,19 @@ extension OutputFileSystem {
     }
 
     /// A blob that is shown under an escaped name may stand beside a directory that has its plain name.
-    private func noteName(of node: FileNode, _ name: FileName) {
-        guard name.string.utf8.starts(with: "%=".utf8) else { return }
-        node.withState { $0.isShadowed = true }
-    }
+    private func isEscaped(_ name: FileName) -> Bool { name.string.utf8.starts(with: "%=".utf8) }
 
     // MARK: From memory
 
     /// What is known of the name without asking anybody; `nil` when the store has to be asked.
     func locateInMemory(_ name: FileName, in directory: DirectoryNode) -> Located? {
+        locateInMemory(name, in: directory, since: clock.monotonic() - options.attributeValidity)
+    }
+
+    /// `fresh`: when what is known must have been asked for at the earliest.
+    private func locateInMemory(_ name: FileName, in directory: DirectoryNode, since fresh: Duration) -> Located? {
         let place = directory.place
         let resolution = place.resolve(name.string, views: options.views)
-        let now = clock.monotonic()
-        let fresh = now - options.attributeValidity
         switch resolution {
         case .fixed(.selfLink): return .selfLink
         case .fixed(let place): return .directory(place, nil)
@@ -85,19 +83,19 @@ extension OutputFileSystem {
             let isThere = snapshot[name]?.place == target || snapshot.contains(target)
             return isThere ? .directory(target, nil) : .absent
         case .folder(let folder):
-            return knownDirectory(folder, name, in: directory, since: fresh)
+            return knownDirectory(folder, name, as: resolution, in: directory, since: fresh)
         case .file(let file):
             guard let address = file.blob else { return .absent }
             if let known = knownFile(address, since: fresh) { return known }
-            return fromSnapshot(name, of: directory, since: fresh)
+            return listed(name, as: resolution, in: directory, since: fresh)
         case .either(let file, let folder):
-            let knownDirectory = knownDirectory(folder, name, in: directory, since: fresh)
+            let knownDirectory = knownDirectory(folder, name, as: resolution, in: directory, since: fresh)
             // Of a file and a directory of one name, the directory has it.
             if case .directory = knownDirectory { return knownDirectory }
             guard let address = file.blob, let knownFile = knownFile(address, since: fresh) else {
-                // The snapshot may be older than a removal here.
+                // The listing may be older than a removal here.
                 if knownFolder(folder, since: fresh) != nil { return nil }
-                return fromSnapshot(name, of: directory, since: fresh)
+                return listed(name, as: resolution, in: directory, since: fresh)
             }
             // A file that is known to be gone may still be a directory, unless that is known to be gone, too.
             if case .absent = knownFile, knownDirectory == nil { return nil }
@@ -109,12 +107,13 @@ extension OutputFileSystem {
     private func knownDirectory(
         _ folder: TreePlace,
         _ name: FileName,
+        as resolution: Resolution,
         in directory: DirectoryNode,
         since: Duration
     ) -> Located? {
         if let known = knownFolder(folder, since: since) { return known }
         if let contents = folder.contents, unsent.hasFiles(below: contents) { return .directory(folder, nil) }
-        switch fromSnapshot(name, of: directory, since: since) {
+        switch listed(name, as: resolution, in: directory, since: since) {
         case .directory(let place, let facts): return .directory(place, facts)
         case .absent, .file, .node: return .absent
         case .selfLink, nil: return nil
@@ -130,21 +129,20 @@ extension OutputFileSystem {
     }
 
     private func knownFile(_ address: BlobAddress, since: Duration) -> Located? {
-        if let node = nodes.file(at: address) {
+        switch nodes.known(at: address) {
+        case .node(let node):
             let isKnown = node.withState { $0.hasUnsentContent || ($0.facts != nil && $0.learnedAt >= since) }
             if isKnown { return .node(node) }
+        case .dormant(_, _, let facts, let learnedAt, _):
+            if learnedAt >= since { return .file(address, facts, startedAt: learnedAt) }
+        case nil: break
         }
         switch changes.file(address, since: since) {
         case .present(let node): return .node(node)
+        case .stored(let facts, let learnedAt): return .file(address, facts, startedAt: learnedAt)
         case .absent, .held: return .absent
         case nil: return nil
         }
-    }
-
-    private func fromSnapshot(_ name: FileName, of directory: DirectoryNode, since: Duration) -> Located? {
-        guard let snapshot = freshSnapshot(of: directory, since: since) else { return nil }
-        guard let entry = snapshot[name] else { return .absent }
-        return located(entry, startedAt: snapshot.startedAt)
     }
 
     func located(_ entry: SnapshotEntry, startedAt: Duration) -> Located {
@@ -154,11 +152,44 @@ extension OutputFileSystem {
         return .file(address, facts, startedAt: startedAt)
     }
 
+    /// A whole listing that is fresh.
     private func freshSnapshot(of directory: DirectoryNode, since: Duration) -> DirectorySnapshot? {
-        directory.withState { state in
-            guard let snapshot = state.snapshot, snapshot.isComplete, snapshot.startedAt >= since else { return nil }
-            return snapshot
+        guard case .ready(.collected(let snapshot), _) = directory.withState({ $0.listing })?.page(0),
+            snapshot.isComplete, snapshot.startedAt >= since
+        else { return nil }
+        return snapshot
+    }
+
+    /// What fresh pages of the directory's listing say of the name; `nil` if that is nothing.
+    private func listed(
+        _ name: FileName,
+        as resolution: Resolution,
+        in directory: DirectoryNode,
+        since: Duration
+    ) -> Located? {
+        guard let listing = directory.withState({ $0.listing }) else { return nil }
+        switch listing.find(DirectoryListing.Wanted(name, resolution, in: listing.place), since: since) {
+        case .entry(let entry, let startedAt): return located(entry, startedAt: startedAt)
+        case .absent: return .absent
+        case .unknown: return nil
         }
+    }
+
+    /// A name among many that are asked for while what was listed of them has grown too old: lists their page again, and
+    /// says what it tells of the name; `nil` if nothing is gained by that.
+    private func relisted(_ name: FileName, in directory: DirectoryNode) async -> Located? {
+        guard let listing = directory.withState({ $0.listing }) else { return nil }
+        let now = clock.monotonic()
+        let since = now - options.attributeValidity
+        let resolution = directory.place.resolve(name.string, views: options.views)
+        let wanted = DirectoryListing.Wanted(name, resolution, in: listing.place)
+        // A pause of a second ends a walk.
+        guard case .unknown(let page?) = listing.find(wanted, since: since),
+            listing.ask(wanted, ofPage: page, at: now, window: max(options.attributeValidity, .seconds(1)))
+        else { return nil }
+        // If that fails, the name is asked for by itself.
+        guard (try? await content(of: page, in: listing, since: since)) != nil else { return nil }
+        return locateInMemory(name, in: directory, since: since)
     }
 
     // MARK: From the store
@@ -166,6 +197,7 @@ extension OutputFileSystem {
     /// Asks the store what the name is.
     func locate(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) -> Located {
         if let known = locateInMemory(name, in: directory) { return known }
+        if let listed = await relisted(name, in: directory) { return listed }
         switch directory.place.resolve(name.string, views: options.views) {
         case .fixed(.selfLink): return .selfLink
         case .fixed(let place): return .directory(place, nil)
@@ -175,7 +207,7 @@ extension OutputFileSystem {
         case .file(let place): return try await locateFile(place) ?? .absent
         case .either(let file, let folder):
             // A file that is known under this name costs one request.
-            if let address = file.blob, let node = nodes.file(at: address), !node.withState({ $0.isShadowed }),
+            if let address = file.blob, let known = nodes.known(at: address), !known.isShadowed,
                 let found = try await locateFile(file)
             {
                 return found
@@ -188,7 +220,7 @@ extension OutputFileSystem {
             case .success(false): return found ?? .absent
             case .failure(let error):
                 // Without permission to list, a name is what it is by itself, and what was a directory stays one.
-                if error.kind == .denied, found == nil, nodes.directory(at: folder) != nil {
+                if error.kind == .denied, found == nil, nodes.knows(directory: folder) {
                     return .directory(folder, nil)
                 }
                 if error.kind == .denied || error.kind == .notFound { return found ?? .absent }

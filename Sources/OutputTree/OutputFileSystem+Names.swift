@@ -46,19 +46,18 @@ extension OutputFileSystem {
             request.later { [self] () async throws(FileSystemError) in
                 if case .container(let view, let container) = place {
                     try await makeContainer(container, jobID: view == .jobs ? name.string : nil)
-                    return entry(nodes.lookUp(directory: place, inode: inode(of: place), facts: nil))
+                    return entry(nodes.lookUp(directory: place, facts: nil))
                 }
                 let facts = try await makeMarker(place, permissions: permissions, caller: caller)
-                let node = nodes.lookUp(directory: place, inode: inode(of: place), facts: facts)
+                let made = nodes.lookUp(directory: place, facts: facts)
                 // What was just made is empty: the first names in it need no request.
                 let now = clock.monotonic()
-                node.withState { state in
-                    let fixed = place.planned(views: options.views).fixed.map { name, place in
-                        SnapshotEntry(name: FileName(name), place: place, facts: nil)
-                    }
-                    state.snapshot = DirectorySnapshot(entries: fixed, startedAt: now, isComplete: true)
+                let fixed = place.planned(views: options.views).fixed.map { name, place in
+                    SnapshotEntry(name: FileName(name), place: place, facts: nil)
                 }
-                return entry(node)
+                let empty = DirectorySnapshot(entries: fixed, startedAt: now, isComplete: true)
+                if let node = nodes.directory(made.id) { remember(DirectoryListing(of: place, empty), of: node) }
+                return entry(made)
             }
         } catch { request.fail(error) }
     }
@@ -158,12 +157,7 @@ extension OutputFileSystem {
                         length: UInt64(body.count),
                         metadata: headers.metadata
                     )
-                    let node = nodes.lookUp(
-                        file: address,
-                        facts: FileFacts(properties),
-                        startedAt: now,
-                        inode: inode(of: address)
-                    )
+                    let node = nodes.lookUpNode(file: address, facts: FileFacts(properties), startedAt: now)
                     node.withState { $0.linkTarget = target }
                     changes.record(file: address, .present(node), at: now)
                     return entry(node)
@@ -292,6 +286,8 @@ extension OutputFileSystem {
         }
         local?.discard()
         reader?.close()
+        // What was written after the unlink was noted as unsent.
+        unsent.removeIfSent(node)
         nodes.settle(node)
         if held.contains(node) { removeHeldBlob(node) }
     }
@@ -346,7 +342,7 @@ extension OutputFileSystem {
         if let slashMarker = place.slashMarkerBlob { try await removeMarker(slashMarker) { $0.length == 0 } }
         changes.record(folder: marker, .absent, at: clock.monotonic())
         changes.recordDirectories(above: marker, at: clock.monotonic())
-        nodes.directory(at: place)?.withState { $0.snapshot = nil }
+        nodes.directory(at: place)?.withState { $0.listing = nil }
     }
 
     /// Deletes the blob that keeps a directory alive, in the version that is one: a blob of the same name that has bytes
@@ -383,7 +379,7 @@ extension OutputFileSystem {
                 // A listing may still show what was removed here a moment ago.
                 switch changes.file(address, since: removed) {
                 case .absent, .held: return false
-                case .present, nil: return true
+                case .present, .stored, nil: return true
                 }
             }
         } catch { throw failure(error, "rmdir", error.resource) }

@@ -41,9 +41,13 @@ extension OutputFileSystem {
             return FileSystemError(errno: ESTALE, "\(address) was looked up before somebody here began to change it")
         }
         nodes.detach(node)
-        let other = nodes.lookUp(file: address, facts: facts, startedAt: learnedAt, inode: inode(of: address))
-        // The kernel tries once more, and once only: no reader may be faster.
+        let other = nodes.lookUpNode(file: address, facts: facts, startedAt: learnedAt)
+        // The kernel tries once more, and once only: no reader may be faster. As long as somebody holds the node's
+        // object it is not forgotten.
         other.withState { $0.expectsChange = true }
+        Task {
+            try? await Task.sleep(for: .seconds(1)); withExtendedLifetime(other) {}
+        }
         changes.record(file: address, .present(other), at: clock.monotonic())
         nodes.forget(other.id, count: 1)
         return FileSystemError(errno: ESTALE, "\(address) has readers whom the kernel serves: it gets another node")

@@ -40,7 +40,7 @@ extension OutputFileSystem {
         case .absent: throw FileSystemError(errno: ENOENT, "\(name) is not there")
         case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
         case .file(let address, let facts, let startedAt):
-            let node = nodes.lookUp(file: address, facts: facts, startedAt: startedAt, inode: inode(of: address))
+            let node = nodes.lookUpNode(file: address, facts: facts, startedAt: startedAt)
             defer { nodes.forget(node.id, count: 1) }
             try await rename(node, to: newName, in: target, flags: flags)
         case .node(let node): try await rename(node, to: newName, in: target, flags: flags)

@@ -57,10 +57,7 @@ extension OutputFileSystem {
 
     /// Known files that have a name below the prefix.
     private func files(below prefix: BlobAddress) -> [FileNode] {
-        nodes.files { file in
-            !file.isUnlinked && file.address.container == prefix.container
-                && file.address.name.utf8.starts(with: prefix.name.utf8)
-        }
+        nodes.files(below: prefix)
     }
 
     // MARK: Blobs
@@ -138,7 +135,7 @@ extension OutputFileSystem {
         if let marker = move.destination.markerBlob { changes.record(folder: marker, .present, at: now) }
         if let failure = failures.first {
             // The old directory is still one, and the kernel, told of the failure, leaves its name to it.
-            nodes.directory(at: move.place)?.withState { $0.snapshot = nil }
+            nodes.directory(at: move.place)?.withState { $0.listing = nil }
             return failure
         }
         nodes.moveDirectories { move.target(of: $0) }

@@ -27,6 +27,8 @@ package final class OutputFileSystem: FileSystem {
     let unsent = UnsentFiles()
     let held = HeldBlobs()
     let rights = AccessRights()
+    let listings: ListingMemory
+    let disorder = DisorderedContainers()
     let errors = ErrorLog(capacity: 64)
     /// The time of directories that have none stored.
     let startTime: Timestamp
@@ -49,7 +51,8 @@ package final class OutputFileSystem: FileSystem {
         self.clock = clock
         self.logger = logger
         startTime = clock.wall()
-        nodes = NodeTable(unsent: unsent)
+        nodes = NodeTable(unsent: unsent, clock: clock, validity: options.attributeValidity)
+        listings = ListingMemory(validity: options.attributeValidity)
         // A listing of a million names takes about a minute over a slow line; changes must outlive it.
         changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4))
         background = BackgroundCommits(clock: clock, logger: logger)
@@ -102,29 +105,19 @@ package final class OutputFileSystem: FileSystem {
 
     // MARK: Entries
 
-    func inode(of place: TreePlace) -> UInt64 {
-        switch place {
-        case .root: StableInode.root
-        case .selfLink: StableInode.number("self")
-        case .view(let view): StableInode.number("view", view.rawValue)
-        case .container(let view, let container): StableInode.number("directory", view.rawValue, container, "")
-        case .tasks(let container): StableInode.number("tasks", container)
-        case .task(let container, let task): StableInode.number("task", container, task)
-        case .folder(let view, let container, let prefix):
-            StableInode.number("directory", view.rawValue, container, prefix)
-        case .file(_, let container, let name): inode(of: BlobAddress(container: container, name: name))
-        }
-    }
-
-    func inode(of address: BlobAddress) -> UInt64 { StableInode.number("blob", address.container, address.name) }
+    func inode(of place: TreePlace) -> UInt64 { StableInode.number(of: place) }
+    func inode(of address: BlobAddress) -> UInt64 { StableInode.number(of: address) }
 
     func attributes(of node: DirectoryNode) -> Attributes {
-        let facts = node.withState { $0.facts }
+        attributes(of: KnownDirectory(id: node.id, inode: node.inode, facts: node.withState { $0.facts }))
+    }
+
+    func attributes(of directory: KnownDirectory) -> Attributes {
+        let facts = directory.facts
         let posix = options.usesPosixMetadata ? facts?.posix : nil
-        let time =
-            facts?.posix.modificationTime ?? facts.map { Timestamp(seconds: $0.lastModified) } ?? startTime
+        let time = facts?.modificationTime ?? facts.map { Timestamp(seconds: $0.lastModified) } ?? startTime
         return Attributes(
-            inode: node.inode,
+            inode: directory.inode,
             kind: .directory,
             permissions: posix?.permissions ?? options.directoryPermissions,
             userID: posix?.userID ?? options.userID,
@@ -141,15 +134,29 @@ package final class OutputFileSystem: FileSystem {
         return node.withState { $0.attributes(inode: node.inode, options: options, now: now) }
     }
 
-    /// An entry for a node whose lookup was counted.
-    func entry(_ node: DirectoryNode, validity: Duration? = nil) -> Entry {
-        let validity = validity ?? options.attributeValidity
-        return Entry(
-            node: node.id,
-            attributes: attributes(of: node),
-            attributeValidity: validity,
-            entryValidity: validity
+    /// An entry for a directory whose lookup was counted.
+    func entry(_ directory: KnownDirectory) -> Entry {
+        Entry(
+            node: directory.id,
+            attributes: attributes(of: directory),
+            attributeValidity: options.attributeValidity,
+            entryValidity: options.attributeValidity
         )
+    }
+
+    /// An entry for a file whose lookup was counted.
+    func entry(_ file: KnownFile) -> Entry {
+        switch file {
+        case .node(let node): return entry(node)
+        case .dormant(let id, let inode, let facts, let learnedAt, _):
+            let validity = validity(since: learnedAt)
+            return Entry(
+                node: id,
+                attributes: facts.attributes(inode: inode, options: options),
+                attributeValidity: validity,
+                entryValidity: validity
+            )
+        }
     }
 
     func entry(_ node: FileNode) -> Entry {
@@ -162,12 +169,15 @@ package final class OutputFileSystem: FileSystem {
         )
     }
 
-    /// How long the kernel may go on with what is known of the file: the rest of the validity, counted from when the
-    /// store was asked, so that nothing is shown for longer. What this mount has in hand is known for sure.
+    /// How long the kernel may go on with what is known of the file. What this mount has in hand is known for sure.
     func validity(of node: FileNode) -> Duration {
         let (isOurs, learnedAt) = node.withState { ($0.local != nil || $0.hasUnsentChanges, $0.learnedAt) }
-        if isOurs { return options.attributeValidity }
-        return max(.zero, learnedAt + options.attributeValidity - clock.monotonic())
+        return isOurs ? options.attributeValidity : validity(since: learnedAt)
+    }
+
+    /// The rest of the validity, counted from when the store was asked, so that nothing is shown for longer.
+    func validity(since learnedAt: Duration) -> Duration {
+        max(.zero, learnedAt + options.attributeValidity - clock.monotonic())
     }
 
     func selfEntry() -> Entry {

@@ -40,6 +40,9 @@ final class SharedWork<Value: Sendable>: Sendable {
         }
     }
 
+    /// What came out of it; `nil` before its end, and if it failed.
+    var finished: Value? { try? state.withLock { $0.result }?.get() }
+
     /// The result, for one who joined.
     func value() async throws(FileSystemError) -> Value {
         let id = state.withLock { state -> UInt64 in

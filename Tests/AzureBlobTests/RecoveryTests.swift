@@ -373,6 +373,7 @@ struct RecoveryTests {
         )
         _ = try await store.properties(of: someBlob)
         #expect(server.received.count == 2)
+        #expect(store.counters.clockOffset == 3600)
         _ = try await store.properties(of: someBlob)
         #expect(server.received.count == 3)
     }

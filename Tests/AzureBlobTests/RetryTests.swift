@@ -190,17 +190,37 @@ struct TransportQueueTests {
         for item in 0..<20 { queue.append(item, .background) }
         var started = 0
         while queue.next() != nil { started += 1 }
-        #expect(started == 14)
-        queue.append(100, .foreground)
-        queue.append(101, .foreground)
-        queue.append(102, .foreground)
-        #expect(queue.next() == 100)
-        #expect(queue.next() == 101)
-        #expect(queue.next() == nil)
+        #expect(started == 12)
+        for item in 100..<105 { queue.append(item, .foreground) }
+        #expect((0..<5).map { _ in queue.next() } == [100, 101, 102, 103, nil])
         queue.finished(.background)
-        #expect(queue.next() == 102)
+        #expect(queue.next() == 104)
         queue.finished(.foreground)
-        #expect(queue.next() == 14)
+        #expect(queue.next() == 12)
+    }
+
+    @Test func `what is raised goes before the background, behind who waited in the foreground`() {
+        var queue = TransportQueue<Int>(connectionsMax: 1)
+        for item in 0..<3 { queue.append(item, .background) }
+        queue.append(10, .foreground)
+        #expect(queue.raise { $0 == 2 } == 2)
+        #expect(queue.raise { $0 == 2 } == nil)
+        var order: [Int] = []
+        while let item = queue.next() {
+            order.append(item)
+            queue.finished(item == 10 || item == 2 ? .foreground : .background)
+        }
+        #expect(order == [10, 2, 0, 1])
+    }
+
+    @Test func `one more request takes a connection only where one is free`() {
+        var queue = TransportQueue<Int>(connectionsMax: 2)
+        let taken = [queue.takeExtra(), queue.takeExtra(), queue.takeExtra()]
+        #expect(taken == [true, true, false])
+        queue.append(1, .foreground)
+        #expect(queue.next() == nil)
+        queue.finished(.foreground)
+        #expect(queue.next() == 1)
     }
 
     @Test func `one connection serves both`() {

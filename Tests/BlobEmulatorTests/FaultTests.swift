@@ -193,6 +193,37 @@ struct FaultTests {
     }
 
     @Test
+    func `many blobs are made at once`() throws {
+        func populate(_ json: String) throws -> Int {
+            let head = "POST /-/populate HTTP/1.1\r\nHost: x\r\nContent-Length: \(json.utf8.count)\r\n\r\n"
+            return try server.raw(head + json).status
+        }
+        let account = #""account": "devstoreaccount1""#
+        let wanted = #"{\#(account), "container": "jobs", "prefix": "many/", "count": 12000, "size": 5000000}"#
+        #expect(try populate(wanted) == 201)
+        let last = try server.request("GET", "/jobs/many/0011999", ["x-ms-range": "bytes=4194300-4194310"])
+        #expect(last.status == 206)
+        #expect(last.headers["content-range"] == "bytes 4194300-4194310/5000000")
+        // The piece of 4 MiB comes again behind itself.
+        let first = try server.request("GET", "/jobs/many/0000000", ["x-ms-range": "bytes=0-6"])
+        #expect(Array(last.body[4...]) == first.body)
+        #expect(try server.request("HEAD", "/jobs/many/0012000").status == 404)
+        let elsewhere = #"{\#(account), "container": "none", "prefix": "", "count": 1, "size": 0}"#
+        #expect(try populate(elsewhere) != 201)
+        #expect(try populate(#"{\#(account), "container": "jobs", "prefix": "", "count": -1, "size": 0}"#) != 201)
+    }
+
+    @Test
+    func `what a client that hung up did not take is not counted as sent`() throws {
+        let sent = 100_000
+        server.emulator.faults.add(FaultRule(.cut(afterBytes: sent), operation: "Get Blob"))
+        #expect(try server.request("GET", "/jobs/a").isComplete == false)
+        // Taken off after the connection has ended.
+        while server.emulator.counters["Get Blob"].bytesSent > sent { sched_yield() }
+        #expect(server.emulator.counters["Get Blob"].bytesSent == sent)
+    }
+
+    @Test
     func `without permission there is no control`() throws {
         let closed = try TestServer()
         #expect(try closed.raw("DELETE /-/faults HTTP/1.1\r\nHost: x\r\n\r\n").status == 404)

@@ -39,6 +39,20 @@ import Testing
         #expect(joined.all == [.failed(.cancelled)])
     }
 
+    @Test func `A request that was ahead goes to the foreground once a reader waits for it`() {
+        let bench = Bench()
+        let blob = bench.open("b", length: 100_000)
+        let stream = ReadStream()
+        blob.read(0, 256, stream)
+        #expect(bench.store.raised.isEmpty)
+        let ahead = bench.store.pending.first { $0.read.range.contains(256) }
+        #expect(ahead?.read.isForeground == false)
+        let answers = [blob.read(256, 100, stream), blob.read(300, 100)]
+        #expect(bench.store.raised == [ahead?.number])
+        bench.store.endAll()
+        #expect(answers.allSatisfy { $0.all == [.right] })
+    }
+
     @Test func `Cancelling after the answer changes nothing`() {
         let bench = Bench(.immediate)
         let blob = bench.open("b", length: 100_000)

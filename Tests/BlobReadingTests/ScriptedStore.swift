@@ -24,6 +24,7 @@ final class ScriptedStore: BlobStore {
         var pending: [Int: Pending] = [:]
         var started: [BlobRead] = []
         var cancelCount = 0
+        var raised: [Int] = []
         var blobs: [BlobAddress: BlobProperties] = [:]
     }
 
@@ -66,6 +67,8 @@ final class ScriptedStore: BlobStore {
     var ranges: [Range<UInt64>] { started.map(\.range) }
     /// GETs under way, oldest first.
     var pending: [Pending] { state.withLock { $0.pending.values.sorted { $0.number < $1.number } } }
+    /// The numbers of GETs whose priority was raised, in order.
+    var raised: [Int] { state.withLock { $0.raised } }
     var cancelCount: Int { state.withLock { $0.cancelCount } }
     var byteCount: UInt64 { started.reduce(0) { $0 + UInt64($1.range.count) } }
 
@@ -115,6 +118,7 @@ final class ScriptedStore: BlobStore {
         }
 
         func cancel() { store.cancel(number) }
+        func raisePriority() { store.state.withLock { $0.raised.append(number) } }
     }
 
     private func cancel(_ number: Int) {

@@ -30,11 +30,12 @@ struct ConfigurationTests {
         #expect((defaults.userID, defaults.groupID) == (1000, 1001))
         #expect((defaults.filePermissions, defaults.directoryPermissions) == (0o644, 0o755))
         #expect(defaults.attributeValidity == .seconds(1))
-        #expect(defaults.memory == 256 << 20)
+        #expect(defaults.memory == MountConfiguration.Default.memory)
         #expect(defaults.usesPosixMetadata && defaults.verifiesReads && !defaults.isReadOnly && !defaults.allowsOthers)
         #expect(defaults.retryDeadline == .seconds(60) && defaults.commitDeadline == .seconds(600))
         #expect(defaults.drainTimeout == .seconds(60))
         #expect(defaults.spoolDirectory == "/home/me/.local/state/outputfs/spool")
+        #expect(defaults.diskCache == nil)
     }
 
     @Test func `a umask takes bits, and a mode wins over it`() throws {

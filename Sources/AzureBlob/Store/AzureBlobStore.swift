@@ -61,6 +61,9 @@ package final class AzureBlobStore: BlobStore {
         )
     }
 
+    /// The most that the transport buffers of answers, in bytes.
+    package var receiveBufferBytes: Int { engine.configuration.maxConnections * EasyHandle.receiveBufferSize }
+
     /// What was requested so far.
     package var counters: RequestCounters { engine.counting.snapshot }
 

@@ -14,6 +14,7 @@ final class RangeRead: ReadOperation, Sendable {
         var range: RangeProgress
         var call: CallProgress
         var isRetry = false
+        var isForeground: Bool
         var isCancelled = false
         /// At most one of the two is there: the attempt under way, or what it waits for.
         var transfer: Transfer?
@@ -29,7 +30,7 @@ final class RangeRead: ReadOperation, Sendable {
         self.read = read
         self.completion = completion
         let call = CallProgress(engine.policy(for: .getBlob), now: engine.surroundings.uptime())
-        state = Mutex(State(range: RangeProgress(read), call: call))
+        state = Mutex(State(range: RangeProgress(read), call: call, isForeground: read.isForeground))
     }
 
     func start() {
@@ -57,6 +58,14 @@ final class RangeRead: ReadOperation, Sendable {
         if let transfer { engine.transport.cancel(transfer) }
     }
 
+    func raisePriority() {
+        let transfer = state.withLock { state in
+            state.isForeground = true
+            return state.transfer
+        }
+        if let transfer { engine.transport.raise(transfer) }
+    }
+
     // MARK: Attempts
 
     private func attemptWithToken(refused: Secret?) async {
@@ -68,11 +77,12 @@ final class RangeRead: ReadOperation, Sendable {
     }
 
     private func attempt(token: Secret?) {
-        let (range, call, isRetry, isCancelled) = state.withLock { state in
+        let before = state.withLock { state in
             defer { state.isRetry = true }
-            return (state.range, state.call, state.isRetry, state.isCancelled)
+            return state
         }
-        guard !isCancelled else {
+        let range = before.range
+        guard !before.isCancelled else {
             complete(.failure(engine.cancelled(range.request)), isOnTransport: false)
             return
         }
@@ -88,10 +98,11 @@ final class RangeRead: ReadOperation, Sendable {
                     onProgress: progressReport(from: range.delivered)
                 )
             ),
-            priority: read.isForeground ? .foreground : .background,
-            timeouts: engine.timeouts(for: request, call, byteCount: range.range.count - range.delivered)
+            priority: before.isForeground ? .foreground : .background,
+            timeouts: engine.timeouts(for: request, before.call, byteCount: range.range.count - range.delivered),
+            onHedge: { [engine] in engine.counting.hedged(.getBlob) }
         )
-        engine.counting.sent(.getBlob, isRetry: isRetry)
+        engine.counting.sent(.getBlob, isRetry: before.isRetry)
         let transfer = engine.transport.start(exchange) { result in
             // The transport's thread has other transfers to serve; CRC-64 takes it 0.3 ms for 4 MiB, MD5 6 ms.
             if range.verification == .md5 {
@@ -100,12 +111,13 @@ final class RangeRead: ReadOperation, Sendable {
                 self.ended(result, token: token, isOnTransport: true)
             }
         }
-        let wasCancelledMeanwhile = state.withLock { state in
+        let now = state.withLock { state in
             // The answer may have been faster than this line; then another attempt may stand here already.
             if !transfer.hasEnded { state.transfer = transfer }
-            return state.isCancelled
+            return state
         }
-        if wasCancelledMeanwhile { engine.transport.cancel(transfer) }
+        if now.isCancelled { engine.transport.cancel(transfer) }
+        if now.isForeground, !before.isForeground { engine.transport.raise(transfer) }
     }
 
     private func progressReport(from delivered: Int) -> (@Sendable (Int) -> Void)? {

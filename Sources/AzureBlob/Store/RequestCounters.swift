@@ -6,11 +6,15 @@ package struct RequestCounters: Sendable, Hashable {
     package var requests: [StorageOperation: Int] = [:]
     /// Attempts after the first of a call.
     package var retries = 0
+    /// Attempts beside one that did not answer, for the same bytes.
+    package var hedges = 0
     /// Calls that failed in the end, whatever the reason.
     package var failures = 0
     /// Bodies of answers and of requests, in bytes.
     package var bytesReceived: UInt64 = 0
     package var bytesSent: UInt64 = 0
+    /// Seconds that the service's clock was ahead of this machine's at the last answer that was collected.
+    package var clockOffset: Int64?
 
     package init() {}
 }
@@ -28,12 +32,21 @@ final class RequestCounting: Sendable {
         }
     }
 
+    func hedged(_ operation: StorageOperation) {
+        counters.withLock { counters in
+            counters.requests[operation, default: 0] += 1
+            counters.hedges += 1
+        }
+    }
+
     func ended(_ result: ExchangeResult) {
         counters.withLock { counters in
             counters.bytesReceived += UInt64(result.byteCount + result.body.count)
             counters.bytesSent += UInt64(result.uploadedCount)
         }
     }
+
+    func noteClock(offset: Int64) { counters.withLock { $0.clockOffset = offset } }
 
     func failed() { counters.withLock { $0.failures += 1 } }
 }

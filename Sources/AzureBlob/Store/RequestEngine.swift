@@ -85,6 +85,7 @@ final class RequestEngine: Sendable {
             isRetry = true
             let result = await transport.send(exchange)
             counting.ended(result)
+            if let date = result.head?.date { counting.noteClock(offset: date - surroundings.wallClock()) }
             progress.noteSent(times: result.sendCount)
             var failure: AttemptFailure
             switch outcome(of: result, request) {

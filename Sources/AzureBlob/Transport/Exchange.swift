@@ -52,6 +52,9 @@ struct Exchange: Sendable {
     var sink: ResponseSink
     var priority: TransferPriority
     var timeouts: AttemptTimeouts
+    /// Called on the transport's thread when the request is sent a second time because its answer does not come; `nil`
+    /// for requests that are sent once only.
+    var onHedge: (@Sendable () -> Void)?
 }
 
 /// What an attempt came to.

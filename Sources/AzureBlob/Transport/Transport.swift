@@ -12,6 +12,7 @@ final class Transport: Sendable {
         var connectionsMax = 64
         /// Certificates to trust instead of the system's (PEM).
         var caFile: String?
+        var hedging = HedgePolicy()
     }
 
     /// `nil` if libcurl or the thread cannot be started.
@@ -33,6 +34,9 @@ final class Transport: Sendable {
 
     /// Ends a transfer soon; its completion is still called, with `.cancelled` or with what was faster.
     func cancel(_ transfer: Transfer) { loop.submit(.cancel(transfer)) }
+
+    /// Somebody waits for a transfer of the background now: it goes before the others.
+    func raise(_ transfer: Transfer) { loop.submit(.raise(transfer)) }
 
     /// Runs something short on the transport's thread.
     func perform(_ work: @escaping @Sendable () -> Void) { loop.submit(.perform(work)) }

@@ -8,6 +8,7 @@ final class TransportLoop: Sendable {
     enum Command: Sendable {
         case start(Transfer)
         case cancel(Transfer)
+        case raise(Transfer)
         case perform(@Sendable () -> Void)
     }
 
@@ -21,8 +22,14 @@ final class TransportLoop: Sendable {
     /// `curl_multi_wakeup` may be called from any thread, everything else from the loop's only.
     private nonisolated(unsafe) let multi: UnsafeMutableRawPointer
     // The loop's thread alone touches what follows.
-    private nonisolated(unsafe) var queue: TransportQueue<Transfer>
-    private nonisolated(unsafe) var active: [ObjectIdentifier: Transfer] = [:]
+    nonisolated(unsafe) var queue: TransportQueue<Transfer>
+    nonisolated(unsafe) var active: [ObjectIdentifier: Transfer] = [:]
+    nonisolated(unsafe) var hedging: HedgePolicy
+    /// First requests that have a second one under way.
+    nonisolated(unsafe) var hedged: [Transfer] = []
+    nonisolated(unsafe) var lookedAt = ContinuousClock.now
+    /// Active ones whose bytes are wanted before the end.
+    private nonisolated(unsafe) var reporting: [Transfer] = []
     private nonisolated(unsafe) var idleHandles: [EasyHandle] = []
 
     /// libcurl's own set-up, once in a process and before any thread of it.
@@ -33,6 +40,7 @@ final class TransportLoop: Sendable {
         self.multi = multi
         caFile = options.caFile
         queue = TransportQueue(connectionsMax: options.connectionsMax)
+        hedging = options.hedging
         // As many as can be in use are kept: a new TLS connection costs 3 ms of processor time.
         ccurl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, options.connectionsMax)
     }
@@ -92,15 +100,16 @@ final class TransportLoop: Sendable {
             startQueued()
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
-            for transfer in active.values { transfer.reportProgress() }
+            for transfer in reporting { transfer.reportProgress() }
+            if !hedged.isEmpty { settleHedges() }
             takeResults()
+            let sleepMax = hedgeWhatStalls()
             // Room that was made is used before sleeping.
             if startQueued() { continue }
-            // libcurl wakes earlier for its own timers; the bound only limits the harm of a lost wake-up.
-            curl_multi_poll(multi, nil, 0, 10_000, nil)
+            curl_multi_poll(multi, nil, 0, sleepMax, nil)
         }
         for transfer in queue.removeAll() { transfer.end(.cancelled) }
-        for transfer in Array(active.values) { finish(transfer, .cancelled) }
+        for transfer in hedged + Array(active.values) { conclude(transfer, .cancelled) }
     }
 
     /// Whether to go on.
@@ -112,27 +121,34 @@ final class TransportLoop: Sendable {
         }
         for command in commands {
             switch command {
-            case .start(let transfer): queue.append(transfer, transfer.exchange.priority)
+            case .start(let transfer): queue.append(transfer, transfer.priority)
             case .cancel(let transfer): cancel(transfer)
+            case .raise(let transfer):
+                transfer.isWanted = true
+                if queue.raise(where: { $0 === transfer }) != nil { transfer.priority = .foreground }
             case .perform(let work): work()
             }
         }
         return !isStopping
     }
 
-    /// Whether any was started.
+    /// Starts a few, so that a window that opens at once does not keep the first answer waiting: a request takes 0.1 ms to
+    /// make and to connect. Whether any was started.
     @discardableResult
     private func startQueued() -> Bool {
-        var hasStarted = false
-        while let transfer = queue.next() {
+        var count = 0
+        while count < Self.startsPerRound, let transfer = queue.next() {
             begin(transfer)
-            hasStarted = true
+            count += 1
         }
-        return hasStarted
+        return count > 0
     }
 
-    private func begin(_ transfer: Transfer) {
+    private static let startsPerRound = 8
+
+    func begin(_ transfer: Transfer) {
         active[ObjectIdentifier(transfer)] = transfer
+        if transfer.reportsProgress { reporting.append(transfer) }
         guard let handle = idleHandles.popLast() ?? EasyHandle() else {
             finish(transfer, .network("out of memory"))
             return
@@ -158,29 +174,40 @@ final class TransportLoop: Sendable {
             guard let context else { continue }
             let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
             transfer.setFailure(code)
+            if code == CURLE_OK, transfer.exchange.onHedge != nil {
+                hedging.noteAnswer(after: transfer.handle?.firstByteLatency ?? .zero)
+            }
             finish(transfer, transfer.result.failure)
         }
     }
 
     private func cancel(_ transfer: Transfer) {
         guard !transfer.hasEnded else { return }
-        if active[ObjectIdentifier(transfer)] != nil {
-            finish(transfer, .cancelled)
+        if active[ObjectIdentifier(transfer)] != nil || transfer.hedge.twin != nil {
+            if transfer.hedge.twin == nil, transfer.isNearlyComplete { return }
+            conclude(transfer, .cancelled)
         } else if queue.remove(where: { $0 === transfer }) != nil {
             transfer.end(.cancelled)
         }
     }
 
-    /// Takes the handle back and completes.
-    private func finish(_ transfer: Transfer, _ failure: TransportFailure?) {
+    /// Ends a transfer, its second request included.
+    func conclude(_ transfer: Transfer, _ failure: TransportFailure?) {
+        if let twin = transfer.hedge.twin { separate(transfer, twin) }
+        release(transfer)
+        transfer.end(failure)
+    }
+
+    /// Takes the handle back.
+    func release(_ transfer: Transfer) {
         guard active.removeValue(forKey: ObjectIdentifier(transfer)) != nil else { return }
+        if transfer.reportsProgress { reporting.removeAll { $0 === transfer } }
         if let handle = transfer.handle {
             curl_multi_remove_handle(multi, handle.raw)
             handle.reset()
             transfer.handle = nil
             idleHandles.append(handle)
         }
-        queue.finished(transfer.exchange.priority)
-        transfer.end(failure)
+        queue.finished(transfer.priority)
     }
 }

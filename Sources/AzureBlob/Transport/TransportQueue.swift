@@ -12,10 +12,11 @@ struct TransportQueue<Item> {
     private(set) var foregroundActive = 0
     private(set) var backgroundActive = 0
 
-    /// One connection in eight, and at least one if there are two, is kept for the foreground.
+    /// One connection in four, and at least one if there are two, is kept for the foreground: sixteen of 64, so that
+    /// as many random reads at a time go on beside a stream as if there were none.
     init(connectionsMax: Int) {
         self.connectionsMax = max(1, connectionsMax)
-        backgroundMax = max(1, self.connectionsMax - max(1, self.connectionsMax / 8))
+        backgroundMax = max(1, self.connectionsMax - max(1, self.connectionsMax / 4))
     }
 
     mutating func append(_ item: Item, _ priority: TransferPriority) {
@@ -34,6 +35,21 @@ struct TransportQueue<Item> {
         }
         guard backgroundActive < backgroundMax, let item = background.popFirst() else { return nil }
         backgroundActive += 1
+        return item
+    }
+
+    /// Takes a connection for one more request of the foreground that was not queued. Says whether there is one.
+    mutating func takeExtra() -> Bool {
+        guard foregroundActive + backgroundActive < connectionsMax else { return false }
+        foregroundActive += 1
+        return true
+    }
+
+    /// Puts one that waits in the background at the end of the foreground. Gives it, or `nil` if none does.
+    mutating func raise(where isSought: (Item) -> Bool) -> Item? {
+        guard let index = background.firstIndex(where: isSought) else { return nil }
+        let item = background.remove(at: index)
+        foreground.append(item)
         return item
     }
 

@@ -4,7 +4,7 @@ internal import FoundationEssentials
 ///
 /// `PUT /-/faults` takes a JSON array of rules in place of those in force, `DELETE` ends them all;
 /// `GET /-/counters` gives the counters, `DELETE` resets them; `PUT /-/bearer-tokens` takes an array of tokens to
-/// accept; `PUT /-/clock` moves the clock by a number of seconds.
+/// accept; `PUT /-/clock` moves the clock by a number of seconds; `POST /-/populate` takes a `Population`.
 struct ControlInterface: Sendable {
     static let prefix = "/-/"
 
@@ -43,6 +43,9 @@ struct ControlInterface: Sendable {
         case ("PUT", "/-/clock"):
             service.clock.advance(bySeconds: try decode(Int.self, body))
             return Response(204)
+        case ("POST", "/-/populate"):
+            try service.populate(try decode(Population.self, body))
+            return Response(201)
         default:
             return Response(404)
         }

@@ -12,6 +12,8 @@ final class Connection {
     private let buffer: UnsafeMutableRawBufferPointer
     private var start = 0
     private var end = 0
+    /// Bytes that the socket has taken so far: heads and bodies.
+    private(set) var sentBytes = 0
 
     init(descriptor: Int32, peer: String) {
         self.descriptor = descriptor
@@ -99,6 +101,7 @@ final class Connection {
                 return false
             }
             sent += count
+            sentBytes += count
         }
         return true
     }
@@ -117,6 +120,7 @@ final class Connection {
                 if errno == EINTR { continue }
                 return false
             }
+            sentBytes += count
             var rest = count
             while first < vectors.count, rest >= vectors[first].iov_len {
                 rest -= vectors[first].iov_len
@@ -138,6 +142,7 @@ final class Connection {
             let count = sendfile(descriptor, file, &position, end - Int(position))
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { return false }
+            sentBytes += count
         }
         return true
     }

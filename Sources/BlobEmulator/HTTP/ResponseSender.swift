@@ -143,9 +143,10 @@ private struct DisturbedWire {
         }
     }
 
-    /// Up to the next position where something happens; small steps where there is a rate to keep.
+    /// Up to the next position where something happens. Where there is a rate to keep, 20 ms of it and at most 256 KiB:
+    /// at 100 MiB/s a step lasts 2.5 ms, so that 32 connections wake up 13,000 times a second and not 50,000.
     private var stepSize: Int {
-        var size = faults.bytesPerSecond.map { min(max($0 / 50, 1), 64 << 10) } ?? 64 << 10
+        var size = faults.bytesPerSecond.map { min(max($0 / 50, 1), 256 << 10) } ?? 64 << 10
         var stops: [Int] = []
         if let cut = faults.cutAfter { stops.append(cut) }
         if case .afterBodyBytes(let reset) = faults.reset { stops.append(reset) }

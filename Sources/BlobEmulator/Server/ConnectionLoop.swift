@@ -36,9 +36,16 @@ struct ConnectionLoop {
             connection.prepareReset()
             return false
         case .answer(let response):
-            // Counted before it is sent: whoever has the answer finds it in the counters.
+            // Counted before it is sent: whoever has the answer finds it in the counters. What a client that hung up
+            // did not take is taken off again.
             note(served, body, sent: response.body.length, isFailure: response.status >= 400)
-            switch send(response, head, body, served.faults) {
+            let sentBefore = connection.sentBytes
+            let outcome = send(response, head, body, served.faults)
+            let unsent = response.head().count + response.body.length - (connection.sentBytes - sentBefore)
+            if outcome != .sent, response.body.length > 0, unsent > 0 {
+                service.counters.takeOff(served.operation, unsent: min(unsent, response.body.length))
+            }
+            switch outcome {
             case .sent: return true
             case .ended: return false
             case .reset:

@@ -45,6 +45,14 @@ final class CounterTable: Sendable {
         }
     }
 
+    /// Takes bytes off that were counted and never sent; a reset meanwhile is left alone.
+    func takeOff(_ operation: String, unsent: Int) {
+        counts.withLock { counts in
+            guard let sent = counts[operation]?.bytesSent else { return }
+            counts[operation]?.bytesSent = max(0, sent - unsent)
+        }
+    }
+
     var snapshot: RequestCounters {
         var counters = RequestCounters()
         counters.operations = counts.withLock { $0 }

@@ -19,19 +19,26 @@ struct EvictionPolicy: Sendable {
     /// Uses that are remembered: a block survives so many rounds of the main queue.
     private static let usesMax: UInt8 = 3
 
+    /// Pages that fit: the capacity, or less where eviction was asked for earlier, because others share the directory
+    /// or the disk is small.
+    private var limit: UInt64
     private let capacity: UInt64
     private var entries = BlockTable()
     private var small = Queue()
     private var main = Queue()
     private var ghosts = Queue()
 
-    /// Bytes over which newcomers leave.
-    private var smallMax: UInt64 { capacity / 10 / Self.unit }
+    /// Pages from which on newcomers leave.
+    private var smallMax: UInt64 { limit / 10 }
+    private var residentUnits: UInt64 { small.units + main.units }
 
-    init(capacity: UInt64) { self.capacity = capacity }
+    init(capacity: UInt64) {
+        self.capacity = capacity / Self.unit
+        limit = self.capacity
+    }
 
     /// Bytes of the blocks that are known to be on disk.
-    var residentBytes: UInt64 { (small.units + main.units) * Self.unit }
+    var residentBytes: UInt64 { residentUnits * Self.unit }
     var residentCount: Int { small.count + main.count }
     var ghostCount: Int { ghosts.count }
 
@@ -76,9 +83,10 @@ struct EvictionPolicy: Sendable {
 
     /// The next block to go. It does not count as resident any more: `keep` takes it back.
     mutating func victim() -> BlockID? {
+        limit = min(capacity, residentUnits)
         // Each step lowers a block's uses, moves one out of the small queue, or ends: it always ends.
         while true {
-            if small.tail >= 0, small.units > smallMax || main.tail < 0 {
+            if small.tail >= 0, small.units >= smallMax || main.tail < 0 {
                 let index = small.tail
                 if entries[index].uses > 0 {
                     entries[index].uses = 0
@@ -118,12 +126,10 @@ struct EvictionPolicy: Sendable {
         var count = 0
     }
 
+    /// Only while there is clearly room: what eviction frees is not the main queue's to take.
     private mutating func spill() {
-        let mainMax = capacity / Self.unit - smallMax
-        while small.units > smallMax, small.tail >= 0 {
-            guard main.units + UInt64(entries[small.tail].units) <= mainMax else { return }
-            move(small.tail, to: .main)
-        }
+        guard residentUnits < limit - limit / 20 else { return }
+        while small.units > smallMax, small.tail >= 0 { move(small.tail, to: .main) }
     }
 
     private mutating func trimGhosts() {
@@ -132,6 +138,7 @@ struct EvictionPolicy: Sendable {
 
     private mutating func insert(_ block: BlockID, _ bytes: UInt64, into queue: BlockTable.Queue) {
         link(entries.insert(block, units: Self.units(bytes)), queue)
+        limit = max(limit, min(capacity, residentUnits))
     }
 
     private mutating func remove(_ index: Int32) {

@@ -47,8 +47,7 @@ final class OpenFile: Sendable {
     /// The same if no disk has to be waited for; `false` when it would, or the file ends before.
     func readAtOnce(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Bool {
         guard (try? pass(.preadv2)) != nil else { return false }
-        var vector = iovec(iov_base: buffer.baseAddress, iov_len: buffer.count)
-        return preadv2(descriptor, &vector, 1, off_t(offset), Int32(clinux_rwf_nowait)) == buffer.count
+        return clinux_pread_nowait(descriptor, buffer.baseAddress, buffer.count, offset) == buffer.count
     }
 
     /// Writes all of it, or fails with a part of it written.
@@ -58,7 +57,7 @@ final class OpenFile: Sendable {
             var rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
             var torn: Int32?
             switch gate.verdict?(.pwrite) ?? .proceed {
-            case .proceed: break
+            case .proceed, .skip: break
             case .fail(let number): throw failure(.pwrite, number)
             case .tear(let number):
                 torn = number
@@ -117,6 +116,7 @@ final class OpenFile: Sendable {
 
     /// To the disk.
     func synchronize() throws(LocalStoreError) {
+        if case .skip = gate.verdict?(.fsync) ?? .proceed { return }
         try pass(.fsync)
         guard fsync(descriptor) == 0 else { throw failure(.fsync) }
     }
@@ -164,7 +164,7 @@ extension FileGate {
     /// The errno that the call is to fail with, if it is.
     func refusal(_ call: FileCall) -> Int32? {
         switch verdict?(call) ?? .proceed {
-        case .proceed: nil
+        case .proceed, .skip: nil
         case .fail(let number), .tear(let number): number
         }
     }

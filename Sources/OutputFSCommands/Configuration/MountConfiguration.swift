@@ -1,3 +1,4 @@
+internal import BlobReading
 internal import OutputConventions
 
 /// Everything that one mount does, with no question left open.
@@ -16,6 +17,8 @@ struct MountConfiguration: Sendable {
     var allowsOthers: Bool
     /// In bytes.
     var memory: Int
+    /// `nil`: blocks are kept in memory only.
+    var diskCache: DiskCacheSettings?
     /// Absolute; made when missing.
     var spoolDirectory: String
     var verifiesReads: Bool
@@ -25,9 +28,9 @@ struct MountConfiguration: Sendable {
 
     /// The defaults, as docs/CONFIGURATION.md gives them.
     enum Default {
-        static let memory = 256 << 20
+        static let memory = MemoryBudget.current
         /// Less than this cannot hold a block in each direction.
-        static let memoryMin = 32 << 20
+        static let memoryMin = MemoryBudget.least
         static let attributeValidity = Duration.seconds(1)
         static let retryDeadline = Duration.seconds(60)
         static let commitDeadline = Duration.seconds(600)
@@ -64,6 +67,11 @@ struct MountConfiguration: Sendable {
                 try: "at least \(HumanUnits.bytes(UInt64(Default.memoryMin)))"
             )
         }
+        diskCache = try DiskCacheSettings(
+            directory: transfer.cacheDir,
+            size: transfer.cacheSize,
+            workingDirectory: workingDirectory
+        )
         verifiesReads = transfer.verify ?? true
         retryDeadline = transfer.retryDeadline ?? Default.retryDeadline
         commitDeadline = transfer.commitDeadline ?? Default.commitDeadline

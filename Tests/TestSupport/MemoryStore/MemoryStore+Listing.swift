@@ -37,7 +37,8 @@ extension MemoryStore {
                 return state.blobs
             }
             var items: [(name: String, item: ListedItem)] = []
-            for (address, blob) in blobs.sorted(by: { $0.key < $1.key }) where address.container == query.container {
+            let ordered = blobs.sorted { habits.precedes($0.key.name, $1.key.name) }
+            for (address, blob) in ordered where address.container == query.container {
                 let name = address.name.utf8
                 guard name.starts(with: query.prefix.utf8) else { continue }
                 let rest = name.dropFirst(query.prefix.utf8.count)
@@ -63,6 +64,7 @@ extension MemoryStore {
             {
                 listed.insert(repeated.item, at: 0)
             }
+            if habits.sendsPrefixesFirst { listed = listed.filter { !$0.isBlob } + listed.filter(\.isBlob) }
             return BlobPage(items: listed, next: page.next)
         }
     }
@@ -76,7 +78,7 @@ extension MemoryStore {
     ) throws(StorageError) -> (items: [Item], next: ListMarker?) {
         guard size ?? 1 > 0 else { throw failures(.invalid, 400, "OutOfRangeQueryParameterValue") }
         let rest = items.drop { item in
-            position.name.map { !$0.utf8.lexicographicallyPrecedes(item.name.utf8) } ?? false
+            position.name.map { !habits.precedes($0, item.name) } ?? false
         }
         if habits.insertsEmptyPages, !position.isBehindEmptyPage, !rest.isEmpty {
             return ([], Position(name: position.name, isBehindEmptyPage: true).marker(query: query))

@@ -31,10 +31,27 @@ package struct ListingHabits: Sendable {
     package var insertsEmptyPages = false
     /// A prefix at the end of a page comes again on the next.
     package var repeatsPrefixes = false
+    /// Within a page all prefixes come before all blobs.
+    package var sendsPrefixesFirst = false
+    /// By UTF-16 code units, in which characters beyond U+FFFF come before U+E000.
+    package var ordersByUTF16 = false
 
-    package init(pageSizeMax: Int = 5_000, insertsEmptyPages: Bool = false, repeatsPrefixes: Bool = false) {
+    package init(
+        pageSizeMax: Int = 5_000,
+        insertsEmptyPages: Bool = false,
+        repeatsPrefixes: Bool = false,
+        sendsPrefixesFirst: Bool = false,
+        ordersByUTF16: Bool = false
+    ) {
         self.pageSizeMax = pageSizeMax
         self.insertsEmptyPages = insertsEmptyPages
         self.repeatsPrefixes = repeatsPrefixes
+        self.sendsPrefixesFirst = sendsPrefixesFirst
+        self.ordersByUTF16 = ordersByUTF16
+    }
+
+    func precedes(_ one: String, _ other: String) -> Bool {
+        guard ordersByUTF16 else { return one.utf8.lexicographicallyPrecedes(other.utf8) }
+        return one.utf16.lexicographicallyPrecedes(other.utf16)
     }
 }

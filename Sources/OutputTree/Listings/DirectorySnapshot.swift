@@ -11,7 +11,8 @@ struct SnapshotEntry: Sendable {
     let facts: FileFacts?
 }
 
-/// A directory as one listing showed it.
+/// A directory as one listing showed it, whole: for those that are no prefix of blob names, and for what a listing in no
+/// order leaves no other way.
 final class DirectorySnapshot: Sendable {
     let entries: [SnapshotEntry]
     /// When the listing began: changes after that may be missing from it.
@@ -32,6 +33,10 @@ final class DirectorySnapshot: Sendable {
     }
 
     subscript(name: FileName) -> SnapshotEntry? { positions[name].map { entries[$0] } }
+
+    func filtered(_ isKept: (SnapshotEntry) -> Bool) -> DirectorySnapshot {
+        DirectorySnapshot(entries: entries.filter(isKept), startedAt: startedAt, isComplete: isComplete)
+    }
 
     /// Whether the place is listed, under whatever name.
     func contains(_ place: TreePlace) -> Bool {
@@ -79,6 +84,33 @@ struct SnapshotBuilder {
     mutating func removePrefix(_ name: String) {
         guard prefixes.remove(NameBytes(name)) != nil, let (shown, _) = place.shown(prefix: name + "/") else { return }
         directories[FileName(shown)] = nil
+    }
+
+    /// An item of a listing.
+    enum Item: Sendable {
+        case prefix(String)
+        case blob(String, FileFacts)
+
+        init(_ item: ListedItem) {
+            switch item {
+            case .prefix(let name): self = .prefix(name)
+            case .blob(let name, let properties): self = .blob(name, FileFacts(properties))
+            }
+        }
+    }
+
+    mutating func add(_ item: Item) {
+        switch item {
+        case .prefix(let prefix): addPrefix(String(Substring(prefix.utf8.dropLast())))
+        case .blob(let blob, let facts):
+            // Other tools' marker of this very directory says nothing about what is in it.
+            if facts.length == 0, let own = place.slashMarker, own.name.utf8.elementsEqual(blob.utf8) { return }
+            if facts.isDirectoryMarker, place.shown(prefix: blob + "/") != nil {
+                addPrefix(blob, facts: facts)
+            } else {
+                addBlob(blob, facts)
+            }
+        }
     }
 
     /// Takes an entry of a finished snapshot in again.

@@ -1,0 +1,149 @@
+import BlobStorage
+import FileSystemModel
+import OutputConventions
+import Synchronization
+
+extension DirectoryListing {
+    /// A name that is asked for, as it would stand in the listing.
+    struct Wanted: Sendable {
+        enum Kind: Sendable { case directory, shadowedFile, either }
+
+        let name: FileName
+        /// As it is stored, behind the listing's prefix and without a slash at its end; `nil` for what is not found by
+        /// that: containers, and directories in which long names go on.
+        let stored: [UInt8]?
+        let kind: Kind
+
+        /// `place`: the directory that is listed.
+        init(_ name: FileName, _ resolution: Resolution, in place: TreePlace) {
+            self.name = name
+            let (kind, blob): (Kind, Substring.UTF8View?) =
+                switch resolution {
+                case .either(let file, _): (.either, file.blob.map { Substring($0.name).utf8 })
+                case .file(let file): (.shadowedFile, file.blob.map { Substring($0.name).utf8 })
+                case .folder(let folder): (.directory, folder.contents.flatMap { Self.directoryName($0.name) })
+                case .fixed, .container, .impossible: (.directory, nil)
+                }
+            self.kind = kind
+            let prefix = (place.contents?.name ?? "").utf8
+            guard let blob, blob.starts(with: prefix) else {
+                stored = nil
+                return
+            }
+            stored = Array(blob.dropFirst(prefix.count))
+        }
+
+        private static func directoryName(_ prefix: String) -> Substring.UTF8View? {
+            guard prefix.utf8.last == UInt8(ascii: "/") else { return nil }
+            return Substring(prefix).utf8.dropLast()
+        }
+    }
+
+    enum Answer: Sendable {
+        case entry(SnapshotEntry, startedAt: Duration)
+        case absent
+        /// To be asked of the store: alone, or by listing this page again.
+        case unknown(page: Int?)
+    }
+
+    /// What listings that began at `since` or later say of a name.
+    func find(_ wanted: Wanted, since: Duration) -> Answer {
+        state.withLock { state in
+            let number = Self.number(of: wanted, state.slots)
+            guard let number else { return .unknown(page: nil) }
+            let answer = Self.find(wanted, in: state.slots[number], number, since: since)
+            if case .unknown = answer { return answer }
+            state.slots[number].questions.noteAnswer()
+            return answer
+        }
+    }
+
+    /// A question that nothing in memory answers: whether to answer it by listing the page. `window`: see
+    /// `PageQuestions`.
+    func ask(_ wanted: Wanted, ofPage number: Int, at now: Duration, window: Duration) -> Bool {
+        let hash = NameHash.of(wanted.name.string.utf8)
+        return state.withLock { state in
+            // What was never listed is no page that could be listed again.
+            guard state.slots[number].startedAt != nil || state.slots[number].load != nil else { return false }
+            // Who is reading the directory asks for more of it than this; who walked through this page or the one before
+            // is still at it.
+            let isWalk =
+                state.readerCount > 0 && state.slots[number].questions.isTrusting
+                || state.slots[max(0, number - 1)...number].contains { slot in
+                    slot.questions.servesWalk && slot.startedAt.map { now - $0 <= window * 2 } ?? false
+                }
+            return state.slots[number].questions.ask(hash, at: now, window: window, isWalk: isWalk)
+        }
+    }
+
+    /// The page that the name belongs to.
+    private static func number(of wanted: Wanted, _ slots: [Slot]) -> Int? {
+        // One page holds all names, of whatever form.
+        if slots.count == 1 { return 0 }
+        // Names that came in no order may be anywhere.
+        guard let stored = wanted.stored, !slots.contains(where: \.isCollected) else { return nil }
+        var (low, high) = (0, slots.count - 1)
+        while low < high {
+            let middle = (low + high) / 2
+            guard let end = slots[middle].end else { return middle }
+            if NameOrder.compare(finalOf: stored, with: end) > 0 { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    private static func find(_ wanted: Wanted, in slot: Slot, _ number: Int, since: Duration) -> Answer {
+        guard let startedAt = slot.startedAt, startedAt >= since else { return .unknown(page: number) }
+        switch slot.content {
+        case .collected(let snapshot): return find(wanted, in: snapshot)
+        case .page(let page): return find(wanted, in: page, slot, number, since: since)
+        case nil:
+            // Gone from memory, but for the hashes of its names.
+            guard let names = slot.names, let stored = wanted.stored, Self.isWhole(slot, for: stored),
+                !names.contains(NameHash.of(wanted.name.string.utf8))
+            else { return .unknown(page: number) }
+            return .absent
+        }
+    }
+
+    private static func find(_ wanted: Wanted, in snapshot: DirectorySnapshot) -> Answer {
+        guard snapshot.isComplete else { return .unknown(page: nil) }
+        guard let entry = snapshot[wanted.name] else { return .absent }
+        return .entry(entry, startedAt: snapshot.startedAt)
+    }
+
+    private static func find(
+        _ wanted: Wanted,
+        in page: ListingPage,
+        _ slot: Slot,
+        _ number: Int,
+        since: Duration
+    ) -> Answer {
+        guard let stored = wanted.stored else { return .unknown(page: nil) }
+        let match = page.match(stored[...])
+        let index =
+            switch wanted.kind {
+            case .directory: match.directory
+            case .shadowedFile: match.shadowedFile
+            case .either: match.directory ?? match.file
+            }
+        guard let index else { return isWhole(slot, for: stored) ? .absent : .unknown(page: nil) }
+        let startedAt = page.startedAt(of: index)
+        guard startedAt >= since else { return .unknown(page: nil) }
+        return .entry(page[index], startedAt: startedAt)
+    }
+
+    /// Whether all that the store has under this name was listed with this page. Of a name that is the beginning of the
+    /// page's first (`a` where the page begins behind `a-b`), the blob was in the page before, and its directory in
+    /// this one.
+    private static func isWhole(_ slot: Slot, for stored: [UInt8]) -> Bool {
+        guard let before = slot.start.held.position else { return true }
+        return NameOrder.precedes(before, stored)
+    }
+}
+
+extension DirectoryListing.Slot {
+    fileprivate var isCollected: Bool {
+        if case .collected = content { return true }
+        return false
+    }
+}

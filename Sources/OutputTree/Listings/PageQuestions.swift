@@ -1,0 +1,47 @@
+/// Whether names of a page are asked for so often that listing the page again is cheaper than asking for each.
+///
+/// A walk over a large directory (ls -l, du, rsync) asks for one name after the other, and what the listing told grows
+/// too old on the way: one List request then answers thousands of questions. Who only looks at a file now and then is
+/// better served by one HEAD. So the second name within the window lists the page. Where that helped few, for somebody
+/// who looks at three files every second, the next time takes twice as many names, up to 64.
+struct PageQuestions: Sendable {
+    private static let fewestNames = 2
+    private static let mostNames = 64
+    /// A listing that answered as many was worth it.
+    private static let worth = 8
+
+    /// The names that were asked for one after the other.
+    private var names: [UInt64] = []
+    private var lastAt = Duration.zero
+    private var needed = fewestNames
+    private var answerCount = 0
+    private var (isWanted, wasWanted) = (false, false)
+
+    /// A question that what is known is too old for. Whether to list the page. `window`: a longer pause ends a walk.
+    /// `isWalk`: there are other signs that more will be asked for.
+    mutating func ask(_ name: UInt64, at now: Duration, window: Duration, isWalk: Bool) -> Bool {
+        if now - lastAt > window { names = [] }
+        lastAt = now
+        if !names.contains(name) { names.append(name) }
+        guard names.count >= needed || isWalk else { return false }
+        isWanted = true
+        return true
+    }
+
+    /// The page was listed.
+    mutating func noteLoaded() {
+        if wasWanted { needed = answerCount < Self.worth ? min(needed * 2, Self.mostNames) : Self.fewestNames }
+        (isWanted, wasWanted) = (false, isWanted)
+        answerCount = 0
+        names = []
+    }
+
+    /// Whether no listing of the page has been in vain.
+    var isTrusting: Bool { needed == Self.fewestNames }
+
+    /// Whether the page was listed for questions, and answered many.
+    var servesWalk: Bool { wasWanted && answerCount >= Self.worth }
+
+    /// A question that what is known was good enough for.
+    mutating func noteAnswer() { answerCount += 1 }
+}
