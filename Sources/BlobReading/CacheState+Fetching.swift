@@ -184,7 +184,8 @@ extension CacheState {
         case .success(let answer):
             if let expected = versions[fetch.version]?.key.creationTime {
                 let isOther = answer.creationTime.map { $0 != expected } ?? false
-                if isOther || answer.blobLength < fetch.range.upperBound {
+                let isSuperseded = versions[fetch.version]?.isSuperseded ?? true
+                if isOther || isSuperseded || answer.blobLength < fetch.range.upperBound {
                     return .failure(failure(.conditionFailed, fetch.version, "the append blob was replaced"))
                 }
             }

@@ -253,6 +253,26 @@ import Testing
         #expect(bench.cache.violations() == [])
     }
 
+    /// §2.4, §2.5: Put Blob over an append blob leaves its creation time.
+    @Test func `An append blob that is shorter than it was shares nothing with the old one`() {
+        let bench = Bench(readAheadBlocksMax: 0)
+        let old = bench.openAppend("log", length: 3_000)
+        old.read(0, 1_000)
+        bench.store.endAll()
+        let requests = bench.store.started.count
+        let new = bench.openAppend("log", length: 500)
+        let first = new.read(0, 400)
+        #expect(bench.store.started.count == requests + 1)
+        bench.store.endAll()
+        #expect(first.all == [.right])
+        // What the old one has is its own; what it lacks is gone, also when the new one is as long.
+        #expect(old.isPresent(0, 1_000))
+        _ = bench.openAppend("log", length: 5_000)
+        let late = old.read(2_000, 500)
+        bench.store.endAll()
+        #expect(late.all == [.failed(.conditionFailed)])
+    }
+
     @Test func `An append blob that was replaced is noticed`() {
         let bench = Bench(.immediate, readAheadBlocksMax: 0)
         let log = bench.openAppend("log", length: 5_000)
