@@ -124,7 +124,10 @@ struct EvictionPolicyTests {
         var policy = EvictionPolicy(capacity: 64 * Simulation.blockSize)
         var model: [EvictionPolicy.BlockID: UInt64] = [:]
         for _ in 0..<20_000 {
-            let block = Simulation.block(Int.random(in: 0..<40, using: &random), of: UInt64.random(in: 0..<6, using: &random))
+            let block = Simulation.block(
+                Int.random(in: 0..<40, using: &random),
+                of: UInt64.random(in: 0..<6, using: &random)
+            )
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<4:
                 let bytes = UInt64.random(in: 1...1_024, using: &random) * EvictionPolicy.unit
