@@ -49,7 +49,7 @@ let package = Package(
         .target(
             name: "BlobReading",
             dependencies: [
-                "BlobStorage",
+                "BlobStorage", "LocalStore",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -100,7 +100,8 @@ let package = Package(
         .target(
             name: "FileSystemSuite",
             dependencies: [
-                "FileSystemModel", "OutputTree", "BlobStorage", "BlobReading", "BlobWriting", "CLinux", "TestSupport",
+                "FileSystemModel", "OutputTree", "BlobStorage", "BlobReading", "BlobWriting", "LocalStore", "CLinux",
+                "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -124,7 +125,8 @@ let package = Package(
         .testTarget(
             name: "BlobReadingTests",
             dependencies: [
-                "BlobReading", "BlobStorage", .product(name: "Logging", package: "swift-log"),
+                "BlobReading", "BlobStorage", "FileSystemSuite", "LocalStore", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
@@ -172,7 +174,7 @@ let package = Package(
         .testTarget(
             name: "OutputFSCommandsTests",
             dependencies: [
-                "OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage",
+                "OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage", "OutputTree",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -27,15 +27,16 @@ def markdown(machine: dict, results: Results) -> str:
 
 def introduction(machine: dict) -> list[str]:
     return [
-        f"{machine['size_mib']} MiB, medians of {machine['trials']} trials in turns, {machine['date']}. {machine['cpu']}, "
-        f"{machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}; {machine['versions']}.",
+        f"{machine['size_mib']} MiB, medians of {machine['trials']} trials in turns, {machine['date']}. "
+        f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_gib']} GiB, Linux {machine['kernel']}; {machine['versions']}. "
+        f"Load when it began: {machine['load']:.1f}.",
         "",
         "All parties run on the same cores. *Of raw*, *of best rival*: how many times as good, the median of the ratios",
-        "within each round; above 1 is better, also where the figure is a time. CPU in seconds, user and system, of daemon,",
-        "server and client. *Of bound*: the rate over what the cores could do if nobody ever waited, which is their number",
-        "over the sum of all parties' CPU seconds per GiB. *Others*: what the rest of the machine worked meanwhile, in",
-        "cores; where it is not small, figures are too low, while their ratios still say something. Requests and bytes of",
-        "bodies are counted at the server.",
+        "within each round; above 1 is better, also where the figure is a time. CPU in seconds, user and system, of",
+        "daemon, server and client. *Of bound*: the rate over what the cores could do if nobody ever waited, which is",
+        "their number over the sum of all parties' CPU seconds per GiB. *Others*: what the rest of the machine worked",
+        "meanwhile, in cores; where it is not small, figures are too low, while their ratios still say something.",
+        "Requests and bytes of bodies are counted at the server.",
     ]
 
 
@@ -69,7 +70,9 @@ def row(
         contender.name,
         f"{form(median(values))} ({form(min(values))}–{form(max(values))})",
         number(results.ratio(workload, step, contender.name, raw) if raw and contender.kind != "raw" else None),
-        number(results.ratio(workload, step, contender.name, rival) if rival and contender.kind == "outputfs" else None),
+        number(
+            results.ratio(workload, step, contender.name, rival) if rival and contender.kind == "outputfs" else None
+        ),
     ]
     for part in ("daemon_cpu", "server_cpu", "client_cpu"):
         costs = [figure.cpu(trial, getattr(trial, part)) for trial in trials]
@@ -89,6 +92,8 @@ def row(
 def number(value: float | None) -> str:
     if value is None:
         return ""
+    if 0 < value < 0.1:
+        return f"{value:.2g}"
     return f"{value:.2f}" if value < 100 else f"{value:,.0f}"
 
 
@@ -133,6 +138,7 @@ def machine_facts(bench: Bench, trials: int, date: str) -> dict:
         "cores": os.cpu_count(),
         "memory_gib": round(memory / GIB),
         "kernel": platform.release(),
+        "load": os.getloadavg()[0],
         "versions": ", ".join([revision(), first_line(["nginx", "-v"]), first_line([bench.tools.rclone, "version"])]),
     }
 

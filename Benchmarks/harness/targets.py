@@ -93,7 +93,11 @@ def is_million(workload: Workload | None) -> bool:
 def reads() -> list[Target]:
     cold = "cold stream"
     return [
-        at_least(f"{cold}, nginx, page cache: of the CPU bound", 0.85, value("stream-nginx", "cold", OURS + ", --verify off", of_bound)),
+        at_least(
+            f"{cold}, nginx, page cache: of the CPU bound",
+            0.85,
+            value("stream-nginx", "cold", OURS + ", --verify off", of_bound),
+        ),
         at_least(
             f"{cold}, nginx, O_DIRECT: of the CPU bound",
             0.85,
@@ -123,14 +127,20 @@ def reads() -> list[Target]:
             ratio("warm", "page-cache", OURS + ", --cache-dir", "local file, page cache"),
         ),
         at_least("warm, page cache: of a null FUSE's page cache", 0.9, ratio("warm", "page-cache", OURS)),
-        at_most("readdir of 100,000, ls -f: times the bare List requests", 1.3, inverse(ratio("list-100000-ls-f", "cold", OURS))),
+        at_most(
+            "readdir of 100,000, ls -f: times the bare List requests",
+            1.3,
+            inverse(ratio("list-100000-ls-f", "cold", OURS)),
+        ),
         at_most(
             "readdir of 100,000 at 20 ms, ls -f: times the bare List requests",
             1.3,
             inverse(ratio("list-100000-ls-f-store", "cold", OURS)),
         ),
         at_most("1,000,000 entries: bytes per known node", 200, value("list-1000000-ls-f", "cold", OURS, per_node)),
-        at_most(f"peak memory in every workload, MiB (--memory and {BESIDE >> 20})", (MEMORY + BESIDE) >> 20, peak_memory),
+        at_most(
+            f"peak memory in every workload, MiB (--memory and {BESIDE >> 20})", (MEMORY + BESIDE) >> 20, peak_memory
+        ),
     ]
 
 
@@ -150,13 +160,17 @@ def inverse(of: Callable) -> Callable:
 def writes() -> list[Target]:
     return [
         at_least("write and close: of the CPU bound", 0.85, value("write-1", "write", OURS, of_bound)),
-        at_least("write and close: of the best rival that reports errors", 1.5, ratio("write-1", "write", OURS, "honest")),
+        at_least(
+            "write and close: of the best rival that reports errors", 1.5, ratio("write-1", "write", OURS, "honest")
+        ),
         at_least(
             "write and close, 4 writers: of the best rival that reports errors",
             1.5,
             ratio("write-4", "write", OURS, "honest"),
         ),
-        at_least("small files made, 8 processes, 20 ms: of Put Blob alone", 0.8, ratio("create-8-store", "create", OURS)),
+        at_least(
+            "small files made, 8 processes, 20 ms: of Put Blob alone", 0.8, ratio("create-8-store", "create", OURS)
+        ),
         at_least("small files made, 1 process, 20 ms: of Put Blob alone", 0.8, ratio("create-1-store", "create", OURS)),
         at_most(
             "append of 1 KiB: KiB on the wire",
@@ -176,5 +190,3 @@ def writes() -> list[Target]:
 def table(results: Results) -> list[str]:
     lines = ["| target | wanted | measured | |", "|---|---|---|---|"]
     return lines + ["| " + " | ".join(target.cells(results)) + " |" for target in reads() + writes()]
-
-

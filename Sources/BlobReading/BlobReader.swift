@@ -1,4 +1,5 @@
 package import BlobStorage
+package import LocalStore
 internal import Synchronization
 
 /// The bytes of one version of one blob; shared by all handles of it.
@@ -30,6 +31,11 @@ package final class BlobReader: Sendable {
 
     /// Only metadata changed: the same bytes have another ETag now. What is cached stays.
     package func adopt(_ etag: ETag) { cache.adopt(version, etag) }
+
+    /// The bytes as a file on the local disk, if all of them are there and verified; it stays as long as the lease does.
+    /// Where only the verifying is missing, as after a mount, it begins, and a later call has the file. Waits for a few
+    /// system calls on other threads, without blocking.
+    package func lease() async -> CleanFileLease? { await cache.lease(version) }
 
     /// Answers from memory, at once, or says no, and then nothing was started. The bytes are lent for the duration of
     /// `body`; they are fewer than `count` only at the blob's end. Allocates nothing, except when the stream has come so

@@ -1,25 +1,42 @@
 package import BlobStorage
+package import LocalStore
 package import Logging
 internal import Synchronization
 
-/// The blocks that reading holds in memory: fetched once however many ask, within one hard budget.
+/// The blocks that reading holds in memory: fetched once however many ask, within one hard budget; and, below them, the
+/// clean files that hold them beyond this process's life.
 ///
 /// Hits are answered on the caller's thread, without an allocation or a task. Misses leave a waiter that the
 /// transport's thread completes. One lock guards all bookkeeping (`CacheState`); it is never held over a call of the
 /// store, of a completion, or over a copy of bytes.
 package final class BlockCache: Sendable {
     let limits: ReadAhead.Limits
-    private let geometry: CacheGeometry
+    let geometry: CacheGeometry
     private let verification: RangeVerification
     private let store: any BlobStore
     private let logger: Logger
     private let memory: SlabMemory
-    private let state: Mutex<CacheState>
+    let state: Mutex<CacheState>
+    let disk: DiskCache?
     /// `CacheState.blocksPerStream`, to be had without the lock.
     private let blocksPerStream: Atomic<Int>
 
-    package init(store: any BlobStore, configuration: BlockCacheConfiguration, logger: Logger) {
+    package convenience init(store: any BlobStore, configuration: BlockCacheConfiguration, logger: Logger) {
+        self.init(store: store, configuration: configuration, cleanFiles: nil, account: "", logger: logger)
+    }
+
+    /// `cleanFiles`: where bytes are kept on disk, if they are; as those of `account`, the endpoint with the account, so
+    /// that mounts of other accounts may share the directory. Their cells must not be larger than a piece.
+    package init(
+        store: any BlobStore,
+        configuration: BlockCacheConfiguration,
+        cleanFiles: CleanFiles?,
+        account: String,
+        logger: Logger
+    ) {
         self.store = store
+        if let cleanFiles { precondition(configuration.pieceSize % cleanFiles.configuration.cellSize == 0) }
+        disk = cleanFiles.map { DiskCache($0, account: account) }
         self.logger = logger
         verification = configuration.verification
         geometry = configuration.geometry
@@ -51,6 +68,7 @@ package final class BlockCache: Sendable {
 
     /// Cancels what is under way: whoever waits, and whoever asks later, gets `.cancelled`.
     package func shutDown() {
+        disk?.isShutDown.store(true, ordering: .relaxed)
         let effects = state.withLock { state in
             var effects = CacheEffects()
             state.shutDown(&effects)
@@ -67,11 +85,19 @@ package final class BlockCache: Sendable {
     var blocksMax: Int { blocksPerStream.load(ordering: .relaxed) }
 
     func open(_ key: VersionKey, length: UInt64) -> SlotID {
-        state.withLock { $0.versions.open(key, length: length) }
+        guard let disk else { return state.withLock { $0.versions.open(key, length: length) } }
+        let attached = AttachedFile()
+        let (version, isNew) = state.withLock { state in
+            let version = state.versions.open(key, length: length)
+            return (version, state.versions.attach(attached, to: version))
+        }
+        if isNew { disk.find(key, length: length, for: attached) } else { extendFile(of: version, to: length) }
+        return version
     }
 
     func extend(_ version: SlotID, to length: UInt64) {
         state.withLock { $0.versions.extend(version, to: length) }
+        extendFile(of: version, to: length)
     }
 
     func adopt(_ version: SlotID, _ etag: ETag) {
@@ -147,7 +173,7 @@ package final class BlockCache: Sendable {
     // MARK: Effects
 
     /// Changes the state, and does what follows from it when the lock is free.
-    private func change(_ body: (inout CacheState, inout CacheEffects) -> Void) {
+    func change(_ body: (inout CacheState, inout CacheEffects) -> Void) {
         let effects = state.withLock { state in
             var effects = CacheEffects()
             body(&state, &effects)
@@ -157,7 +183,7 @@ package final class BlockCache: Sendable {
     }
 
     private func perform(_ effects: CacheEffects) {
-        for start in effects.starts { launch(start) }
+        for start in effects.starts { bring(start) }
         for operation in effects.raises { operation.raisePriority() }
         for operation in effects.cancels { operation.cancel() }
         for failed in effects.failed { failed.completion(.failure(failed.error)) }
@@ -167,10 +193,21 @@ package final class BlockCache: Sendable {
             }
             change { state, effects in state.unpin(ready.cells, &effects) }
         }
+        for (id, save) in effects.saves { self.save(save, id) }
+        for file in effects.released { disk?.letGo(file) }
+    }
+
+    /// From the disk what lies there, the rest from the store.
+    private func bring(_ start: CacheEffects.Start) {
+        guard let file = start.file, disk != nil else { return launch(start) }
+        file.whenKnown { [self] file in
+            guard let file, file.holds(start.range) else { return launch(start) }
+            read(start, from: file)
+        }
     }
 
     /// The closures keep the cache, and so the memory that the transport writes to.
-    private func launch(_ start: CacheEffects.Start) {
+    func launch(_ start: CacheEffects.Start) {
         let id = start.fetch
         var read = BlobRead(
             blob: start.blob,
@@ -190,9 +227,14 @@ package final class BlockCache: Sendable {
             }
             self.change { state, effects in state.complete(id, result, &effects) }
         }
-        let meanwhile = state.withLock { $0.attach(operation, to: id) }
+        let meanwhile = state.withLock { $0.attach(operation, to: id, isForeground: start.isForeground) }
         if meanwhile.isRaised { operation.raisePriority() }
         if meanwhile.isCancelled { operation.cancel() }
+    }
+
+    /// The memory of some cells.
+    func bytes(at memoryOffset: Int, count: Int) -> UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: memory.pointer(at: memoryOffset), count: count)
     }
 
     /// The memory of these cells, which hold the range's pieces in order; neighbours in one buffer.

@@ -22,7 +22,8 @@ extension CacheState {
                 firstCell: firstCell,
                 cellCount: count,
                 lead: 0,
-                purpose: purpose
+                purpose: purpose,
+                file: versions[version]?.file
             ),
             &effects
         )
@@ -41,7 +42,8 @@ extension CacheState {
                 firstCell: cell,
                 cellCount: 1,
                 lead: valid,
-                purpose: nil
+                purpose: nil,
+                file: versions[version]?.file
             ),
             &effects
         )
@@ -51,13 +53,11 @@ extension CacheState {
         guard let key = versions[fetch.version]?.key else { return }
         versions.retain(fetch.version)
         clock += 1
-        statistics.requests += 1
-        if fetch.purpose != nil {
-            statistics.readAheadRequests += 1
-            statistics.readAheadBytes += UInt64(fetch.range.count)
-        }
+        if fetch.purpose != nil { statistics.readAheadBytes += UInt64(fetch.range.count) }
+        var fetch = fetch
+        fetch.condition = key.condition
         let id = fetches.insert(fetch)
-        for cell in Self.cells(of: fetch) { cells[Int(cell)].fetch = id.index }
+        for cell in fetch.cells { cells[Int(cell)].fetch = id.index }
         effects.starts.append(
             .init(
                 fetch: id,
@@ -65,18 +65,22 @@ extension CacheState {
                 condition: key.condition,
                 range: fetch.range,
                 memoryOffset: Int(fetch.firstCell) * geometry.pieceSize + fetch.lead,
-                isForeground: fetch.purpose == nil
+                isForeground: fetch.purpose == nil,
+                // What goes on where a cell's bytes end was never saved.
+                file: fetch.lead == 0 ? fetch.file : nil
             )
         )
     }
 
-    private static func cells(of fetch: Fetch) -> Range<Int32> {
-        fetch.firstCell..<fetch.firstCell + Int32(fetch.cellCount)
-    }
-
     /// The store took the GET. Says what the operation is to be told that was decided meanwhile.
-    mutating func attach(_ operation: any ReadOperation, to id: SlotID) -> (isCancelled: Bool, isRaised: Bool) {
-        fetches.update(id) { fetch in
+    mutating func attach(
+        _ operation: any ReadOperation,
+        to id: SlotID,
+        isForeground: Bool
+    ) -> (isCancelled: Bool, isRaised: Bool) {
+        statistics.requests += 1
+        if !isForeground { statistics.readAheadRequests += 1 }
+        return fetches.update(id) { fetch in
             fetch.operation = operation
             return (fetch.isCancelled, fetch.isRaised)
         } ?? (false, false)
@@ -116,21 +120,40 @@ extension CacheState {
         _ result: Result<BlobReadResult, StorageError>,
         _ effects: inout CacheEffects
     ) {
+        guard let fetch = fetches[id] else { return }
+        end(id, checked(result, fetch), isFromDisk: false, &effects)
+    }
+
+    /// The bytes have arrived, or will not.
+    mutating func end(
+        _ id: SlotID,
+        _ result: Result<Int, StorageError>,
+        isFromDisk: Bool,
+        _ effects: inout CacheEffects
+    ) {
         // Out of the table first: a waiter that looks again must not join what has ended.
         guard let fetch = fetches.remove(id) else { return }
-        for cell in Self.cells(of: fetch) { cells[Int(cell)].fetch = -1 }
-        switch checked(result, fetch) {
+        for cell in fetch.cells { cells[Int(cell)].fetch = -1 }
+        switch result {
         case .success(let count):
-            statistics.bytesFromStore += UInt64(count)
             fill(fetch, upTo: count)
+            if isFromDisk {
+                statistics.diskHits += 1
+                statistics.bytesFromDisk += UInt64(count)
+            } else {
+                statistics.bytesFromStore += UInt64(count)
+                save(fetch, &effects)
+            }
             letGo(fetch)
             for waiter in fetch.waiters { arrived(waiter.read, id, &effects) }
         case .failure(let error):
             statistics.bytesFromStore += UInt64(fetch.filled)
             statistics.failedRequests += 1
             if fetch.purpose != nil { statistics.readAheadWaste += UInt64(fetch.range.count) }
-            // We cancelled it, and somebody joined before it ended: he tries again. Everybody else gets the error.
-            let isRetried = fetch.isCancelled && error.kind == .cancelled && !isShutDown
+            // We cancelled it, and somebody joined before it ended; or it named the ETag that these bytes had before a change
+            // of metadata: he tries again. Everybody else gets the error.
+            let isOutdated = error.kind == .conditionFailed && fetch.condition != versions[fetch.version]?.key.condition
+            let isRetried = (isOutdated || (fetch.isCancelled && error.kind == .cancelled)) && !isShutDown
             for waiter in fetch.waiters { detach(waiter.read, cancelsUnwanted: !isRetried, &effects) }
             letGo(fetch)
             for waiter in fetch.waiters {
@@ -161,7 +184,8 @@ extension CacheState {
         case .success(let answer):
             if let expected = versions[fetch.version]?.key.creationTime {
                 let isOther = answer.creationTime.map { $0 != expected } ?? false
-                if isOther || answer.blobLength < fetch.range.upperBound {
+                let isSuperseded = versions[fetch.version]?.isSuperseded ?? true
+                if isOther || isSuperseded || answer.blobLength < fetch.range.upperBound {
                     return .failure(failure(.conditionFailed, fetch.version, "the append blob was replaced"))
                 }
             }
@@ -185,7 +209,7 @@ extension CacheState {
 
     /// A fetch's cells stay where they hold something, and are free otherwise.
     private mutating func letGo(_ fetch: Fetch) {
-        for cell in Self.cells(of: fetch) {
+        for cell in fetch.cells {
             slabs.unpin(cell)
             guard cells[Int(cell)].valid == 0, !slabs.isPinned(cell) else { continue }
             freeCell(cell)

@@ -4,11 +4,14 @@ extension CacheState {
         pinViolations() + placeViolations() + referenceViolations() + waitingViolations()
     }
 
-    /// A cell is pinned for its fetch and for each read that waits with it.
+    /// A cell is pinned for its fetch, for each read that waits with it, and while it is saved.
     private func pinViolations() -> [String] {
         var expected = [Int32](repeating: 0, count: cells.count)
         for fetch in fetches.ids.compactMap({ fetches[$0] }) {
-            for cell in fetch.firstCell..<fetch.firstCell + Int32(fetch.cellCount) { expected[Int(cell)] += 1 }
+            for cell in fetch.cells { expected[Int(cell)] += 1 }
+        }
+        for save in saves.ids.compactMap({ saves[$0] }) {
+            for cell in save.firstCell..<save.firstCell + Int32(save.cellCount) { expected[Int(cell)] += 1 }
         }
         for read in reads.ids.compactMap({ reads[$0] }) {
             for cell in read.cells { expected[Int(cell)] += 1 }

@@ -11,7 +11,8 @@ typealias ReadCompletion = @Sendable (Result<UnsafeBufferPointer<UnsafeRawBuffer
 /// - A read takes all cells that it needs at once, or none and waits in line: no reader holds memory while it waits for
 ///   memory, so the line always moves. What holds memory is a fetch under way (it ends), bytes lent to a reader
 ///   (a system call), or a read all of whose fetches are under way.
-/// - A cell is pinned once for the fetch that fills it, and once for each read that needs it. Pinned cells stay.
+/// - A cell is pinned once for the fetch that fills it, once for each read that needs it, and while it is saved. Pinned
+///   cells stay.
 struct CacheState: Sendable {
     /// What a cell holds.
     struct Cell: Sendable {
@@ -30,6 +31,8 @@ struct CacheState: Sendable {
     let unreadCountMax: Int
     let readCountMax: Int
     let blocksMax: Int
+    /// Cells that may wait for the disk at a time.
+    let savingCountMax: Int
 
     var slabs: SlabAllocator
     var cells: [Cell]
@@ -37,6 +40,8 @@ struct CacheState: Sendable {
     var versions = VersionTable()
     var fetches = SlotTable<Fetch>()
     var reads = SlotTable<WaitingRead>()
+    var saves = SlotTable<Save>()
+    var savingCount = 0
     /// Reads that wait for memory, first come, first served.
     var line = Deque<SlotID>()
     var streams = StreamRoster()
@@ -55,6 +60,7 @@ struct CacheState: Sendable {
         unreadCountMax = slabs.cellCount / 2
         readCountMax = slabCount * geometry.blockSize / 2
         blocksMax = min(configuration.readAheadBlocksMax, slabCount / 2)
+        savingCountMax = Self.savingCountMax(slabCount: slabCount, geometry: geometry)
     }
 
     /// How far ahead one stream may be, in blocks: its share.
@@ -117,7 +123,7 @@ struct WaitingRead: Sendable {
     var outstanding = 0
 }
 
-/// A GET under way.
+/// Bytes on their way into cells: a GET, or a read of the version's clean file.
 struct Fetch: Sendable {
     struct Waiter: Sendable {
         let read: SlotID
@@ -138,6 +144,10 @@ struct Fetch: Sendable {
     /// Bytes of the first cell that were there before: the tail of an append blob that has grown.
     let lead: Int
     let purpose: Purpose?
+    /// Where they may lie on disk, and are saved to otherwise.
+    let file: AttachedFile?
+    /// The version that the GET names.
+    var condition = VersionCondition.any
     /// Bytes that have arrived and may be read.
     var filled = 0
     var waiters: [Waiter] = []
@@ -146,11 +156,13 @@ struct Fetch: Sendable {
     var isCancelled = false
     /// It was fetched ahead, and now a read waits for it.
     var isRaised = false
+
+    var cells: Range<Int32> { firstCell..<firstCell + Int32(cellCount) }
 }
 
 /// What is to be done when the lock is free.
 struct CacheEffects: Sendable {
-    /// A GET to start.
+    /// Bytes to bring: from the clean file if it holds them, else by a GET.
     struct Start: Sendable {
         let fetch: SlotID
         let blob: BlobAddress
@@ -159,6 +171,8 @@ struct CacheEffects: Sendable {
         /// Where the bytes go, counted from the pool's start.
         let memoryOffset: Int
         let isForeground: Bool
+        /// Where the bytes may lie; `nil` asks the store at once.
+        let file: AttachedFile?
     }
 
     /// A read whose bytes are there: its cells are pinned until it was answered.
@@ -179,6 +193,9 @@ struct CacheEffects: Sendable {
     var raises: [any ReadOperation] = []
     var ready: [Ready] = []
     var failed: [Failed] = []
+    var saves: [(id: SlotID, save: Save)] = []
+    /// Closed with the last reference, which is not for under the lock.
+    var released: [AttachedFile] = []
 }
 
 /// Which handles were read ahead for lately: they share the memory for it.

@@ -11,6 +11,12 @@ package struct ReadStatistics: Sendable, Hashable {
     package var failedRequests: UInt64 = 0
     /// Bytes that the store delivered.
     package var bytesFromStore: UInt64 = 0
+    /// Reads of clean files in place of GETs, and the bytes that they brought.
+    package var diskHits: UInt64 = 0
+    package var bytesFromDisk: UInt64 = 0
+    /// Bytes from the store that went to the disk, and those that did not: it was too slow, or full.
+    package var bytesSaved: UInt64 = 0
+    package var bytesNotSaved: UInt64 = 0
     /// Bytes handed to readers.
     package var bytesServed: UInt64 = 0
     /// Bytes asked for ahead of any reader.

@@ -1,17 +1,18 @@
 internal import BlobStorage
+internal import LocalStore
 
 /// What makes two readers read the same bytes.
 ///
 /// An append blob only grows: it is the same as long as its creation time is. Everything else is the same as long as
 /// its ETag is.
 struct VersionKey: Hashable, Sendable {
-    private enum Identity: Hashable {
+    fileprivate enum Identity: Hashable {
         case etag(ETag)
         case appendedSince(Int64)
     }
 
     let blob: BlobAddress
-    private let identity: Identity
+    fileprivate let identity: Identity
 
     init(_ blob: BlobAddress, _ properties: BlobProperties) {
         self.blob = blob
@@ -63,6 +64,10 @@ struct VersionTable: Sendable {
         /// Readers that are open.
         var readerCount = 0
         var hotBlocks = HotBlocks()
+        /// The blob of this key began anew: what is in memory may be read, and nothing more belongs to it.
+        var isSuperseded = false
+        /// Its bytes on disk, while a reader is open.
+        var file: AttachedFile?
     }
 
     private var numbers: [VersionKey: SlotID] = [:]
@@ -71,7 +76,14 @@ struct VersionTable: Sendable {
     var numbersInUse: [Int32] { versions.ids.map(\.index) }
 
     /// The number of a version, known or new, with one more reference.
+    ///
+    /// An append blob that is shorter than it was has been put anew in place, which leaves its creation time: nothing
+    /// of the old one is the new one's.
     mutating func open(_ key: VersionKey, length: UInt64) -> SlotID {
+        if key.creationTime != nil, let id = numbers[key], let known = versions[id], length < known.length {
+            versions.update(id) { $0.isSuperseded = true }
+            numbers[key] = nil
+        }
         if let id = numbers[key] {
             versions.update(id) { version in
                 version.references += 1
@@ -101,6 +113,19 @@ struct VersionTable: Sendable {
         }
     }
 
+    /// Whether the version needs its file looked for.
+    mutating func attach(_ file: AttachedFile, to id: SlotID) -> Bool {
+        versions.update(id) { version in
+            guard version.file == nil else { return false }
+            version.file = file
+            return true
+        } ?? false
+    }
+
+    func file(of id: SlotID) -> AttachedFile? { versions[id]?.file }
+
+    mutating func detachFile(_ id: SlotID) -> AttachedFile? { versions.update(id) { $0.file.take() } ?? nil }
+
     mutating func extend(_ id: SlotID, to length: UInt64) {
         versions.update(id) { $0.length = max($0.length, length) }
     }
@@ -126,5 +151,17 @@ struct VersionTable: Sendable {
     /// Notes a miss outside of any stream; says whether the block is hot.
     mutating func noteMiss(_ id: SlotID, block: UInt64) -> Bool {
         versions.update(id) { $0.hotBlocks.note(block) } ?? false
+    }
+}
+
+extension VersionKey {
+    /// Its clean file's name.
+    func cleanFileKey(account: String) -> CleanFileKey {
+        let version =
+            switch identity {
+            case .etag(let etag): "etag:" + etag.text
+            case .appendedSince(let creationTime): "append:\(creationTime)"
+            }
+        return CleanFileKey(account: account, container: blob.container, blob: blob.name, version: version)
     }
 }

@@ -18,6 +18,7 @@ final class BackingFiles: Sendable {
 
     private let modes = Mutex(OpenModes())
     private let hasWarned = Atomic(false)
+    private let backedCount = Atomic<UInt64>(0)
     private let logger: Logger
 
     init(logger: Logger) { self.logger = logger }
@@ -31,8 +32,12 @@ final class BackingFiles: Sendable {
             $0.open(node, id: id, mayShareBacking: !isWritable || backing != nil)
         }
         if let id, decision != .backed(id: id) { close(id, device: device) }
+        if case .backed = decision { backedCount.add(1, ordering: .relaxed) }
         return decision
     }
+
+    /// Opens so far that were answered with a backing file.
+    var backedOpens: UInt64 { backedCount.load(ordering: .relaxed) }
 
     func release(_ node: NodeID, device: Int32) {
         if let id = modes.withLock({ $0.release(node) }) { close(id, device: device) }

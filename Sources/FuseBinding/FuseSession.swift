@@ -42,6 +42,9 @@ package final class FuseSession: Sendable {
     /// Requests that wait for an answer.
     package var requestsInFlight: Int { dispatcher.inFlight.count }
 
+    /// Opens so far whose reads the kernel answers from a local file.
+    package var passthroughOpens: UInt64 { dispatcher.backingFiles.backedOpens }
+
     /// Where it is mounted; `nil` before `mount`.
     package var mountPoint: String? { dispatcher.mount.withLock { $0?.mountPoint } }
 

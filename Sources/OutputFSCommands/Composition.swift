@@ -22,10 +22,11 @@ enum Composition {
             ),
             logger
         )
-        let verification: RangeVerification = configuration.verifiesReads ? .crc64 : .none
+        let verification: RangeVerification = configuration.verifiesReads ? .offered : .none
         if let concern = MemoryBudget.concern(configuration.memory, cgroupMax: ControlGroup.memoryMax()) {
             logger.warning("\(concern)")
         }
+        let cleanFiles = try cleanFiles(configuration, logger)
         let cache = BlockCache(
             store: store,
             configuration: BlockCacheConfiguration(
@@ -33,6 +34,8 @@ enum Composition {
                 memoryBudget: configuration.memory - store.receiveBufferBytes,
                 verification: verification
             ),
+            cleanFiles: cleanFiles,
+            account: configuration.source.account.endpoint.description,
             logger: logger
         )
         let uploads = try uploadScheduler(store, configuration, verification, logger)
@@ -57,6 +60,7 @@ enum Composition {
                 source: configuration.source.description,
                 store: store,
                 cache: cache,
+                cleanFiles: cleanFiles,
                 uploads: uploads,
                 tree: tree,
                 session: try FuseSession(fileSystem: tree, options: session, logger: logger)
@@ -68,22 +72,50 @@ enum Composition {
     /// after the retries that a running mount is owed.
     private static func check(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) {
         let source = configuration.source
-        let store = try blobStore(
-            source,
-            AzureBlobStoreConfiguration(
-                maxConnections: 1,
-                connectTimeout: .seconds(5),
-                stallTimeout: .seconds(10),
-                retryDeadline: min(configuration.retryDeadline, .seconds(10)),
-                commitDeadline: .seconds(10)
-            ),
-            logger
-        )
+        let store = try impatientStore(source, retryDeadline: configuration.retryDeadline, logger)
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
         guard let error else { return }
         let endpoint = source.account.endpoint.description
         if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) { throw failure }
         logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+    }
+
+    /// A few cheap requests, for `doctor`.
+    static func probe(_ source: StorageSource) throws(CommandFailure) -> StoreProbe {
+        let store = try impatientStore(
+            source,
+            retryDeadline: .seconds(10),
+            Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+        )
+        let container = source.container
+        var probe = StoreProbe()
+        // The first makes the connection; of the others the fastest tells how far it is.
+        for _ in 0..<4 where probe.error == nil {
+            let start = ContinuousClock.now
+            probe.error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: container) }
+            probe.times.append(start.duration(to: .now))
+        }
+        probe.clockOffset = store.counters.clockOffset
+        return probe
+    }
+
+    /// With one connection, and not much time.
+    private static func impatientStore(
+        _ source: StorageSource,
+        retryDeadline: Duration,
+        _ logger: Logger
+    ) throws(CommandFailure) -> AzureBlobStore {
+        try blobStore(
+            source,
+            AzureBlobStoreConfiguration(
+                maxConnections: 1,
+                connectTimeout: .seconds(5),
+                stallTimeout: .seconds(10),
+                retryDeadline: min(retryDeadline, .seconds(10)),
+                commitDeadline: .seconds(10)
+            ),
+            logger
+        )
     }
 
     private static func blobStore(
@@ -120,6 +152,33 @@ enum Composition {
             return try UploadScheduler(store: store, configuration: uploads, logger: logger)
         } catch {
             throw CommandFailure(.cannotCreate, "--spool-dir: \(error)", try: "--spool-dir elsewhere")
+        }
+    }
+
+    /// `nil` without `--cache-dir`. The directory is there.
+    private static func cleanFiles(
+        _ configuration: MountConfiguration,
+        _ logger: Logger
+    ) throws(CommandFailure) -> CleanFiles? {
+        guard let settings = configuration.diskCache else { return nil }
+        let capacity: UInt64
+        if let given = settings.capacity {
+            capacity = given
+        } else {
+            capacity = try DiskRoom.standardCapacity(of: settings.directory)
+        }
+        do throws(LocalStoreError) {
+            return try CleanFiles(
+                CleanFiles.Configuration(directory: settings.directory, capacity: capacity),
+                threads: WorkerThreads(name: "cache-scan", count: 1),
+                logger: logger
+            )
+        } catch {
+            throw CommandFailure(
+                .cannotCreate,
+                "--cache-dir: \(error)",
+                try: "--cache-dir with an empty directory of yours on a local disk"
+            )
         }
     }
 
@@ -164,86 +223,6 @@ struct RunningEmulator: Sendable {
     let endpoint: String
 
     func stop() { emulator.stop() }
-}
-
-/// One mount's parts, in the order in which they end: session, tree, store.
-struct MountedTree: Sendable {
-    /// As in /proc/mounts; without secrets.
-    let source: String
-    fileprivate let store: AzureBlobStore
-    fileprivate let cache: BlockCache
-    fileprivate let uploads: UploadScheduler
-    fileprivate let tree: OutputFileSystem
-    fileprivate let session: FuseSession
-
-    func mount() throws(CommandFailure) {
-        do throws(SessionError) { try session.mount() } catch { throw CommandFailure(error) }
-    }
-
-    /// Answers the kernel until the mount is gone.
-    func run() { session.run() }
-
-    /// The reason why the mount is still there, or `nil`.
-    func unmount(lazily: Bool) -> SessionError? {
-        do throws(SessionError) {
-            try session.unmount(lazily: lazily)
-            return nil
-        } catch { return error }
-    }
-
-    /// Sends what waits, and says what could not be sent in time.
-    func drain(timeout: Duration) -> [PendingFile] {
-        let tree = tree
-        return PlainThread.wait { await tree.drain(timeout: timeout) }.remaining.map { file in
-            PendingFile(path: file.path, reason: file.lastError ?? (file.isOpen ? "still open" : "not sent yet"))
-        }
-    }
-
-    var treeStatus: TreeStatus { tree.status() }
-
-    var kernelRequests: [String: UInt64] { session.requestCounts }
-
-    var kernelRequestsWaiting: Int { session.requestsInFlight }
-
-    var cacheStatus: CacheStatus {
-        let statistics = cache.statistics
-        return CacheStatus(
-            resident: statistics.residentBytes,
-            budget: statistics.memoryBudget,
-            hits: statistics.hits,
-            misses: statistics.misses,
-            served: statistics.bytesServed,
-            readAhead: statistics.readAheadBytes,
-            readAheadWaste: statistics.readAheadWaste
-        )
-    }
-
-    var uploadsStatus: UploadsStatus {
-        let statistics = uploads.statistics
-        return UploadsStatus(
-            commitsRunning: statistics.commitsRunning,
-            blocksInFlight: statistics.stagesInFlight,
-            bytesStaged: statistics.bytesStaged,
-            filesCommitted: statistics.filesCommitted,
-            bytesCommitted: statistics.bytesCommitted
-        )
-    }
-
-    var storeStatus: StoreStatus {
-        let counters = store.counters
-        var requests: [String: Int] = [:]
-        for (operation, count) in counters.requests { requests[operation.rawValue] = count }
-        return StoreStatus(
-            requests: requests,
-            retries: counters.retries,
-            failures: counters.failures,
-            bytesReceived: counters.bytesReceived,
-            bytesSent: counters.bytesSent
-        )
-    }
-
-    /// The tree must not be asked any more. The store ends with its last user.
-    func shutDown() { tree.shutDown() }
 }
 
 extension CommandFailure {

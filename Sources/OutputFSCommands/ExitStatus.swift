@@ -1,7 +1,7 @@
 /// How the program ends: the numbers of sysexits.h, where they fit. The table is in docs/CONFIGURATION.md.
 enum ExitStatus: Int32, CaseIterable, Sendable {
     case success = 0
-    /// It ran, and what it was asked to show is not so (a demo that read other bytes than it wrote).
+    /// It ran, and what it was asked for is not so: a demo read other bytes than it wrote, a file could not be warmed.
     case failure = 1
     /// The command line or the environment makes no sense. ArgumentParser uses the same number.
     case usage = 64
@@ -21,6 +21,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case denied = 77
     /// A file with settings or secrets cannot be read or understood.
     case configuration = 78
+    /// Ctrl-C or SIGTERM came before the end: 128 and SIGINT, as shells count.
+    case interrupted = 130
 }
 
 /// Why a command ends without success: what and where, then what to do about it.

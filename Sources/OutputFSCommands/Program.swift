@@ -46,7 +46,8 @@ struct RootCommand: ParsableCommand {
             """,
         version: "outputfs \(Program.version)",
         subcommands: [
-            MountCommand.self, UnmountCommand.self, StatusCommand.self, EmulatorCommand.self, DemoCommand.self,
+            MountCommand.self, UnmountCommand.self, StatusCommand.self, WarmCommand.self, DoctorCommand.self,
+            EmulatorCommand.self, DemoCommand.self,
         ]
     )
 }

@@ -2,6 +2,7 @@ import BlobReading
 import BlobStorage
 import BlobWriting
 import FileSystemModel
+import LocalStore
 
 /// Everything that is true of one file on this mount: which version the store has, which bytes are here only, who has
 /// it open. Reading, writing and naming all ask this one value.
@@ -40,6 +41,14 @@ struct FileState: Sendable {
     /// Open handles, and those of them that may write.
     var openCount = 0
     var writerCount = 0
+    /// Those that the kernel serves from a local copy.
+    var backedCount = 0
+    /// That copy, which must not be evicted under them.
+    var lease: CleanFileLease?
+    /// Another node stands for the blob: its readers of a local copy cannot see what is written there.
+    var isDetached = false
+    /// Somebody is about to open it for writing, or has: no reader is sent to a local copy.
+    var expectsChange = false
     /// Shown under an escaped name, perhaps because a directory has its plain one.
     var isShadowed = false
     /// The name is gone; the bytes live as long as somebody has them open.
@@ -105,7 +114,8 @@ struct FileState: Sendable {
     /// What is left of the file when nobody uses it: what the store said. `nil` while there is more to it.
     var dormant: DormantFile? {
         guard let facts, local == nil, openCount == 0, !isUnlinked, !isPlacementPending, !hasWrites, !mustBeNew,
-            !isRemovalPending, !coversStoredBlob, lastFailure == nil, pending == PendingAttributes()
+            !isRemovalPending, !coversStoredBlob, !isDetached, !expectsChange, lastFailure == nil,
+            pending == PendingAttributes()
         else { return nil }
         return DormantFile(
             facts: facts,

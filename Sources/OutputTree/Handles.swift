@@ -8,10 +8,13 @@ final class FileHandle: Sendable {
     let flags: OpenFlags
     /// Where this handle's reads went, for read-ahead.
     let stream = ReadStream()
+    /// The kernel serves it from a local copy.
+    let isBacked: Bool
 
-    init(node: FileNode, flags: OpenFlags) {
+    init(node: FileNode, flags: OpenFlags, isBacked: Bool) {
         self.node = node
         self.flags = flags
+        self.isBacked = isBacked
     }
 }
 

@@ -51,7 +51,7 @@ extension OutputFileSystem {
         let address = node.address
         let startedAt = clock.monotonic()
         let facts: FileFacts
-        do throws(StorageError) { facts = FileFacts(try await store.properties(of: address)) } catch {
+        do throws(StorageError) { facts = try await store.facts(of: address) } catch {
             // A token that only writes cannot ask: what is known has to do.
             if error.kind == .denied { return }
             if error.kind == .notFound { noteAbsence(of: node, since: startedAt) }
@@ -93,6 +93,7 @@ extension OutputFileSystem {
         isOpenForWriting: Bool
     ) async throws(FileSystemError) {
         try await node.changes.withLock { () async throws(FileSystemError) in
+            if node.withState({ $0.isDetached }) { throw detach(node) }
             if let size = changes.size { try await truncate(node, to: size) }
             note(changes, for: node)
             // With bytes on their way the attributes ride with them. truncate(2) has no close to report at: it commits.
@@ -104,6 +105,7 @@ extension OutputFileSystem {
                     undoTruncation(of: node)
                     throw error
                 }
+                node.withState { $0.expectsChange = $0.writerCount > 0 }
                 settle(node)
             }
         }

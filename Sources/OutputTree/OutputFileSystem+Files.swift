@@ -15,14 +15,19 @@ extension OutputFileSystem {
             if file.withState({ $0.isUnlinked }) {
                 throw FileSystemError(errno: ESTALE, "\(file.address) was removed")
             }
-            if flags.allowsWriting || flags.truncates { try requireWritable() }
+            if flags.allowsWriting || flags.truncates {
+                try requireWritable()
+                try requireChangeable(file)
+            } else if file.withState({ $0.isDetached }) {
+                throw detach(file)
+            }
+            // What was changed here is known best here: no request.
+            if file.hasUnsentContent && !flags.truncates {
+                request.succeed(try opened(file, flags))
+                return
+            }
         } catch {
             request.fail(error)
-            return
-        }
-        // What was changed here is known best here: no request.
-        if file.hasUnsentContent && !flags.truncates {
-            request.succeed(opened(file, flags))
             return
         }
         request.later { [self] () async throws(FileSystemError) in
@@ -31,7 +36,7 @@ extension OutputFileSystem {
             } else {
                 try await pinVersion(file, flags)
             }
-            return opened(file, flags)
+            return try opened(file, flags, await backing(for: file, flags))
         }
     }
 
@@ -56,18 +61,21 @@ extension OutputFileSystem {
                     if let known {
                         if flags.truncates { try await truncateAtOpen(known) }
                         nodes.lookUp(known)
-                        return created(known, flags)
+                        do throws(FileSystemError) { return try created(known, flags) } catch {
+                            nodes.forget(known.id, count: 1)
+                            throw error
+                        }
                     }
-                    return created(try makeFile(name, in: directory, permissions, caller, flags), flags)
+                    return try created(try makeFile(name, in: directory, permissions, caller, flags), flags)
                 }
                 return
             }
-            request.succeed(created(try makeFile(name, in: directory, permissions, caller, flags), flags))
+            request.succeed(try created(try makeFile(name, in: directory, permissions, caller, flags), flags))
         } catch { request.fail(error) }
     }
 
-    private func created(_ node: FileNode, _ flags: OpenFlags) -> Created {
-        let opened = opened(node, flags)
+    private func created(_ node: FileNode, _ flags: OpenFlags) throws(FileSystemError) -> Created {
+        let opened = try opened(node, flags)
         return Created(entry: entry(node), opened: opened)
     }
 
@@ -179,17 +187,29 @@ extension OutputFileSystem {
         throw FileSystemError(errno: EPERM, "\(name): only directories live here")
     }
 
-    /// Counts the handle and says what the kernel may do with its pages.
-    func opened(_ node: FileNode, _ flags: OpenFlags) -> Opened {
-        let handle = handles.insert(FileHandle(node: node, flags: flags))
-        let keepsPageCache = node.withState { file -> Bool in
+    /// Counts the handle and says what the kernel may do with its pages, and whether it may read by itself.
+    func opened(
+        _ node: FileNode,
+        _ flags: OpenFlags,
+        _ backing: Backing? = nil
+    ) throws(FileSystemError) -> Opened {
+        let decision = node.withState { file -> (keepsPageCache: Bool, lease: CleanFileLease?)? in
+            // Between the beginning of this open and now a reader may have come whom the kernel serves.
+            if flags.allowsWriting, file.backedCount > 0 { return nil }
+            let lease = file.takeLease(backing)
             file.openCount += 1
             if flags.allowsWriting { file.writerCount += 1 }
-            guard let version = file.facts?.etag else { return file.local != nil }
+            guard let version = file.facts?.etag else { return (file.local != nil, lease) }
             defer { file.pageCacheVersion = version }
-            return file.pageCacheVersion == version
+            return (file.pageCacheVersion == version, lease)
         }
-        return Opened(handle: handle, keepsPageCache: keepsPageCache)
+        guard let (keepsPageCache, lease) = decision else { throw detach(node) }
+        let handle = handles.insert(FileHandle(node: node, flags: flags, isBacked: lease != nil))
+        return Opened(
+            handle: handle,
+            keepsPageCache: keepsPageCache,
+            backing: lease.map { BackingFile(descriptor: $0.descriptor) }
+        )
     }
 
     /// Asks the store once which version there is, and has the handle read that one to its end.
@@ -216,10 +236,10 @@ extension OutputFileSystem {
         _ address: BlobAddress
     ) throws(FileSystemError) {
         guard properties.isArchived, flags.allowsReading else { return }
-        let error = FileSystemError(
-            errno: EREMOTE,
-            "\(address) is in the archive tier: set its tier to Hot, Cool or Cold and wait for its rehydration"
-        )
+        let remedy =
+            properties.archiveStatus.map { "it is being rehydrated (\($0)): wait until it is" }
+            ?? "set its tier to Hot, Cool or Cold and wait until it is rehydrated"
+        let error = FileSystemError(errno: EREMOTE, "\(address) is in the archive tier; \(remedy)")
         report(error, "open", address.description)
         throw error
     }
@@ -244,21 +264,23 @@ extension OutputFileSystem {
     /// that runs: it must not land after the one of the new content.
     private func truncateAtOpen(_ node: FileNode) async throws(FileSystemError) {
         try await node.changes.withLock { () async throws(FileSystemError) in
-            let old: DirtyFile?
+            let replacement: DirtyFile
             do throws(LocalStoreError) {
-                let replacement = try DirtyFile(scheduler: uploads, blob: node.address, base: nil)
-                old = node.withState { file in
-                    defer {
-                        file.local = replacement
-                        file.isPlacementPending = true
-                        file.hasWrites = false
-                        file.pending.modificationTime = clock.wall()
-                        file.pageCacheVersion = nil
-                    }
-                    return file.local
-                }
+                replacement = try DirtyFile(scheduler: uploads, blob: node.address, base: nil)
             } catch { throw FileSystemError(error) }
-            old?.discard()
+            let outdated = node.withState { file -> DirtyFile? in
+                guard file.backedCount == 0 else { return replacement }
+                defer {
+                    file.local = replacement
+                    file.isPlacementPending = true
+                    file.hasWrites = false
+                    file.pending.modificationTime = clock.wall()
+                    file.pageCacheVersion = nil
+                }
+                return file.local
+            }
+            outdated?.discard()
+            if outdated === replacement { throw detach(node) }
         }
         unsent.insert(node)
         notePresence(of: node)
@@ -271,10 +293,12 @@ extension OutputFileSystem {
         }
         let file = handle.node
         file.withState { $0.reader }?.end(handle.stream)
+        if handle.isBacked { _ = file.withState { $0.giveBackLease() } }
         enum Rest { case nothing, commit, remove }
         let rest = file.withState { state -> Rest in
             state.openCount -= 1
             if handle.flags.allowsWriting { state.writerCount -= 1 }
+            if handle.flags.allowsWriting, state.writerCount == 0 { state.expectsChange = false }
             if state.isUnlinked { return state.openCount == 0 ? .remove : .nothing }
             // Stores through a mapping come after the last flush; a file that nobody wrote to is placed now.
             if state.writerCount == 0, state.hasUnsentContent { return .commit }
@@ -286,22 +310,6 @@ extension OutputFileSystem {
         case .remove: removeNow(file)
         }
         request.succeed(Done())
-    }
-
-    /// Lets local copies and nodes go that nobody needs any more.
-    func settle(_ node: FileNode) {
-        let (local, reader) = node.withState { file -> (DirtyFile?, BlobReader?) in
-            guard file.openCount == 0, !file.hasUnsentContent else { return (nil, nil) }
-            defer {
-                file.local = nil
-                file.reader = nil
-            }
-            return (file.local, file.reader)
-        }
-        local?.discard()
-        reader?.close()
-        unsent.removeIfSent(node)
-        nodes.settle(node)
     }
 }
 

@@ -100,13 +100,16 @@ extension OutputFileSystem {
     /// The file's local content, made at the first change; it builds on the version that is open. `nil` when there is a
     /// version and not all is known of it: an unknown base must never pass for an empty one.
     private func localContent(of node: FileNode) throws(FileSystemError) -> DirtyFile? {
-        enum Choice { case here(DirtyFile), make(BlobAddress, BlobProperties?), unknown }
+        enum Choice { case here(DirtyFile), make(BlobAddress, BlobProperties?), unknown, backed }
         let choice: Choice = node.withState { file in
             if let local = file.local { return .here(local) }
+            if file.backedCount > 0 { return .backed }
+            file.expectsChange = true
             return file.facts != nil && file.properties == nil ? .unknown : .make(file.address, file.properties)
         }
         switch choice {
         case .unknown: return nil
+        case .backed: throw detach(node)
         case .here(let local): return local
         case .make(let address, let properties):
             do throws(LocalStoreError) {

@@ -11,7 +11,7 @@ import Synchronization
 ///
 /// Operations that memory can answer are answered on the calling thread; the others go on in a task. Each operation
 /// stands in the file of its family: `OutputFileSystem+Lookup`, `+Directories`, `+Files`, `+Reading`, `+Writing`,
-/// `+Names`, `+Rename`, `+Attributes`, `+ExtendedAttributes`.
+/// `+Names`, `+Rename`, `+Attributes`, `+ExtendedAttributes`, `+Passthrough`.
 package final class OutputFileSystem: FileSystem {
     package let notifications = KernelNotifications()
     package let options: TreeOptions
@@ -33,6 +33,8 @@ package final class OutputFileSystem: FileSystem {
     /// The time of directories that have none stored.
     let startTime: Timestamp
     let background: BackgroundCommits
+    /// Whether the kernel can read local files by itself.
+    let mayPassThrough = Atomic(false)
 
     package init(
         store: any BlobStore,
@@ -55,8 +57,6 @@ package final class OutputFileSystem: FileSystem {
         changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4))
         background = BackgroundCommits(clock: clock, logger: logger)
     }
-
-    package func start(_ kernel: KernelCapabilities) {}
 
     // MARK: What every operation needs
 

@@ -197,6 +197,7 @@ struct RecoveryTests {
         #expect(blob.content.withLock { $0 } == pattern(10) + pattern(5))
     }
 
+    /// §5.2
     @Test func `an append whose answer was lost is not applied twice`() async throws {
         let blob = AppendServer(pattern(10))
         let server = try ScriptedServer { request, index in
@@ -373,6 +374,7 @@ struct RecoveryTests {
         )
         _ = try await store.properties(of: someBlob)
         #expect(server.received.count == 2)
+        #expect(store.counters.clockOffset == 3600)
         _ = try await store.properties(of: someBlob)
         #expect(server.received.count == 3)
     }

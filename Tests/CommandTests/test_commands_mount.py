@@ -333,6 +333,77 @@ def test_sigterm_sends_what_is_written_and_unmounts(mounted, server):
     assert service.get_blob_client("sigterm", "a").get_blob_properties().size == 100_000
 
 
+def process_of(mount_point):
+    return json.loads(outputfs("status", mount_point, "--json").out)["mounts"][0]["processID"]
+
+
+def has_ended(process):
+    return not pathlib.Path(f"/proc/{process}").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_one_sigterm_ends_a_mount_that_is_in_use(number, mounted, server):
+    process = process_of(mounted)
+    container = mounted / "containers" / f"sigterm-busy-{int(number)}"
+    container.mkdir()
+    writer = open(container / "a", "wb", buffering=0)
+    writer.write(b"x" * 100_000)
+    with subprocess.Popen(["sleep", "60"], cwd=mounted) as holder:
+        try:
+            os.kill(process, number)
+            wait_until(lambda: has_ended(process), seconds=30)
+            assert not is_mounted(mounted)
+            assert holder.poll() is None
+        finally:
+            holder.kill()
+    # Nobody serves what is still open; what was written before is in the store.
+    with pytest.raises(OSError):
+        writer.write(b"y")
+    with pytest.raises(OSError):
+        writer.close()
+    service = BlobServiceClient.from_connection_string(server.connection_string)
+    assert service.get_blob_client(container.name, "a").get_blob_properties().size == 100_000
+
+
+def test_ctrl_c_leaves_a_mount_that_is_in_use_and_a_second_one_ends_it(mounted):
+    process = process_of(mounted)
+    log = pathlib.Path(json.loads(outputfs("status", mounted, "--json").out)["mounts"][0]["logFile"])
+    with subprocess.Popen(["sleep", "60"], cwd=mounted) as holder:
+        try:
+            os.kill(process, signal.SIGINT)
+            wait_until(lambda: f"in use by sleep ({holder.pid})" in log.read_text())
+            assert "one more signal detaches it" in log.read_text()
+            wait_until(lambda: json.loads(outputfs("status", mounted, "--json").out)["mounts"][0]["state"] == "serving")
+            assert "jobs" in os.listdir(mounted)
+            os.kill(process, signal.SIGINT)
+            wait_until(lambda: has_ended(process), seconds=30)
+            assert not is_mounted(mounted)
+        finally:
+            holder.kill()
+
+
+def test_one_sigterm_ends_a_mount_whose_store_is_away_and_names_what_is_lost(place, tmp_path):
+    with emulator() as down:
+        ended = outputfs(
+            "mount", place, "--spool-dir", tmp_path / "spool", "--log-file", tmp_path / "log",
+            "--commit-deadline", "1s", "--retry-deadline", "1s", "--drain-timeout", "1s",
+            AZURE_STORAGE_CONNECTION_STRING=down.connection_string,
+        )
+        assert ended.status == 0, ended.err
+        (place / "containers" / "unsent").mkdir()
+        file = open(place / "containers" / "unsent" / "a.txt", "wb", buffering=0)
+        file.write(b"precious")
+        down.process.kill()
+        down.process.wait()
+        process = process_of(place)
+        os.kill(process, signal.SIGTERM)
+        wait_until(lambda: has_ended(process), seconds=30)
+        assert not is_mounted(place)
+        assert "unsent/a.txt" in (tmp_path / "log").read_text()
+        with pytest.raises(OSError):
+            file.close()
+
+
 def test_two_mounts_of_one_account_do_not_disturb_each_other(mount, place, tmp_path):
     other = tmp_path / "other place"
     other.mkdir()

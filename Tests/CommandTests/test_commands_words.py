@@ -1,12 +1,14 @@
 """What the program says of itself, and what it says when it is told nonsense."""
 
 import re
+import shutil
+import subprocess
 
 import pytest
 
-from program import outputfs
+from program import ROOT, outputfs
 
-COMMANDS = ["mount", "unmount", "status", "emulator", "demo"]
+COMMANDS = ["mount", "unmount", "status", "warm", "doctor", "emulator", "demo"]
 
 
 def test_help_names_every_command_and_where_to_begin():
@@ -35,7 +37,45 @@ def test_version_is_name_and_number():
 def test_completion_scripts_know_the_commands(shell):
     ended = outputfs("--generate-completion-script", shell)
     assert ended.status == 0
-    assert "emulator" in ended.out
+    for command in COMMANDS:
+        assert command in ended.out
+
+
+@pytest.mark.skipif(not shutil.which("bash"), reason="no bash")
+def test_bash_completes_commands_options_and_values(tmp_path):
+    script = tmp_path / "outputfs.bash"
+    script.write_text(outputfs("--generate-completion-script", "bash").out)
+
+    def completed(*words):
+        # What bash does when TAB is pressed behind the last word.
+        ask = (
+            f'source {script}; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMP_LINE="$*"; COMP_POINT=${{#COMP_LINE}}; '
+            'function=$(complete -p outputfs | sed "s/.*-F \\([^ ]*\\).*/\\1/"); '
+            '$function outputfs "${@: -1}" "${@: -2:1}"; printf "%s\\n" "${COMPREPLY[@]}"'
+        )
+        ended = subprocess.run(
+            ["bash", "-c", ask, "bash", *words], capture_output=True, text=True, timeout=20, cwd=tmp_path
+        )
+        return {line.strip() for line in ended.stdout.splitlines()}
+
+    assert {"mount", "warm"} <= completed("outputfs", "")
+    assert {"--cache-dir", "--cache-size"} <= completed("outputfs", "mount", "--cache-")
+    assert {"on", "off"} <= completed("outputfs", "mount", "--verify", "")
+
+
+@pytest.mark.skipif(not shutil.which("groff"), reason="no groff")
+def test_the_manual_page_is_roff_without_a_warning():
+    page = ROOT / "docs/man/outputfs.1"
+    ended = subprocess.run(["groff", "-man", "-Tutf8", "-ww", "-z", page], capture_output=True, text=True, timeout=20)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_the_manual_page_says_what_help_says():
+    page = (ROOT / "docs/man/outputfs.1").read_text().replace("\\-", "-")
+    for command in COMMANDS:
+        options = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", outputfs(command, "--help").out)) - {"--version", "--help"}
+        for option in options:
+            assert re.search(re.escape(option) + r"(?![\w-])", page), f"{option} of {command}"
 
 
 @pytest.mark.parametrize(
@@ -55,6 +95,9 @@ def test_completion_scripts_know_the_commands(shell):
         (["mount", "/mnt", "--log-level", "loud"], ["--log-level", "debug"]),
         (["mount", "/mnt", "--verify", "perhaps"], ["--verify", "on or off"]),
         (["unmount"], ["mount-point"]),
+        (["warm"], ["paths"]),
+        (["doctor", "a", "b", "c"], ["'c' is too much"]),
+        (["doctor", "-o", "bogus"], ["'bogus'"]),
         (["status", "--yaml"], ["--yaml"]),
         (["emulator", "--listen", "nowhere"], ["--listen", "127.0.0.1:10000"]),
         (["emulator", "--account", "noKeyHere"], ["NAME:KEY"]),

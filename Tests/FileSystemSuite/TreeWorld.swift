@@ -3,6 +3,7 @@ package import BlobStorage
 internal import BlobWriting
 internal import FileSystemModel
 internal import Foundation
+internal import LocalStore
 internal import Logging
 package import OutputTree
 internal import Synchronization
@@ -21,21 +22,25 @@ package final class TreeWorld: World {
     package let clock = ManualClock()
     private let options: TreeOptions
     private let keepsNames: Bool
+    private let disk: DiskUse
+    private let cacheDirectory = TemporaryName()
     private let mounts = Mutex<[Mount]>([])
     private let first: Mount
 
-    /// `change` sets the options of all mounts.
+    /// `change` sets the options of all mounts. With a cache on disk, all mounts share it.
     package init(
         keepsNames: Bool = false,
         habits: ListingHabits = ListingHabits(),
+        disk: DiskUse = .none,
         _ change: (inout TreeOptions) -> Void = { _ in }
     ) throws {
         store = MemoryStore(habits: habits)
         self.keepsNames = keepsNames
+        self.disk = disk
         var options = TreeOptions(userID: geteuid(), groupID: getegid())
         change(&options)
         self.options = options
-        first = try Self.mount(store, options, clock, keepsNames: keepsNames)
+        first = try Self.mount(store, options, clock, keepsNames: keepsNames, disk, cacheDirectory.path)
         mounts.withLock { $0.append(first) }
     }
 
@@ -43,12 +48,21 @@ package final class TreeWorld: World {
         _ store: MemoryStore,
         _ options: TreeOptions,
         _ clock: ManualClock,
-        keepsNames: Bool
+        keepsNames: Bool,
+        _ disk: DiskUse,
+        _ cacheDirectory: String
     ) throws -> Mount {
         let spool = NSTemporaryDirectory() + "/outputfs-suite-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: spool, withIntermediateDirectories: true)
-        let tree = try makeTree(over: store, options: options, spool: spool, clock: clock.treeClock)
-        return Mount(tree: tree, files: TreeFiles(fileSystem: tree, keepsNames: keepsNames), spool: spool)
+        let tree = try makeTree(
+            over: store,
+            options: options,
+            spool: spool,
+            cache: disk == .none ? nil : cacheDirectory,
+            clock: clock.treeClock
+        )
+        let files = TreeFiles(fileSystem: tree, keepsNames: keepsNames, usesPassthrough: disk == .passthrough)
+        return Mount(tree: tree, files: files, spool: spool)
     }
 
     package var tree: OutputFileSystem { first.tree }
@@ -59,7 +73,7 @@ package final class TreeWorld: World {
 
     /// Another mount, with the tree itself.
     package func secondTree() throws -> (OutputFileSystem, TreeFiles) {
-        let mount = try Self.mount(store, options, clock, keepsNames: keepsNames)
+        let mount = try Self.mount(store, options, clock, keepsNames: keepsNames, disk, cacheDirectory.path)
         mounts.withLock { $0.append(mount) }
         return (mount.tree, mount.files)
     }
@@ -87,11 +101,31 @@ package final class TreeWorld: World {
     }
 }
 
-/// A tree with little memory and small blocks, so that small files already have many of them.
+/// What a world's mounts do with the local disk.
+package enum DiskUse: Sendable {
+    case none
+    /// They cache on it.
+    case cache
+    /// And the kernel reads by itself what is there as a whole.
+    case passthrough
+}
+
+/// A path where nothing is yet; what was made there goes with this value.
+package final class TemporaryName: Sendable {
+    package let path = NSTemporaryDirectory() + "/outputfs-cache-" + UUID().uuidString
+
+    package init() {}
+
+    deinit { try? FileManager.default.removeItem(atPath: path) }
+}
+
+/// A tree with little memory and small blocks, so that small files already have many of them. `cache`: the directory of
+/// its clean files, if it has any.
 package func makeTree(
     over store: any BlobStore,
     options: TreeOptions,
     spool: String,
+    cache: String? = nil,
     clock: TreeClock
 ) throws -> OutputFileSystem {
     let logger = Logger(label: "suite") { _ in SwiftLogNoOpLogHandler() }
@@ -104,9 +138,22 @@ package func makeTree(
     var writing = UploadConfiguration(spoolDirectory: spool)
     writing.blockSize = 256 << 10
     writing.singlePutMax = 256 << 10
+    let cleanFiles = try cache.map { directory in
+        try CleanFiles(
+            .init(directory: directory, capacity: 8 << 20),
+            threads: WorkerThreads(name: "clean", count: 1),
+            logger: logger
+        )
+    }
     return OutputFileSystem(
         store: store,
-        cache: BlockCache(store: store, configuration: reading, logger: logger),
+        cache: BlockCache(
+            store: store,
+            configuration: reading,
+            cleanFiles: cleanFiles,
+            account: "https://account.example",
+            logger: logger
+        ),
         uploads: try UploadScheduler(store: store, configuration: writing, logger: logger),
         options: options,
         logger: logger,

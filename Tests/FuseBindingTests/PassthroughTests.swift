@@ -41,6 +41,7 @@ struct PassthroughTests {
             // Again, after the last release: another registration.
             try expectBytes(mount)
             #expect(reads(mount) == 0)
+            #expect(mount.session.passthroughOpens == 2)
         }
     }
 
@@ -48,6 +49,7 @@ struct PassthroughTests {
         try await withBacking(options: { $0.usesPassthrough = false }) { mount in
             try expectBytes(mount)
             #expect(reads(mount) > 0)
+            #expect(mount.session.passthroughOpens == 0)
         }
     }
 

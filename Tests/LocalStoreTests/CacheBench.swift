@@ -32,7 +32,7 @@ final class CacheBench: Sendable {
         capacity: UInt64? = nil,
         cellSize: Int = cellSize,
         space: (@Sendable () -> FreeSpace)? = { plenty },
-        verdict: (@Sendable (FileCall) -> FileGate.Verdict)? = nil
+        verdict: @escaping @Sendable (FileCall) -> FileGate.Verdict = { _ in .proceed }
     ) async throws -> OpenCache {
         let threads = WorkerThreads(name: "clean-test", count: 1)
         var logger = Logger(label: "test")
@@ -42,7 +42,7 @@ final class CacheBench: Sendable {
             capacity: capacity ?? self.capacity,
             cellSize: cellSize
         )
-        let gate = FileGate(verdict: verdict, space: space)
+        let gate = FileGate(verdict: { $0 == .fsync ? .skip : verdict($0) }, space: space)
         let files = try CleanFiles(configuration, threads: threads, logger: logger, gate: gate)
         let cache = OpenCache(files: files, threads: threads, bench: self)
         await cache.settle()

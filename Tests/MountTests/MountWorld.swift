@@ -19,25 +19,34 @@ final class MountWorld: World {
     private let validity: Duration = .milliseconds(200)
     private let options: TreeOptions
     private let usesPassthrough: Bool
+    /// Shared by all mounts; `nil` without a cache on disk.
+    private let cache: TemporaryName?
     private let mounts = Mutex<[TreeMount]>([])
     let mount: TreeMount
 
-    init(usesPassthrough: Bool = true, _ change: (inout TreeOptions) -> Void = { _ in }) throws {
+    init(
+        usesPassthrough: Bool = true,
+        usesDisk: Bool = false,
+        _ change: (inout TreeOptions) -> Void = { _ in }
+    ) throws {
         var options = TreeOptions(userID: geteuid(), groupID: getegid())
         options.attributeValidity = validity
         change(&options)
         self.options = options
         self.usesPassthrough = usesPassthrough
-        mount = try TreeMount(store, options, usesPassthrough: usesPassthrough)
+        cache = usesDisk ? TemporaryName() : nil
+        mount = try TreeMount(store, options, usesPassthrough: usesPassthrough, cache: cache?.path)
         mounts.withLock { $0.append(mount) }
     }
 
     var files: any FileOperations { mount.files }
 
-    func anotherMount() throws -> any FileOperations {
-        let other = try TreeMount(store, options, usesPassthrough: usesPassthrough)
+    func anotherMount() throws -> any FileOperations { try secondMount().files }
+
+    func secondMount() throws -> TreeMount {
+        let other = try TreeMount(store, options, usesPassthrough: usesPassthrough, cache: cache?.path)
         mounts.withLock { $0.append(other) }
-        return other.files
+        return other
     }
 
     func letValidityPass() { usleep(250_000) }

@@ -18,14 +18,14 @@ final class TreeMount: Sendable {
     private let running: Worker<Void>
     private let watchdog: Watchdog
 
-    init(_ store: any BlobStore, _ options: TreeOptions, usesPassthrough: Bool) throws {
+    init(_ store: any BlobStore, _ options: TreeOptions, usesPassthrough: Bool, cache: String? = nil) throws {
         folder = NSTemporaryDirectory() + "/outputfs-mount-" + UUID().uuidString
         root = folder + "/mnt"
         let spool = folder + "/spool"
         for path in [root, spool] {
             try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         }
-        tree = try makeTree(over: store, options: options, spool: spool, clock: .system)
+        tree = try makeTree(over: store, options: options, spool: spool, cache: cache, clock: .system)
         var sessionOptions = SessionOptions(mountPoint: root, fsName: "suite")
         sessionOptions.usesPassthrough = usesPassthrough
         let logger = Logger(label: "suite") { _ in SwiftLogNoOpLogHandler() }

@@ -35,6 +35,7 @@ struct ConfigurationTests {
         #expect(defaults.retryDeadline == .seconds(60) && defaults.commitDeadline == .seconds(600))
         #expect(defaults.drainTimeout == .seconds(60))
         #expect(defaults.spoolDirectory == "/home/me/.local/state/outputfs/spool")
+        #expect(defaults.diskCache == nil)
     }
 
     @Test func `a umask takes bits, and a mode wins over it`() throws {

@@ -10,6 +10,10 @@ struct MountOptionTests {
         (["mount", "-oro,uid=5", "m"], ["mount", "--read-only", "--uid", "5", "m"]),
         (["mount", "-o", "attr_ttl=5s", "-o", "gid=6", "m"], ["mount", "--attr-ttl", "5s", "--gid", "6", "m"]),
         (["mount", "-o", "views=jobs:containers", "m"], ["mount", "--views", "jobs,containers", "m"]),
+        (
+            ["mount", "-o", "cache_dir=/c,cache_size=1G", "m"],
+            ["mount", "--cache-dir", "/c", "--cache-size", "1G", "m"]
+        ),
         (["mount", "-o", "rw,_netdev,nofail,x-systemd.requires=a.mount,comment=x", "m"], ["mount", "m"]),
         (["mount", "-o", ",,", "m"], ["mount", "m"]),
         // What is given by its own name stands behind, and the last one wins.

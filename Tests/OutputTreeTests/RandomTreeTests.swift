@@ -10,7 +10,7 @@ struct RandomTreeTests {
     func `the tree does what a local directory does`(_ run: Int) async throws {
         let seed = testSeed() &+ UInt64(run)
         try await onOwnThread {
-            let world = try TreeWorld(keepsNames: seed.isMultiple(of: 2))
+            let world = try TreeWorld(keepsNames: run.isMultiple(of: 2), disk: run.isMultiple(of: 3) ? .cache : .none)
             defer { world.end() }
             var random = try RandomRun(world, oracle: NSTemporaryDirectory() + "/outputfs-oracle-\(UUID())")
             try random.run(seed: seed, steps: 600)

@@ -20,12 +20,17 @@ struct TreeBehaviourTests {
     @Test("changes: ", .timeLimit(.minutes(1)), arguments: ChangeBehaviours.all)
     func changes(_ behaviour: Behaviour) async throws { try await show(behaviour) }
 
-    /// With a kernel that forgets every name at once, with one that keeps all, and with the service's oddest listings.
+    /// With a kernel that forgets every name at once, with one that keeps all and reads by itself what is on the disk, and
+    /// with the service's oddest listings.
     private func show(_ behaviour: Behaviour) async throws {
         let odd = ListingHabits(pageSizeMax: 3, insertsEmptyPages: true, repeatsPrefixes: true)
-        for (keepsNames, habits) in [(false, ListingHabits()), (true, ListingHabits()), (true, odd)] {
+        let usual = ListingHabits()
+        let worlds: [(Bool, ListingHabits, DiskUse)] = [
+            (false, usual, .none), (true, usual, .passthrough), (true, odd, .none),
+        ]
+        for (keepsNames, habits, disk) in worlds {
             try await onOwnThread {
-                let world = try TreeWorld(keepsNames: keepsNames, habits: habits)
+                let world = try TreeWorld(keepsNames: keepsNames, habits: habits, disk: disk)
                 defer { world.end() }
                 try behaviour.show(world)
             }

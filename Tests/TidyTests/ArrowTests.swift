@@ -14,7 +14,7 @@ struct ArrowTests {
             "BlobStorage", "Checksums", "CCurl", "CExpat", "CLinux", "COpenSSL", "DequeModule", "Logging",
         ],
         "LocalStore": ["Checksums", "CLinux", "DequeModule", "Logging"],
-        "BlobReading": ["BlobStorage", "DequeModule", "Logging"],
+        "BlobReading": ["BlobStorage", "LocalStore", "DequeModule", "Logging"],
         "BlobWriting": ["BlobStorage", "LocalStore", "Checksums", "DequeModule", "Logging"],
         "OutputTree": [
             "FileSystemModel", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading", "BlobWriting",

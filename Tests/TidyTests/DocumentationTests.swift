@@ -48,6 +48,34 @@ struct DocumentationTests {
         }
     }
 
+    /// With plain hyphens: roff writes them with a backslash where they are to be typed.
+    private static func manual() throws -> String {
+        try Repository.file("docs/man/outputfs.1").text.replacingOccurrences(of: "\\-", with: "-")
+    }
+
+    @Test func `the manual page has every option, and no other`() throws {
+        let page = try Self.manual()
+        let words = page.split { !$0.isLetter && $0 != "-" }.filter { $0.hasPrefix("--") }
+        let (named, declared) = (Set(words.map(String.init)), try Self.options())
+        #expect(declared.subtracting(named).sorted() == [])
+        #expect(named.subtracting(declared).sorted() == [])
+    }
+
+    @Test func `the manual page has every command and exit status`() throws {
+        let page = try Self.manual()
+        for file in try Repository.swiftFiles(below: "Sources/OutputFSCommands/Commands") {
+            for line in file.lines where line.contains("commandName: \"") {
+                let name = line.split(separator: "\"")[1]
+                #expect(page.contains(".SS \(name)\n"), "\(name)")
+            }
+        }
+        for line in try Repository.file("Sources/OutputFSCommands/ExitStatus.swift").lines {
+            let words = line.split(separator: " ")
+            guard words.first == "case", words.count == 4, let number = words.last else { continue }
+            #expect(page.contains(".B \(number)\n"), "exit status \(number) (\(words[1]))")
+        }
+    }
+
     @Test func `every environment variable is in CONFIGURATION`() throws {
         let page = try Repository.file("docs/CONFIGURATION.md").text
         for file in try Repository.swiftFiles(below: "Sources/OutputFSCommands") {

@@ -13,7 +13,8 @@ from .parties import MountFactory, outputfs, rclone
 
 PROGRAMS = {"ls -f": ["ls", "-f"], "ls -l": ["ls", "-l"], "find": ["find"]}
 
-# Seconds: whoever needs longer has failed. A request for each of 100,000 names would take half an hour at 20 ms.
+# Seconds, and one more for 5,000 entries: whoever needs longer has failed. A request for each of 100,000 names would
+# take half an hour at 20 ms.
 LONGEST = 90
 MILLION = 1_000_000
 
@@ -28,13 +29,16 @@ RIVAL = ("rclone mount", rclone("full", "--read-only"))
 
 
 def workloads(scale: Scale) -> list[Workload]:
-    chosen = [(entries, program, network) for entries in scale.names for network in (LOCAL, STORE) for program in PROGRAMS]
+    chosen = [
+        (entries, program, network) for entries in scale.names for network in (LOCAL, STORE) for program in PROGRAMS
+    ]
     if not scale.is_full:
         # The smallest by one program, the biggest without latency, find where there is no latency.
         chosen = [
             (entries, program, network)
             for entries, program, network in chosen
-            if (program == "ls -f" or min(scale.names) < entries < MILLION) and not (entries >= MILLION and network.is_slow)
+            if (program == "ls -f" or min(scale.names) < entries < MILLION)
+            and not (entries >= MILLION and network.is_slow)
             if not (program == "find" and network.is_slow)
         ]
     return [listing(entries, program, network, scale) for entries, program, network in chosen]
@@ -83,7 +87,7 @@ def timed(command: list[str], entries: int) -> dict:
     """Runs a program that prints a line for each entry; what it prints goes through wc, which counts."""
     shell = 'LC_ALL=C "$@" | wc -l'
     before, started = own_cpu(), time.monotonic()
-    lines = int(run(["/bin/sh", "-c", shell, "sh", *command], LONGEST))
+    lines = int(run(["/bin/sh", "-c", shell, "sh", *command], LONGEST + entries / 5000))
     seconds = time.monotonic() - started
     # Besides the entries: the total, the directory itself and the one above.
     if not entries <= lines <= entries + 2:

@@ -43,7 +43,9 @@ def kinds(trial: Trial) -> str:
 
 def workloads(scale: Scale) -> list[Workload]:
     def group(network: Network) -> str:
-        return "Cold sequential reads" if network == LOCAL else "Cold sequential reads, 20 ms and 100 MiB/s a connection"
+        return (
+            "Cold sequential reads" if network == LOCAL else "Cold sequential reads, 20 ms and 100 MiB/s a connection"
+        )
 
     def cold(key: str, title: str, network: Network, names: list[str]) -> Workload:
         columns = (OF_BOUND,) if network == LOCAL else (CONNECTIONS,)
@@ -53,7 +55,9 @@ def workloads(scale: Scale) -> list[Workload]:
             Contender("outputfs, O_DIRECT", "outputfs", cold_stream(outputfs(), names, direct=True)),
             *(Contender(name, "rival", cold_stream(mount, names)) for name, mount in RIVALS),
         )
-        return Workload(key, group(network), (Step("cold", title, RATE, columns),), contenders, network, network == LOCAL)
+        return Workload(
+            key, group(network), (Step("cold", title, RATE, columns),), contenders, network, network == LOCAL
+        )
 
     four = [f"four/{number}" for number in range(READERS)]
     static = (
@@ -61,7 +65,11 @@ def workloads(scale: Scale) -> list[Workload]:
         Contender("outputfs, --verify off", "outputfs", cold_stream(outputfs_on_nginx, ["stream.bin"])),
         Contender("outputfs, --verify off, O_DIRECT", "outputfs", cold_stream(outputfs_on_nginx, ["stream.bin"], True)),
     )
-    titles = {"static": "1 reader, a static file on nginx", "one": "1 reader", "four": f"{READERS} readers, a file each"}
+    titles = {
+        "static": "1 reader, a static file on nginx",
+        "one": "1 reader",
+        "four": f"{READERS} readers, a file each",
+    }
     return [
         Workload(
             "stream-nginx",
@@ -90,9 +98,7 @@ def raw_stream(check: str, nginx: bool = False, size: int = 0) -> Callable:
         # A short stretch has fewer whole parts than there are connections.
         part = PART if size == 0 else 1 << 20
         with Meter(server, network, None).measuring() as trial:
-            run_client(
-                [bench.tools.get, url, str(size or bench.scale.size), str(part), str(connections), check], trial
-            )
+            run_client([bench.tools.get, url, str(size or bench.scale.size), str(part), str(connections), check], trial)
         trial.connections = connections
         return {"cold": trial}
 
@@ -131,9 +137,7 @@ def first_stretch(scale: Scale) -> Workload:
         *(Contender(name, "rival", cold_stream(mount, ["stream.bin"], limit=stretch)) for name, mount in RIVALS),
     )
     step = Step("cold", f"the first {stretch >> 20} MiB", RATE, (CONNECTIONS,))
-    return Workload(
-        "first-64", "Cold sequential reads, 20 ms and 100 MiB/s a connection", (step,), contenders, STORE
-    )
+    return Workload("first-64", "Cold sequential reads, 20 ms and 100 MiB/s a connection", (step,), contenders, STORE)
 
 
 def first_byte(key: str, network: Network) -> Workload:

@@ -102,7 +102,9 @@ def sequential(writers: int, network: Network) -> Workload:
         size, connections = bench.scale.size // writers, LOCAL_CONNECTIONS // writers
         with bench.emulator.container() as container:
             urls = [bench.emulator.url(name, container) for name in names]
-            shell = 'put=$1 size=$2 block=$3 width=$4; shift 4; for url; do "$put" "$url" $size $block $width & done; wait'
+            shell = (
+                'put=$1 size=$2 block=$3 width=$4; shift 4; for url; do "$put" "$url" $size $block $width & done; wait'
+            )
             command = ["/bin/sh", "-c", shell, "sh", bench.tools.put, str(size), str(BLOCK), str(connections), *urls]
             with Meter(bench.emulator, network, None).measuring() as trial:
                 answers = [json.loads(line) for line in run(command).splitlines()]
@@ -180,5 +182,3 @@ def edit(network: Network) -> Workload:
     step = Step("edit", title, MILLISECONDS, (ON_THE_WIRE, *AT_CLOSE))
     key = "edit" + ("-store" if network.is_slow else "")
     return Workload(key, "Changes of files that are there", (step,), contenders, network)
-
-

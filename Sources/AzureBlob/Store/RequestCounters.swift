@@ -13,6 +13,8 @@ package struct RequestCounters: Sendable, Hashable {
     /// Bodies of answers and of requests, in bytes.
     package var bytesReceived: UInt64 = 0
     package var bytesSent: UInt64 = 0
+    /// Seconds that the service's clock was ahead of this machine's at the last answer that was collected.
+    package var clockOffset: Int64?
 
     package init() {}
 }
@@ -43,6 +45,8 @@ final class RequestCounting: Sendable {
             counters.bytesSent += UInt64(result.uploadedCount)
         }
     }
+
+    func noteClock(offset: Int64) { counters.withLock { $0.clockOffset = offset } }
 
     func failed() { counters.withLock { $0.failures += 1 } }
 }

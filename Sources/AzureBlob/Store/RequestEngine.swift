@@ -8,6 +8,7 @@ final class RequestEngine: Sendable {
     let configuration: AzureBlobStoreConfiguration
     let surroundings: Surroundings
     let counting = RequestCounting()
+    let offeredChecksum = OfferedChecksum()
     let logger: Logger
 
     init(
@@ -85,6 +86,7 @@ final class RequestEngine: Sendable {
             isRetry = true
             let result = await transport.send(exchange)
             counting.ended(result)
+            if let date = result.head?.date { counting.noteClock(offset: date - surroundings.wallClock()) }
             progress.noteSent(times: result.sendCount)
             var failure: AttemptFailure
             switch outcome(of: result, request) {

@@ -4,7 +4,8 @@ internal import Glibc
 enum CacheFormat {
     private static let fileName = "format"
     /// What a new file system's top directory holds.
-    private static let harmless: Set = [fileName, UsageCounter.fileName, "lost+found"]
+    private static let harmless: Set = [fileName, UsageCounter.fileName, probeName, "lost+found"]
+    private static let probeName = "probe"
 
     private static func text(cellSize: Int) -> String {
         "outputfs disk cache, format \(CleanFileHeader.format), cells of \(cellSize) bytes\n"
@@ -16,21 +17,24 @@ enum CacheFormat {
         func refusal(_ number: Int32, _ reason: String) -> LocalStoreError {
             LocalStoreError(errno: number, operation: "open", path: folder.path, reason: reason)
         }
-        if try folder.status(fileName) == nil {
+        func checkIsEmpty() throws(LocalStoreError) {
             guard try folder.names(in: ".").allSatisfy({ harmless.contains($0) }) else {
                 throw refusal(ENOTEMPTY, "holds other files and is no disk cache: name an empty directory")
             }
         }
+        if try folder.status(fileName) == nil { try checkIsEmpty() }
         guard let file = try folder.open(fileName, creates: true) else { throw refusal(ENOENT, "is gone") }
         // Another process may be making the mark now.
         guard try file.lockSoon(0, .exclusive) else { throw refusal(EAGAIN, "is locked by another process") }
         let expected = text(cellSize: cellSize)
         let found = try read(file)
         if found == expected { return false }
-        guard found.isEmpty else {
+        // A part of it: the process died over it, before it made anything else.
+        guard expected.hasPrefix(found) else {
             let line = found.split(separator: "\n").first ?? ""
             throw refusal(EINVAL, "is not in this version's format (\(line)): empty it, or name another directory")
         }
+        try checkIsEmpty()
         try folder.makePrivate()
         try checkHoles(folder)
         var mark = expected
@@ -55,9 +59,8 @@ enum CacheFormat {
 
     /// A block is evicted by punching a hole into its file.
     private static func checkHoles(_ folder: CacheFolder) throws(LocalStoreError) {
-        let name = "probe"
-        guard let file = try folder.open(name, creates: true) else { return }
-        try folder.remove(name)
+        guard let file = try folder.open(probeName, creates: true) else { return }
+        try folder.remove(probeName)
         try file.truncate(to: 8_192)
         do { try file.punchHole(0..<4_096) } catch {
             guard error.errno == EOPNOTSUPP else { throw error }

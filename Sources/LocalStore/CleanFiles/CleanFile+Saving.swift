@@ -94,9 +94,11 @@ extension CleanFile {
         } catch {
             store.refuse(error)
             forget(cells)
-            let lost = try index.forget(cells, header, in: data)
+            _ = try index.forget(cells, header, in: data)
             let after = try data.status().allocated
-            return (after > before ? Int64(after - before) : -Int64(lost)) - Int64(freed)
+            // What was there before is gone as well; what was not is not charged yet.
+            let lost = contradicts ? 0 : cells.reduce(0) { $0 + header.charge(of: $1) } - charge
+            return (after > before ? Int64(after - before) : -Int64(min(lost, before - after))) - Int64(freed)
         }
         saved(cells, bytes.count)
         let after = try data.status().allocated

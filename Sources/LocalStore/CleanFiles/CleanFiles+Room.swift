@@ -60,9 +60,13 @@ extension CleanFiles {
         return try !isShort()
     }
 
-    /// Evicts what is over the capacity with `bytes` more.
+    /// Evicts what is over the capacity with `bytes` more; counts if nobody knows what there is.
     func makeRoom(for bytes: UInt64) {
-        guard let used = usage.current()?.bytes, used + bytes > configuration.capacity else { return }
+        guard let used = usage.current()?.bytes else {
+            _ = lookThroughAgain()
+            return
+        }
+        guard used + bytes > configuration.capacity else { return }
         let over = used + bytes - configuration.capacity
         let freed = evict(min(over, max(Self.evictedMax, bytes)))
         // What this process does not know of is others', or was counted and is not there.

@@ -13,6 +13,8 @@ struct FileGate: Sendable {
         case fail(Int32)
         /// Half of what a `pwrite` was to write is written, then it fails so.
         case tear(Int32)
+        /// The call is not made, and seems to have succeeded: `fsync`, which takes its time.
+        case skip
     }
 
     var verdict: (@Sendable (FileCall) -> Verdict)?

@@ -57,7 +57,7 @@ final class OpenFile: Sendable {
             var rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
             var torn: Int32?
             switch gate.verdict?(.pwrite) ?? .proceed {
-            case .proceed: break
+            case .proceed, .skip: break
             case .fail(let number): throw failure(.pwrite, number)
             case .tear(let number):
                 torn = number
@@ -116,6 +116,7 @@ final class OpenFile: Sendable {
 
     /// To the disk.
     func synchronize() throws(LocalStoreError) {
+        if case .skip = gate.verdict?(.fsync) ?? .proceed { return }
         try pass(.fsync)
         guard fsync(descriptor) == 0 else { throw failure(.fsync) }
     }
@@ -163,7 +164,7 @@ extension FileGate {
     /// The errno that the call is to fail with, if it is.
     func refusal(_ call: FileCall) -> Int32? {
         switch verdict?(call) ?? .proceed {
-        case .proceed: nil
+        case .proceed, .skip: nil
         case .fail(let number), .tear(let number): number
         }
     }

@@ -54,11 +54,11 @@ final class UsageCounter: Sendable {
         }
     }
 
-    /// Adds, unless there would be more bytes than `capacity`: `false` then, and nothing was added.
+    /// Adds, unless there would be more bytes than `capacity`, or nobody knows how many there are: `false` then, and
+    /// nothing was added.
     func add(bytes: UInt64, files: UInt64 = 0, capacity: UInt64) throws(LocalStoreError) -> Bool {
         try change { (usage) throws(LocalStoreError) in
-            guard let known = usage else { throw Self.unknown }
-            guard known.bytes + bytes <= capacity else { return false }
+            guard let known = usage, known.bytes + bytes <= capacity else { return false }
             usage = Usage(bytes: known.bytes + bytes, files: known.files + files)
             return true
         }
@@ -108,10 +108,6 @@ final class UsageCounter: Sendable {
     }
 
     // MARK: The record
-
-    private static var unknown: LocalStoreError {
-        LocalStoreError(errno: EAGAIN, operation: "read", path: fileName, reason: "is being counted")
-    }
 
     /// `body` may replace the usage, and says whether it did.
     private func change(

@@ -19,7 +19,10 @@ struct DemoCommand: ParsableCommand {
     @Flag(help: "Keep the server and the mount until Ctrl-C.")
     var keep = false
 
-    @Option(help: .init("A Python that has azure-storage-blob.", valueName: "path"))
+    @Option(
+        help: .init("A Python that has azure-storage-blob.", valueName: "path"),
+        completion: .file()
+    )
     var python: String?
 
     func run() throws {

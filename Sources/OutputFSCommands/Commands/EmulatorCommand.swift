@@ -20,7 +20,8 @@ struct EmulatorCommand: ParsableCommand {
     var listen = "127.0.0.1:10000"
 
     @Option(
-        help: .init("A directory to keep everything in; without it all is gone at the end.", valueName: "directory")
+        help: .init("A directory to keep everything in; without it all is gone at the end.", valueName: "directory"),
+        completion: .directory
     )
     var data: String?
 
@@ -32,7 +33,10 @@ struct EmulatorCommand: ParsableCommand {
     )
     var account: [String] = []
 
-    @Option(help: .init("A file with one NAME:KEY a line.", valueName: "file"))
+    @Option(
+        help: .init("A file with one NAME:KEY a line.", valueName: "file"),
+        completion: .file()
+    )
     var accountFile: String?
 
     @Flag(help: "Let tests cause faults and read counters, below /-/.")

@@ -21,7 +21,10 @@ struct MountCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: .init("The account or endpoint (see above), and the directory.", valueName: "places"))
+    @Argument(
+        help: .init("The account or endpoint (see above), and the directory.", valueName: "places"),
+        completion: .directory
+    )
     var places: [String] = []
 
     @Option(
@@ -63,7 +66,7 @@ struct MountCommand: ParsableCommand {
             return
         }
         TerminationSignals.block()
-        let source = try storageSource()
+        let source = try storage.source(named: places.count == 2 ? places[0] : nil)
         let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
         // Only now: a secret may have come through an inherited descriptor (--key-file /dev/fd/63).
         if let ready { System.closeInherited(except: ready.descriptor) }
@@ -81,6 +84,10 @@ struct MountCommand: ParsableCommand {
         )
         try MountPoint.checkOutside(configuration.spoolDirectory, mountPoint: mountPoint, option: "--spool-dir")
         try MountPoint.makePrivateDirectory(configuration.spoolDirectory, option: "--spool-dir")
+        if let cache = configuration.diskCache {
+            try MountPoint.checkCacheDirectory(cache.directory, mountPoint: mountPoint)
+            try MountPoint.makePrivateDirectory(cache.directory, option: "--cache-dir")
+        }
         let log = try openLog(mountPoint: mountPoint, inBackground: ready != nil)
         System.raiseDescriptorLimit()
 
@@ -102,22 +109,6 @@ struct MountCommand: ParsableCommand {
         }
         // A log that nobody asked for is kept only when something went wrong.
         if let path = log.path, logging.logFile == nil { unlink(path) }
-    }
-
-    private func storageSource() throws(CommandFailure) -> StorageSource {
-        try StorageSourceResolver(
-            options: .init(
-                source: places.count == 2 ? places[0] : nil,
-                account: storage.account,
-                endpoint: storage.endpoint,
-                keyFile: storage.keyFile,
-                sasFile: storage.sasFile,
-                connectionStringFile: storage.connectionStringFile,
-                containerURLFile: storage.containerURLFile
-            ),
-            environment: System.environment,
-            readFile: { System.read($0) }
-        ).resolve()
     }
 
     /// In the background without --log-file the log lies beside the control socket, and `status` says where.

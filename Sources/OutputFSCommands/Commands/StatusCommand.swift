@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import FoundationEssentials
 internal import FuseBinding
 internal import Glibc
 
@@ -17,7 +16,7 @@ struct StatusCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "A mount point; without it all mounts of this user.")
+    @Argument(help: "A mount point; without it all mounts of this user.", completion: .directory)
     var mountPoint: String?
 
     @Flag(help: "For programs: one JSON object.")
@@ -33,7 +32,7 @@ struct StatusCommand: ParsableCommand {
             }
         }
         if json {
-            Terminal.print(try report.json())
+            Terminal.print(try JSONText.of(report))
         } else if mountPoint != nil {
             Terminal.print(report.details(now: WallTime.now().seconds))
         } else {
@@ -89,11 +88,5 @@ struct StatusReport: Codable, Sendable {
             mounts: mounts.filter { $0.mountPoint.utf8.elementsEqual(path.utf8) },
             silent: silent.filter { $0.mountPoint.utf8.elementsEqual(path.utf8) }
         )
-    }
-
-    func json() throws -> String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(self), as: UTF8.self)
     }
 }

@@ -17,6 +17,8 @@ struct MountConfiguration: Sendable {
     var allowsOthers: Bool
     /// In bytes.
     var memory: Int
+    /// `nil`: blocks are kept in memory only.
+    var diskCache: DiskCacheSettings?
     /// Absolute; made when missing.
     var spoolDirectory: String
     var verifiesReads: Bool
@@ -65,6 +67,11 @@ struct MountConfiguration: Sendable {
                 try: "at least \(HumanUnits.bytes(UInt64(Default.memoryMin)))"
             )
         }
+        diskCache = try DiskCacheSettings(
+            directory: transfer.cacheDir,
+            size: transfer.cacheSize,
+            workingDirectory: workingDirectory
+        )
         verifiesReads = transfer.verify ?? true
         retryDeadline = transfer.retryDeadline ?? Default.retryDeadline
         commitDeadline = transfer.commitDeadline ?? Default.commitDeadline

@@ -23,27 +23,17 @@ struct MountStatus: Codable, Sendable {
     var state: State
     var tree: TreeStatus
     var cache: CacheStatus
+    /// `nil` without `--cache-dir`.
+    var diskCache: DiskCacheStatus?
     var uploads: UploadsStatus
     var store: StoreStatus
     /// Requests of the kernel so far, by the names of <linux/fuse.h> in small letters.
     var kernelRequests: [String: UInt64]
     /// Requests of the kernel that wait for an answer.
     var kernelRequestsWaiting: Int
-}
-
-/// What is kept in memory, and what it saved.
-struct CacheStatus: Codable, Sendable, Equatable {
-    /// Bytes.
-    var resident: UInt64
-    var budget: UInt64
-    /// Reads answered from memory, and those that had to wait for the store.
-    var hits: UInt64
-    var misses: UInt64
-    /// Bytes handed to readers.
-    var served: UInt64
-    /// Bytes fetched ahead of any reader, and how many of them for nothing.
-    var readAhead: UInt64
-    var readAheadWaste: UInt64
+    /// Opens since the mount began that the kernel reads by itself from the local disk: none of their reads is counted
+    /// anywhere here.
+    var passthroughOpens: UInt64
 }
 
 /// What is on its way into the store, and what arrived there since the mount began.

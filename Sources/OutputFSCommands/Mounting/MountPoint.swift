@@ -10,6 +10,11 @@ enum MountPoint {
         {
             try takeAwayIfDead(place, source: mounted.source)
         }
+        return try check(path, allowsContent: allowsContent)
+    }
+
+    /// The same without changing anything.
+    static func check(_ path: String, allowsContent: Bool) throws(CommandFailure) -> String {
         let canonical: String
         do throws(SessionError) { canonical = try MountPreflight.check(path) } catch { throw CommandFailure(error) }
         if !allowsContent, let first = System.names(in: canonical).sorted().first {
@@ -31,13 +36,33 @@ enum MountPoint {
     }
 
     /// A place that is written while the mount serves must not lie in the mount: it would wait for itself.
+    /// Another mount of ours is no better: its bytes would go to the store.
     static func checkOutside(_ path: String, mountPoint: String, option: String) throws(CommandFailure) {
-        guard Path.isInside(deepestCanonical(path), mountPoint) else { return }
+        let canonical = deepestCanonical(path)
+        guard let reason = reasonToRefuse(canonical, mountPoint: mountPoint, MountTable.current()) else { return }
         throw CommandFailure(
             .usage,
-            "\(option) \(path) lies inside the mount point \(mountPoint)",
+            "\(option) \(path) \(reason)",
             try: "\(option) with a path on a local disk"
         )
+    }
+
+    /// A cache that keeps whole directories of files must not hold the mount point either.
+    static func checkCacheDirectory(_ path: String, mountPoint: String) throws(CommandFailure) {
+        try checkOutside(path, mountPoint: mountPoint, option: "--cache-dir")
+        guard Path.isInside(mountPoint, deepestCanonical(path)) else { return }
+        throw CommandFailure(
+            .usage,
+            "--cache-dir \(path) holds the mount point \(mountPoint)",
+            try: "--cache-dir with a directory of its own"
+        )
+    }
+
+    /// `path` and `mountPoint` are canonical.
+    private static func reasonToRefuse(_ path: String, mountPoint: String, _ table: MountTable) -> String? {
+        if Path.isInside(path, mountPoint) { return "lies inside the mount point \(mountPoint)" }
+        guard let around = table.innermost(around: path), around.isOutputFS else { return nil }
+        return "lies inside another mount of outputfs, \(around.mountPoint)"
     }
 
     /// Makes the directory, for this user only, and shows that it can be written.

@@ -7,20 +7,27 @@ internal import Synchronization
 /// One mount from its first look at the store to the last byte sent: what runs in `outputfs mount --foreground`.
 ///
 /// Threads: this one serves (`MountedTree.run`); `signals` waits for SIGTERM and SIGINT; `control` accepts requests;
-/// `ending` drains and unmounts, one at a time.
+/// `ending` drains and unmounts after a signal.
 final class MountService: Sendable {
-    private struct State {
-        var isEnding = false
+    struct State {
+        /// Somebody asked over the control socket, and the answer is not there yet.
+        var isUnmounting = false
+        /// A signal asked.
+        var isSignalled = false
+        /// `run` has returned: nobody can use the mount any more.
+        var isUnmounted = false
+        /// When a signal's patience with uploads ends.
+        var deadline: ContinuousClock.Instant?
         /// Why the mount had to go before it served anybody.
         var failure: CommandFailure?
     }
 
-    private let configuration: MountConfiguration
-    private let mounted: MountedTree
-    private let logger: Logger
+    let configuration: MountConfiguration
+    let mounted: MountedTree
+    let logger: Logger
     private let logFile: String?
     private let mountedAt = WallTime.now().seconds
-    private let state = Mutex(State())
+    let state = Mutex(State())
 
     init(configuration: MountConfiguration, mounted: MountedTree, logger: Logger, logFile: String?) {
         self.configuration = configuration
@@ -54,7 +61,8 @@ final class MountService: Sendable {
             }
         }
         mounted.run()
-        let report = mounted.drain(timeout: configuration.drainTimeout)
+        state.withLock { $0.isUnmounted = true }
+        let report = mounted.drain(timeout: lastDrainTimeout)
         control.stop()
         mounted.shutDown()
         if let failure = state.withLock({ $0.failure }) { throw failure }
@@ -63,19 +71,18 @@ final class MountService: Sendable {
 
     // MARK: Ending
 
-    /// Sends what waits, then unmounts. By request a mount that is busy or has unsent files goes on serving.
-    private func end(lazily: Bool, timeout: Duration, despitePending: Bool) -> UnmountReport {
+    /// By request: sends what waits, then unmounts. A mount that is busy or has unsent files goes on serving.
+    private func unmount(lazily: Bool, timeout: Duration) -> UnmountReport {
         let isFirst = state.withLock { state in
-            defer { state.isEnding = true }
-            return !state.isEnding
+            guard !state.isUnmounting, !state.isSignalled else { return false }
+            state.isUnmounting = true
+            return true
         }
         guard isFirst else { return UnmountReport(outcome: .failed, message: "the mount is already ending") }
-        defer { state.withLock { $0.isEnding = false } }
+        defer { state.withLock { $0.isUnmounting = false } }
 
         let pending = mounted.drain(timeout: timeout)
-        guard pending.isEmpty || lazily || despitePending else {
-            return UnmountReport(outcome: .pending, pending: pending)
-        }
+        guard pending.isEmpty || lazily else { return UnmountReport(outcome: .pending, pending: pending) }
         guard let error = mounted.unmount(lazily: lazily) else {
             return UnmountReport(outcome: .unmounted, pending: pending)
         }
@@ -86,26 +93,6 @@ final class MountService: Sendable {
             holders: holders,
             message: error.reason
         )
-    }
-
-    private func signalled(_ number: Int32, _ count: Int) {
-        let name = TerminationSignals.name(number)
-        guard count == 1 || !state.withLock({ $0.isEnding }) && count == 2 else {
-            logger.warning("\(name) again: the mount is detached now")
-            _ = mounted.unmount(lazily: true)
-            let pending = mounted.drain(timeout: .zero)
-            guard !pending.isEmpty else { System.exit(.success) }
-            Terminal.error(Self.notUploaded(pending).report)
-            System.exit(.notUploaded)
-        }
-        logger.notice("\(name): sending what waits, then unmounting")
-        PlainThread.start(named: "ending") { [self] in
-            let report = end(lazily: count > 1, timeout: configuration.drainTimeout, despitePending: true)
-            guard report.outcome != .unmounted else { return }
-            let why = report.outcome == .busy ? "it is in use" : report.message ?? "the kernel refused"
-            logger.error("\(configuration.mountPoint) stays mounted: \(why); one more signal detaches it")
-            for holder in report.holders { logger.error("in use by \(holder.description)") }
-        }
     }
 
     // MARK: Control
@@ -125,7 +112,7 @@ final class MountService: Sendable {
         case .status: return ControlAnswer(status: status())
         case .unmount:
             let timeout = request.timeout.map { Duration.seconds(max(0, min($0, 1e6))) } ?? configuration.drainTimeout
-            return ControlAnswer(unmount: end(lazily: request.isLazy, timeout: timeout, despitePending: false))
+            return ControlAnswer(unmount: unmount(lazily: request.isLazy, timeout: timeout))
         }
     }
 
@@ -140,13 +127,15 @@ final class MountService: Sendable {
             spoolDirectory: configuration.spoolDirectory,
             logFile: logFile,
             drainTimeout: Double(configuration.drainTimeout.components.seconds),
-            state: state.withLock { $0.isEnding } ? .draining : .serving,
+            state: state.withLock { $0.isUnmounting || $0.isSignalled } ? .draining : .serving,
             tree: mounted.treeStatus,
             cache: mounted.cacheStatus,
+            diskCache: mounted.diskCacheStatus,
             uploads: mounted.uploadsStatus,
             store: mounted.storeStatus,
             kernelRequests: mounted.kernelRequests,
-            kernelRequestsWaiting: mounted.kernelRequestsWaiting
+            kernelRequestsWaiting: mounted.kernelRequestsWaiting,
+            passthroughOpens: mounted.passthroughOpens
         )
     }
 

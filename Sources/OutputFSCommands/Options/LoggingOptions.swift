@@ -5,11 +5,15 @@ internal import Logging
 struct LoggingOptions: ParsableArguments {
     @Option(
         help: .init("error, warning, notice, info, debug or trace (notice).", valueName: "level"),
+        completion: .list(Logger.Level.allCases.map(\.rawValue)),
         transform: LoggingOptions.level
     )
     var logLevel: Logger.Level?
 
-    @Option(help: .init("A file to append to; without it stderr, while there is one.", valueName: "file"))
+    @Option(
+        help: .init("A file to append to; without it stderr, while there is one.", valueName: "file"),
+        completion: .file()
+    )
     var logFile: String?
 
     private static func level(_ text: String) throws -> Logger.Level {

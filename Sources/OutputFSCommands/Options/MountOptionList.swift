@@ -13,14 +13,15 @@ enum MountOptionList {
 
     /// Those with a value: `uid=1000` is `--uid 1000`, `attr_ttl=1s` is `--attr-ttl 1s`.
     static let settings = [
-        "uid", "gid", "umask", "file_mode", "dir_mode", "attr_ttl", "views", "memory", "spool_dir", "verify",
+        "uid", "gid", "umask", "file_mode", "dir_mode", "attr_ttl", "views", "memory", "cache_dir", "cache_size",
+        "spool_dir", "verify",
         "posix_metadata", "retry_deadline", "commit_deadline", "drain_timeout", "log_level", "log_file", "account",
         "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file",
     ]
 
-    /// The program's arguments (without its name) with every `-o` of `mount` translated.
+    /// The program's arguments (without its name) with every `-o` of `mount` (and of `doctor`, which takes the same) translated.
     static func expanded(_ arguments: [String]) throws(CommandFailure) -> [String] {
-        guard arguments.first == "mount" else { return arguments }
+        guard let command = arguments.first, ["mount", "doctor"].contains(command) else { return arguments }
         var translated: [String] = []
         var others: [String] = []
         var rest = arguments.dropFirst()
@@ -42,7 +43,7 @@ enum MountOptionList {
             }
             translated += try translation(of: list)
         }
-        return ["mount"] + translated + others
+        return [command] + translated + others
     }
 
     private static func translation(of list: String) throws(CommandFailure) -> [String] {

@@ -16,7 +16,8 @@ struct StorageOptions: ParsableArguments {
     var endpoint: String?
 
     @Option(
-        help: .init("A file with an account key.", discussion: "Environment: AZURE_STORAGE_KEY.", valueName: "file")
+        help: .init("A file with an account key.", discussion: "Environment: AZURE_STORAGE_KEY.", valueName: "file"),
+        completion: .file()
     )
     var keyFile: String?
 
@@ -25,7 +26,8 @@ struct StorageOptions: ParsableArguments {
             "A file with a shared access signature (sv=…&sig=…).",
             discussion: "Environment: AZURE_STORAGE_SAS_TOKEN.",
             valueName: "file"
-        )
+        ),
+        completion: .file()
     )
     var sasFile: String?
 
@@ -34,7 +36,8 @@ struct StorageOptions: ParsableArguments {
             "A file with a connection string.",
             discussion: "Environment: AZURE_STORAGE_CONNECTION_STRING.",
             valueName: "file"
-        )
+        ),
+        completion: .file()
     )
     var connectionStringFile: String?
 
@@ -43,7 +46,25 @@ struct StorageOptions: ParsableArguments {
             "A file with the URL of one container, with its SAS: the tree holds just that job.",
             discussion: "Environment: JOB_CONTAINER_URL.",
             valueName: "file"
-        )
+        ),
+        completion: .file()
     )
     var containerURLFile: String?
+
+    /// The one account or container that these, the argument SOURCE, and the environment name.
+    func source(named argument: String?) throws(CommandFailure) -> StorageSource {
+        try StorageSourceResolver(
+            options: .init(
+                source: argument,
+                account: account,
+                endpoint: endpoint,
+                keyFile: keyFile,
+                sasFile: sasFile,
+                connectionStringFile: connectionStringFile,
+                containerURLFile: containerURLFile
+            ),
+            environment: System.environment,
+            readFile: { System.read($0) }
+        ).resolve()
+    }
 }

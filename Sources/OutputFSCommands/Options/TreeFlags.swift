@@ -8,6 +8,7 @@ struct TreeFlags: ParsableArguments {
             "The folders at the top: \(OutputView.allCases.map(\.rawValue).joined(separator: ",")) (all).",
             valueName: "list"
         ),
+        completion: .list(OutputView.allCases.map(\.rawValue)),
         transform: Values.views
     )
     var views: [OutputView]?
@@ -44,6 +45,7 @@ struct TreeFlags: ParsableArguments {
             "Whether owner and permissions that blobs carry are shown (on). Off for a machine whose user ids are others.",
             valueName: "on|off"
         ),
+        completion: .list(["on", "off"]),
         transform: Values.onOff
     )
     var posixMetadata: Bool?
@@ -53,45 +55,4 @@ struct TreeFlags: ParsableArguments {
         transform: Values.duration
     )
     var attrTTL: Duration?
-}
-
-/// How bytes travel, and what they may cost.
-struct TransferFlags: ParsableArguments {
-    @Option(
-        help: .init("Memory for blocks, in flight and kept (256M).", valueName: "size"),
-        transform: Values.byteCount
-    )
-    var memory: Int?
-
-    @Option(
-        help: .init(
-            "Where bytes wait until they are in the store (/var/spool/outputfs, or ~/.local/state/outputfs/spool).",
-            valueName: "directory"
-        )
-    )
-    var spoolDir: String?
-
-    @Option(
-        help: .init("Whether the store's checksums are checked while reading (on).", valueName: "on|off"),
-        transform: Values.onOff
-    )
-    var verify: Bool?
-
-    @Option(
-        help: .init("How long a read or a look-up is retried before it fails (60s).", valueName: "time"),
-        transform: Values.duration
-    )
-    var retryDeadline: Duration?
-
-    @Option(
-        help: .init("How long close and fsync try before they fail (10m).", valueName: "time"),
-        transform: Values.duration
-    )
-    var commitDeadline: Duration?
-
-    @Option(
-        help: .init("How long a mount that is asked to end waits for uploads (60s).", valueName: "time"),
-        transform: Values.duration
-    )
-    var drainTimeout: Duration?
 }

@@ -18,8 +18,11 @@ enum TerminationSignals {
     static func block() {
         var set = set
         pthread_sigmask(SIG_BLOCK, &set, nil)
-        signal(SIGPIPE, SIG_IGN)
+        ignorePipe()
     }
+
+    /// To be called first thing in a command that sends something and is ended by signals as others are.
+    static func ignorePipe() { signal(SIGPIPE, SIG_IGN) }
 
     /// Waits for one of them and says which.
     static func wait() -> Int32 {

@@ -23,7 +23,7 @@ extension TreeFiles {
             }
             guard case .opened(let opened) = answer else { throw unexpected(answer) }
             walk.keep(found.node)
-            return install(OpenFile(node: found.node, handle: opened.handle, flags: flags))
+            return install(opened, of: found.node, flags)
         }
     }
 
@@ -46,7 +46,7 @@ extension TreeFiles {
         guard case .created(let created) = answer else { throw unexpected(answer) }
         let found = walk.hold(created.entry)
         walk.keep(found.node)
-        return install(OpenFile(node: found.node, handle: created.opened.handle, flags: flags))
+        return install(created.opened, of: found.node, flags)
     }
 
     package func duplicate(_ descriptor: Int32) throws(Errno) -> Int32 { install(try openFile(descriptor)) }
@@ -54,6 +54,10 @@ extension TreeFiles {
     package func pread(_ descriptor: Int32, count: Int, at offset: UInt64) throws(Errno) -> [UInt8] {
         let file = try openFile(descriptor)
         guard file.access != O_WRONLY else { throw .badFileDescriptor }
+        if let backing = file.backing {
+            notePassthroughRead()
+            return try backing.read(count, at: offset)
+        }
         return try askRead { request in
             fileSystem.read(request, file.node, handle: file.handle, offset: offset, size: count)
         }

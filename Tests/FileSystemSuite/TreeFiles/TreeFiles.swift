@@ -16,12 +16,15 @@ package final class TreeFiles: FileOperations {
         let node: NodeID
         let handle: HandleID
         let flags: Int32
+        /// Where the kernel reads by itself.
+        let backing: LocalFile?
         let position = Mutex<UInt64>(0)
 
-        init(node: NodeID, handle: HandleID, flags: Int32) {
+        init(node: NodeID, handle: HandleID, flags: Int32, backing: LocalFile? = nil) {
             self.node = node
             self.handle = handle
             self.flags = flags
+            self.backing = backing
         }
 
         var access: Int32 { flags & O_ACCMODE }
@@ -40,20 +43,23 @@ package final class TreeFiles: FileOperations {
         }
         var nextDescriptor: Int32 = 3
         var listings = 0
+        var passthroughReads = 0
     }
 
     let fileSystem: any FileSystem
     let sink = KernelSink()
     let keepsNames: Bool
+    private let usesPassthrough: Bool
     private let state: Mutex<State>
 
     /// Requests are made in the name of this process.
-    package init(fileSystem: any FileSystem, keepsNames: Bool = false) {
+    package init(fileSystem: any FileSystem, keepsNames: Bool = false, usesPassthrough: Bool = false) {
         self.fileSystem = fileSystem
         self.keepsNames = keepsNames
         let caller = Caller(userID: geteuid(), groupID: getegid(), processID: getpid(), umask: 0o022)
         state = Mutex(State(caller: caller))
-        fileSystem.start(KernelCapabilities())
+        self.usesPassthrough = usesPassthrough
+        fileSystem.start(KernelCapabilities(passthrough: usesPassthrough))
     }
 
     /// Who asks from now on.
@@ -125,6 +131,22 @@ package final class TreeFiles: FileOperations {
         guard let file = state.withLock({ $0.open[descriptor] }) else { throw .badFileDescriptor }
         return file
     }
+
+    /// An open is answered. As in Linux, all opens of a node read from one place: the first one's.
+    func install(_ opened: Opened, of node: NodeID, _ flags: Int32) -> Int32 {
+        let existing = state.withLock { $0.open.values.first { $0.node == node } }
+        var backing = existing?.backing
+        if existing == nil, usesPassthrough { backing = opened.backing.map { LocalFile(copying: $0.descriptor) } }
+        if backing != nil, flags & O_ACCMODE != O_RDONLY {
+            Issue.record("a writer would write into the local copy of a committed version")
+        }
+        return install(OpenFile(node: node, handle: opened.handle, flags: flags, backing: backing))
+    }
+
+    /// Reads that the file system was not asked for.
+    package var passthroughReads: Int { state.withLock { $0.passthroughReads } }
+
+    func notePassthroughRead() { state.withLock { $0.passthroughReads += 1 } }
 
     /// Takes the descriptor away; says whether it was the last one of its open file.
     func uninstall(_ descriptor: Int32) -> Bool {

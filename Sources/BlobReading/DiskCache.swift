@@ -1,0 +1,66 @@
+internal import Glibc
+internal import LocalStore
+internal import Synchronization
+
+/// The clean files below the cache, and the threads that may wait for the disk: what somebody waits for never stands
+/// behind what is fetched ahead, saved or verified.
+final class DiskCache: Sendable {
+    /// Files that stay open after their last reader: to open one anew means to verify it anew before the kernel may read
+    /// it by itself. Two descriptors each.
+    static let keptMax = 128
+
+    private let files: CleanFiles
+    /// The endpoint whose blobs these are: the directory may hold those of others, too.
+    private let account: String
+    private let reading: WorkerThreads
+    private let ahead: WorkerThreads
+    private let saving: WorkerThreads
+    private let verifying: WorkerThreads
+    /// The one that was used longest ago first.
+    private let kept = Mutex<[CleanFile]>([])
+    /// Files that are being copied, or wait for it.
+    let copies = Atomic(0)
+    let isShutDown = Atomic(false)
+
+    init(_ files: CleanFiles, account: String) {
+        self.files = files
+        self.account = account
+        let cores = Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))
+        reading = WorkerThreads(name: "cache-read", count: min(max(cores, 2), 4))
+        ahead = WorkerThreads(name: "cache-ahead", count: min(max(cores, 2), 4))
+        saving = WorkerThreads(name: "cache-save", count: 1)
+        verifying = WorkerThreads(name: "cache-verify", count: 1)
+    }
+
+    /// Looks for the version's file, and makes one if there is none.
+    func find(_ key: VersionKey, length: UInt64, for attached: AttachedFile) {
+        reading.run { [self] in attached.found(open(key, length: length)) }
+    }
+
+    /// Blocks.
+    func open(_ key: VersionKey, length: UInt64) -> CleanFile? {
+        length > 0 ? files.file(key.cleanFileKey(account: account), length: length) : nil
+    }
+
+    func read(isForeground: Bool, _ job: @escaping @Sendable () -> Void) {
+        (isForeground ? reading : ahead).run(job)
+    }
+
+    func save(_ job: @escaping @Sendable () -> Void) { saving.run(job) }
+
+    func verify(_ job: @escaping @Sendable () -> Void) { verifying.run(job) }
+
+    /// The last reader of a version is closed.
+    func letGo(_ attached: AttachedFile) {
+        attached.whenKnown { [self] file in
+            guard let file else { return }
+            // Closed by whom drops the last reference: not under the lock.
+            let dropped = kept.withLock { kept -> CleanFile? in
+                kept.removeAll { $0 === file }
+                kept.append(file)
+                return kept.count > Self.keptMax ? kept.removeFirst() : nil
+            }
+            withExtendedLifetime(dropped) {}
+        }
+    }
+}

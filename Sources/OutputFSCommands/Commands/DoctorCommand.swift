@@ -1,0 +1,80 @@
+internal import ArgumentParser
+internal import AzureBlob
+internal import Glibc
+
+struct DoctorCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor",
+        abstract: "Check what a mount needs: FUSE, kernel, credentials, clock, latency, disks.",
+        usage: "outputfs doctor [<source>] [<mountpoint>] [<options of mount>]",
+        discussion: """
+            Takes what mount takes for storage, tree and transfers, changes nothing, and says of each check whether it
+            is ok, a warning or a problem, with what helps. Ends with 1 when there is a problem.
+
+            EXAMPLES
+              outputfs doctor
+              outputfs doctor myaccount /mnt/outputs --key-file ~/.azure/myaccount.key --cache-dir /mnt/disk/cache
+              outputfs doctor --json | jq '.findings[] | select(.level != "ok")'
+            """
+    )
+
+    @Argument(
+        help: .init("The account or endpoint, and the directory, as for mount.", valueName: "places"),
+        completion: .directory
+    )
+    var places: [String] = []
+
+    @Flag(help: "For programs: one JSON object.")
+    var json = false
+
+    @OptionGroup(title: "Storage")
+    var storage: StorageOptions
+
+    @OptionGroup(title: "The tree")
+    var tree: TreeFlags
+
+    @OptionGroup(title: "Transfers")
+    var transfer: TransferFlags
+
+    func validate() throws {
+        guard places.count <= 2 else {
+            throw ValidationError("One source and one mount point; '\(places[2])' is too much.")
+        }
+    }
+
+    func run() throws {
+        TerminationSignals.ignorePipe()
+        let report = DoctorReport(programVersion: Program.version, findings: findings())
+        Terminal.print(json ? try JSONText.of(report) : report.text)
+        System.exit(report.exitStatus)
+    }
+
+    private func findings() -> [Finding] {
+        let running = StatusReport.collect()
+        var findings = MachineChecks.run(allowsOthers: tree.allowOther)
+        var mountPoint: String?
+        if let place = places.last {
+            let (canonical, finding) = MountChecks.mountPoint(place, allowsContent: tree.nonempty, running)
+            mountPoint = canonical
+            findings.append(finding)
+        }
+        do throws(CommandFailure) {
+            let source = try storage.source(named: places.count == 2 ? places[0] : nil)
+            let configuration = try MountConfiguration(
+                source: source,
+                mountPoint: mountPoint ?? "",
+                tree: tree,
+                transfer: transfer,
+                user: (System.userID, getegid()),
+                environment: System.environment,
+                workingDirectory: System.canonicalPath(".") ?? "/"
+            )
+            findings.append(DirectoryChecks.spool(configuration.spoolDirectory, mountPoint: mountPoint))
+            findings.append(DirectoryChecks.cache(configuration.diskCache, mountPoint: mountPoint))
+            let probe = try Composition.probe(source)
+            let endpoint = source.account.endpoint.description
+            findings += StoreChecks.judge(probe, source: source.description, endpoint: endpoint)
+        } catch { findings.append(Finding("arguments", error)) }
+        return findings + MountChecks.running(running)
+    }
+}

@@ -1,0 +1,106 @@
+internal import AzureBlob
+internal import BlobReading
+internal import BlobWriting
+internal import FuseBinding
+internal import LocalStore
+internal import OutputTree
+
+/// One mount's parts, in the order in which they end: session, tree, store.
+struct MountedTree: Sendable {
+    /// As in /proc/mounts; without secrets.
+    let source: String
+    let store: AzureBlobStore
+    let cache: BlockCache
+    let cleanFiles: CleanFiles?
+    let uploads: UploadScheduler
+    let tree: OutputFileSystem
+    let session: FuseSession
+
+    func mount() throws(CommandFailure) {
+        do throws(SessionError) { try session.mount() } catch { throw CommandFailure(error) }
+    }
+
+    /// Answers the kernel until the mount is gone.
+    func run() { session.run() }
+
+    /// The reason why the mount is still there, or `nil`.
+    func unmount(lazily: Bool) -> SessionError? {
+        do throws(SessionError) {
+            try session.unmount(lazily: lazily)
+            return nil
+        } catch { return error }
+    }
+
+    /// Sends what waits, and says what could not be sent in time.
+    func drain(timeout: Duration) -> [PendingFile] {
+        let tree = tree
+        return PlainThread.wait { await tree.drain(timeout: timeout) }.remaining.map { file in
+            PendingFile(path: file.path, reason: file.lastError ?? (file.isOpen ? "still open" : "not sent yet"))
+        }
+    }
+
+    var treeStatus: TreeStatus { tree.status() }
+
+    var kernelRequests: [String: UInt64] { session.requestCounts }
+
+    var kernelRequestsWaiting: Int { session.requestsInFlight }
+
+    var cacheStatus: CacheStatus {
+        let statistics = cache.statistics
+        return CacheStatus(
+            resident: statistics.residentBytes,
+            budget: statistics.memoryBudget,
+            hits: statistics.hits,
+            misses: statistics.misses,
+            served: statistics.bytesServed,
+            fromDisk: statistics.bytesFromDisk,
+            fromStore: statistics.bytesFromStore,
+            readAhead: statistics.readAheadBytes,
+            readAheadWaste: statistics.readAheadWaste
+        )
+    }
+
+    var diskCacheStatus: DiskCacheStatus? {
+        guard let cleanFiles else { return nil }
+        let statistics = cleanFiles.statistics
+        return DiskCacheStatus(
+            directory: cleanFiles.configuration.directory,
+            capacity: cleanFiles.configuration.capacity,
+            used: statistics.usedBytes,
+            files: statistics.files,
+            saved: statistics.bytesSaved,
+            notSaved: cache.statistics.bytesNotSaved,
+            evicted: statistics.bytesEvicted,
+            damaged: statistics.damagedCells
+        )
+    }
+
+    var passthroughOpens: UInt64 { session.passthroughOpens }
+
+    var uploadsStatus: UploadsStatus {
+        let statistics = uploads.statistics
+        return UploadsStatus(
+            commitsRunning: statistics.commitsRunning,
+            blocksInFlight: statistics.stagesInFlight,
+            bytesStaged: statistics.bytesStaged,
+            filesCommitted: statistics.filesCommitted,
+            bytesCommitted: statistics.bytesCommitted
+        )
+    }
+
+    var storeStatus: StoreStatus {
+        let counters = store.counters
+        var requests: [String: Int] = [:]
+        for (operation, count) in counters.requests { requests[operation.rawValue] = count }
+        return StoreStatus(
+            requests: requests,
+            retries: counters.retries,
+            failures: counters.failures,
+            bytesReceived: counters.bytesReceived,
+            bytesSent: counters.bytesSent
+        )
+    }
+
+    /// The tree must not be asked any more. The store ends with its last user.
+    func shutDown() { tree.shutDown() }
+}
