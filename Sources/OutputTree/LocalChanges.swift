@@ -49,10 +49,10 @@ final class LocalChanges: Sendable {
 
     // MARK: Recording
 
-    /// Of a file that has nothing unsent, what the store has is kept and not its node: there may be many. A node that
-    /// is kept is not forgotten as long.
-    func record(file address: BlobAddress, _ change: FileChange, at now: Duration) {
-        let kept = change.withoutSentNode
+    /// Of a file that has nothing unsent, what the store has is kept and not its node: there may be many. With
+    /// `holdsNode` it is the node, which then is the one of its blob as long.
+    func record(file address: BlobAddress, _ change: FileChange, at now: Duration, holdsNode: Bool = false) {
+        let kept = holdsNode ? change : change.withoutSentNode
         update(address, now) { folder in folder.files[.init(address.name)] = Change(what: kept, at: now) }
         switch change {
         case .present, .stored: recordDirectories(above: address, at: now)
@@ -184,9 +184,7 @@ extension LocalChanges.FileChange {
     fileprivate var withoutSentNode: LocalChanges.FileChange {
         guard case .present(let node) = self else { return self }
         return node.withState { file in
-            // A node that was made for a writer who is about to come has to be there when he comes.
-            let isAwaited = file.expectsChange && file.openCount == 0
-            guard !file.hasUnsentContent, !isAwaited, let facts = file.facts else { return self }
+            guard !file.hasUnsentContent, let facts = file.facts else { return self }
             return .stored(facts, learnedAt: file.learnedAt)
         }
     }

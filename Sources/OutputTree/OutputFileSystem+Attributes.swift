@@ -117,6 +117,7 @@ extension OutputFileSystem {
         let local = node.withState { file -> DirtyFile? in
             guard file.openCount == 0, file.facts != nil else { return nil }
             file.isPlacementPending = false
+            file.expectsChange = false
             file.pending = PendingAttributes()
             return file.local.take()
         }
