@@ -51,7 +51,11 @@ extension NodeTableState {
         }
         let file = DormantFile(facts: facts, learnedAt: startedAt, isShadowed: false, hasPages: false)
         let slot = insert(file: address, .file(file))
-        if known != nil { keepInode(StableInode.number(String(inode(of: slot)), facts.etag.text), of: slot) }
+        if let known {
+            let own = StableInode.number(String(StableInode.number(of: address)), facts.etag.text)
+            successors.replace(known, at: address, by: own)
+        }
+        if let own = successors[address] { keepInode(own, of: slot) }
         record(slot).pointee.countLookup()
         return slot
     }
