@@ -73,7 +73,7 @@ struct DoctorTests {
             programVersion: "1",
             findings: [
                 Finding("FUSE", .ok, "fine"), Finding("clock", .problem, "an hour off", try: "date", "ntp"),
-                Finding("spool", .warning, "small"),
+                Finding("journal", .warning, "small"),
             ]
         )
         #expect(
@@ -82,7 +82,7 @@ struct DoctorTests {
                 problem  clock  an hour off
                          try: date
                          try: ntp
-                warning  spool  small
+                warning  journal  small
 
                 1 problem, 1 warning.
                 """
