@@ -38,7 +38,7 @@ extension DirtyFile {
     }
 
     /// Nothing more is sent; what is here stays in the journal for somebody to decide. To be followed by `discard`.
-    package func keepInJournal(_ reason: String) async {
+    package func keepInJournal(_ reason: String?) async {
         guard let journal else { return }
         await scheduler.disk.perform { journal.release(reason) }
     }

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import FuseBinding
 internal import Glibc
+internal import OutputTree
 internal import Synchronization
 
 struct DrainCommand: ParsableCommand {

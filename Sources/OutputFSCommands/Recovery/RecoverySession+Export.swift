@@ -1,3 +1,4 @@
+internal import BlobStorage
 internal import BlobWriting
 internal import FuseBinding
 internal import Glibc
