@@ -54,6 +54,8 @@ extension CacheState {
         versions.retain(fetch.version)
         clock += 1
         if fetch.purpose != nil { statistics.readAheadBytes += UInt64(fetch.range.count) }
+        var fetch = fetch
+        fetch.condition = key.condition
         let id = fetches.insert(fetch)
         for cell in fetch.cells { cells[Int(cell)].fetch = id.index }
         effects.starts.append(
@@ -148,8 +150,10 @@ extension CacheState {
             statistics.bytesFromStore += UInt64(fetch.filled)
             statistics.failedRequests += 1
             if fetch.purpose != nil { statistics.readAheadWaste += UInt64(fetch.range.count) }
-            // We cancelled it, and somebody joined before it ended: he tries again. Everybody else gets the error.
-            let isRetried = fetch.isCancelled && error.kind == .cancelled && !isShutDown
+            // We cancelled it, and somebody joined before it ended; or it named the ETag that these bytes had before a change
+            // of metadata: he tries again. Everybody else gets the error.
+            let isOutdated = error.kind == .conditionFailed && fetch.condition != versions[fetch.version]?.key.condition
+            let isRetried = (isOutdated || (fetch.isCancelled && error.kind == .cancelled)) && !isShutDown
             for waiter in fetch.waiters { detach(waiter.read, cancelsUnwanted: !isRetried, &effects) }
             letGo(fetch)
             for waiter in fetch.waiters {
@@ -180,7 +184,8 @@ extension CacheState {
         case .success(let answer):
             if let expected = versions[fetch.version]?.key.creationTime {
                 let isOther = answer.creationTime.map { $0 != expected } ?? false
-                if isOther || answer.blobLength < fetch.range.upperBound {
+                let isSuperseded = versions[fetch.version]?.isSuperseded ?? true
+                if isOther || isSuperseded || answer.blobLength < fetch.range.upperBound {
                     return .failure(failure(.conditionFailed, fetch.version, "the append blob was replaced"))
                 }
             }

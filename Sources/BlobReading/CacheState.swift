@@ -146,6 +146,8 @@ struct Fetch: Sendable {
     let purpose: Purpose?
     /// Where they may lie on disk, and are saved to otherwise.
     let file: AttachedFile?
+    /// The version that the GET names.
+    var condition = VersionCondition.any
     /// Bytes that have arrived and may be read.
     var filled = 0
     var waiters: [Waiter] = []

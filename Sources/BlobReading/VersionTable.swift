@@ -64,6 +64,8 @@ struct VersionTable: Sendable {
         /// Readers that are open.
         var readerCount = 0
         var hotBlocks = HotBlocks()
+        /// The blob of this key began anew: what is in memory may be read, and nothing more belongs to it.
+        var isSuperseded = false
         /// Its bytes on disk, while a reader is open.
         var file: AttachedFile?
     }
@@ -74,7 +76,14 @@ struct VersionTable: Sendable {
     var numbersInUse: [Int32] { versions.ids.map(\.index) }
 
     /// The number of a version, known or new, with one more reference.
+    ///
+    /// An append blob that is shorter than it was has been put anew in place, which leaves its creation time: nothing
+    /// of the old one is the new one's.
     mutating func open(_ key: VersionKey, length: UInt64) -> SlotID {
+        if key.creationTime != nil, let id = numbers[key], let known = versions[id], length < known.length {
+            versions.update(id) { $0.isSuperseded = true }
+            numbers[key] = nil
+        }
         if let id = numbers[key] {
             versions.update(id) { version in
                 version.references += 1

@@ -5,6 +5,8 @@ package enum RangeVerification: Sendable, Hashable {
     case crc64
     /// `x-ms-range-get-content-md5`, for servers without CRC64.
     case md5
+    /// The strongest of these that the server offers, which may be none.
+    case offered
 
     /// The longest range for which the service computes a checksum, in bytes.
     package static let lengthMax = 4 << 20

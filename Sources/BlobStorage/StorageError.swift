@@ -18,6 +18,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         case immutable
         /// The archive tier: readable after a rehydration only.
         case archived
+        /// Encrypted with a key that a customer keeps and that was not sent along: not even a HEAD is answered.
+        case encrypted
         /// The blob is of another type, or in a state that forbids this (pending copy, snapshots present, sealed).
         case conflict
         /// The container is being deleted; its name is free again after a while.

@@ -22,7 +22,7 @@ enum Composition {
             ),
             logger
         )
-        let verification: RangeVerification = configuration.verifiesReads ? .crc64 : .none
+        let verification: RangeVerification = configuration.verifiesReads ? .offered : .none
         if let concern = MemoryBudget.concern(configuration.memory, cgroupMax: ControlGroup.memoryMax()) {
             logger.warning("\(concern)")
         }

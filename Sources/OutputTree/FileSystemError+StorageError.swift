@@ -13,8 +13,8 @@ extension FileSystemError {
             case .notFound: pinned ? ESTALE : ENOENT
             case .alreadyExists: EEXIST
             case .conditionFailed: ESTALE
-            // Not EPERM: the same call may succeed with other credentials.
-            case .unauthenticated, .denied: EACCES
+            // Not EPERM: the same call may succeed with other credentials, or with the key.
+            case .unauthenticated, .denied, .encrypted: EACCES
             case .leased, .containerBeingDeleted: EBUSY
             case .immutable: EPERM
             // "Object is remote": the tape archive's errno, and what `--tier` tools expect.
@@ -26,6 +26,22 @@ extension FileSystemError {
             case .cancelled: EINTR
             case .throttled, .unavailable, .corrupted, .localInput, .unexpected: EIO
             }
-        self.init(errno: errno, error.description)
+        self.init(errno: errno, error.remedy.map { "\(error.description); \($0)" } ?? error.description)
+    }
+}
+
+extension StorageError {
+    /// What whoever reads the log can do where trying again will not help; `nil` where that is plain or unknown.
+    fileprivate var remedy: String? {
+        switch kind {
+        case .leased: "wait until whoever holds the lease gives it back, or break the lease"
+        case .immutable: "it can be changed when its legal hold is lifted and its retention is over"
+        case .archived:
+            code == "BlobBeingRehydrated"
+                ? "wait until it is rehydrated" : "set its tier to Hot, Cool or Cold and wait until it is rehydrated"
+        case .encrypted: "outputfs has no such key: use a client that sends it"
+        case .containerBeingDeleted: "its name is free again when the deletion is over"
+        default: nil
+        }
     }
 }

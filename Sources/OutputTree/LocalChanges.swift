@@ -49,9 +49,10 @@ final class LocalChanges: Sendable {
 
     // MARK: Recording
 
-    /// Of a file that has nothing unsent, what the store has is kept and not its node: there may be many.
-    func record(file address: BlobAddress, _ change: FileChange, at now: Duration) {
-        let kept = change.withoutSentNode
+    /// Of a file that has nothing unsent, what the store has is kept and not its node: there may be many. With
+    /// `holdsNode` it is the node, which then is the one of its blob as long.
+    func record(file address: BlobAddress, _ change: FileChange, at now: Duration, holdsNode: Bool = false) {
+        let kept = holdsNode ? change : change.withoutSentNode
         update(address, now) { folder in folder.files[.init(address.name)] = Change(what: kept, at: now) }
         switch change {
         case .present, .stored: recordDirectories(above: address, at: now)

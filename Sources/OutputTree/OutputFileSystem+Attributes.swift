@@ -51,7 +51,7 @@ extension OutputFileSystem {
         let address = node.address
         let startedAt = clock.monotonic()
         let facts: FileFacts
-        do throws(StorageError) { facts = FileFacts(try await store.properties(of: address)) } catch {
+        do throws(StorageError) { facts = try await store.facts(of: address) } catch {
             // A token that only writes cannot ask: what is known has to do.
             if error.kind == .denied { return }
             if error.kind == .notFound { noteAbsence(of: node, since: startedAt) }
@@ -117,6 +117,7 @@ extension OutputFileSystem {
         let local = node.withState { file -> DirtyFile? in
             guard file.openCount == 0, file.facts != nil else { return nil }
             file.isPlacementPending = false
+            file.expectsChange = false
             file.pending = PendingAttributes()
             return file.local.take()
         }

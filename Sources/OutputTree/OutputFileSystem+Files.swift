@@ -238,10 +238,10 @@ extension OutputFileSystem {
         _ address: BlobAddress
     ) throws(FileSystemError) {
         guard properties.isArchived, flags.allowsReading else { return }
-        let error = FileSystemError(
-            errno: EREMOTE,
-            "\(address) is in the archive tier: set its tier to Hot, Cool or Cold and wait for its rehydration"
-        )
+        let remedy =
+            properties.archiveStatus.map { "it is being rehydrated (\($0)): wait until it is" }
+            ?? "set its tier to Hot, Cool or Cold and wait until it is rehydrated"
+        let error = FileSystemError(errno: EREMOTE, "\(address) is in the archive tier; \(remedy)")
         report(error, "open", address.description)
         throw error
     }

@@ -249,7 +249,7 @@ extension OutputFileSystem {
         // Removed here; its blob may still be there for those who have it open.
         if case .absent = knownFile(address, since: startedAt - options.attributeValidity) { return nil }
         do throws(StorageError) {
-            let facts = FileFacts(try await store.properties(of: address))
+            let facts = try await store.facts(of: address)
             if facts.posix.isDirectory, facts.length == 0, let folder = folder(markedBy: place) {
                 return .directory(folder, facts)
             }

@@ -42,13 +42,9 @@ extension OutputFileSystem {
         }
         nodes.detach(node)
         let other = nodes.lookUpNode(file: address, facts: facts, startedAt: learnedAt)
-        // The kernel tries once more, and once only: no reader may be faster. As long as somebody holds the node's
-        // object it is not forgotten.
+        // The kernel tries once more, and once only: no reader may be faster.
         other.withState { $0.expectsChange = true }
-        Task {
-            try? await Task.sleep(for: .seconds(1)); withExtendedLifetime(other) {}
-        }
-        changes.record(file: address, .present(other), at: clock.monotonic())
+        changes.record(file: address, .present(other), at: clock.monotonic(), holdsNode: true)
         nodes.forget(other.id, count: 1)
         return FileSystemError(errno: ESTALE, "\(address) has readers whom the kernel serves: it gets another node")
     }

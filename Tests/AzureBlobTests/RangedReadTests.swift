@@ -166,6 +166,49 @@ struct RangedReadTests {
         } throws: { ($0 as? StorageError)?.kind == .unexpected }
     }
 
+    /// §2.6: what the service has is asked for first; a server that has less is asked for that, and remembered.
+    @Test(arguments: [RangeVerification.md5, .none], [false, true])
+    func `takes the strongest checksum that the server has`(offered: RangeVerification, refuses: Bool) async throws {
+        let server = try ScriptedServer { request, index in
+            let asked = ["x-ms-range-get-content-crc64", "x-ms-range-get-content-md5"].filter {
+                request.headers[$0] != nil
+            }
+            let isAnswered = offered == .md5 && asked == ["x-ms-range-get-content-md5"]
+            if refuses, !asked.isEmpty, !isAnswered { return .answer(refusal("500 No", "FeatureNotSupported")) }
+            var (_, bytes) = Self.part(request)
+            var hasher = MD5Hasher()
+            bytes.withUnsafeBytes { hasher.update($0) }
+            let headers = isAnswered ? ["Content-MD5: \(Base64.encode(hasher.finish()))"] : []
+            // Where there is a checksum, a turned bit is found by it.
+            if isAnswered, index == 1 { bytes[500] ^= 1 }
+            return Self.whole((Self.part(request, headers: headers).head, bytes))
+        }
+        let store = try AzureBlobStore.scripted(server)
+        for _ in 0..<2 {
+            let read = try await store.readBytes(someBlob, 0..<1000, verification: .offered)
+            #expect(read.bytes == Array(Self.content[..<1000]))
+        }
+        let asked = server.received.map { request in
+            request.headers["x-ms-range-get-content-crc64"] != nil
+                ? "crc64" : request.headers["x-ms-range-get-content-md5"] != nil ? "md5" : "none"
+        }
+        switch (offered, refuses) {
+        case (.md5, _): #expect(asked == ["crc64", "md5", "md5", "md5"])
+        case (_, false): #expect(asked == ["crc64", "md5", "none"])
+        case (_, true): #expect(asked == ["crc64", "md5", "none", "none"])
+        }
+    }
+
+    @Test func `a corrupt answer is no reason to ask for a weaker checksum`() async throws {
+        let server = try ScriptedServer { request, _ in
+            Self.whole(Self.part(request, headers: ["x-ms-content-crc64: AAAAAAAAAAA="]))
+        }
+        await #expect {
+            try await AzureBlobStore.scripted(server).readBytes(someBlob, 0..<1000, verification: .offered)
+        } throws: { ($0 as? StorageError)?.kind == .corrupted }
+        #expect(server.received.allSatisfy { $0.headers["x-ms-range-get-content-crc64"] != nil })
+    }
+
     @Test func `refuses ranges that cannot be verified or are empty, without a request`() async throws {
         let server = try ScriptedServer([.close])
         let store = try AzureBlobStore.scripted(server)

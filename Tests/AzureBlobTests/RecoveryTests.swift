@@ -197,6 +197,7 @@ struct RecoveryTests {
         #expect(blob.content.withLock { $0 } == pattern(10) + pattern(5))
     }
 
+    /// §5.2
     @Test func `an append whose answer was lost is not applied twice`() async throws {
         let blob = AppendServer(pattern(10))
         let server = try ScriptedServer { request, index in

@@ -226,6 +226,8 @@ struct StorageErrorMappingTests {
             (403, "AuthorizationFailure", .denied), (403, nil, .denied), (409, "ContainerDisabled", .denied),
             (412, "LeaseIdMissing", .leased), (409, "LeaseAlreadyPresent", .leased), (412, "LeaseLost", .leased),
             (409, "BlobImmutableDueToPolicy", .immutable), (409, "BlobArchived", .archived),
+            (409, "BlobImmutableDueToLegalHold", .immutable), (409, "BlobUsesCustomerSpecifiedEncryption", .encrypted),
+            (409, "BlobCustomerSpecifiedEncryptionMismatch", .encrypted),
             (409, "BlobBeingRehydrated", .archived), (409, "InvalidBlobType", .conflict),
             (409, "SnapshotsPresent", .conflict), (409, "PendingCopyOperation", .conflict), (409, nil, .conflict),
             (400, "InvalidBlobOrBlock", .conflict), (400, "InvalidBlockList", .conflict),
@@ -281,7 +283,8 @@ struct StorageErrorMappingTests {
             ("404", nil, StorageError.Kind.notFound, StorageError.Persistence.permanent),
             ("412", nil, .conditionFailed, .permanent), ("403", nil, .denied, .permanent),
             ("503", "ServerBusy", .throttled, .temporary), ("500", "OperationTimedOut", .unavailable, .temporary),
-            ("409", "BlobArchived", .conflict, .permanent),
+            ("409", "BlobArchived", .archived, .permanent), ("409", "InvalidBlobType", .conflict, .permanent),
+            ("409", "BlobUsesCustomerSpecifiedEncryption", .encrypted, .permanent),
         ] as [(String, String?, StorageError.Kind, StorageError.Persistence)]
     )
     func `an unreadable copy source speaks for itself`(

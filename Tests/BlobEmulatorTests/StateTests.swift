@@ -81,6 +81,7 @@ struct BlobListingTests {
         case .blob(let name, _, _): name.text
         case .snapshot(let name, let time, _): "\(name.text)@\(time.seconds)"
         case .uncommitted(let name): name.text + "?"
+        case .deleted(let name, _): name.text + "-"
         case .prefix(let name): name.text + "*"
         }
     }

@@ -70,6 +70,20 @@ import Testing
         #expect(reads.count > 1)
     }
 
+    @Test func `A request that names the etag of before a change of metadata is made again`() {
+        let bench = Bench(readAheadBlocksMax: 0)
+        let blob = bench.open("b", length: 100_000, etag: "\"1\"")
+        let answer = blob.read(0, 256)
+        blob.reader.adopt(ETag("\"2\""))
+        bench.store.end(bench.store.pending[0], with: ScriptedStore.error(.conditionFailed))
+        #expect(answer.isPending)
+        #expect(bench.store.pending.map(\.read.condition) == [.matches(ETag("\"2\""))])
+        // And no more than that: this one is what the version is.
+        bench.store.end(bench.store.pending[0], with: ScriptedStore.error(.conditionFailed))
+        #expect(answer.all == [.failed(.conditionFailed)])
+        #expect(bench.cache.violations() == [])
+    }
+
     // MARK: Single flight
 
     @Test func `Readers of the same bytes share one request`() {
@@ -237,6 +251,26 @@ import Testing
         bench.store.endAll()
         #expect(second.all == [.right])
         #expect(bench.cache.violations() == [])
+    }
+
+    /// §2.4, §2.5: Put Blob over an append blob leaves its creation time.
+    @Test func `An append blob that is shorter than it was shares nothing with the old one`() {
+        let bench = Bench(readAheadBlocksMax: 0)
+        let old = bench.openAppend("log", length: 3_000)
+        old.read(0, 1_000)
+        bench.store.endAll()
+        let requests = bench.store.started.count
+        let new = bench.openAppend("log", length: 500)
+        let first = new.read(0, 400)
+        #expect(bench.store.started.count == requests + 1)
+        bench.store.endAll()
+        #expect(first.all == [.right])
+        // What the old one has is its own; what it lacks is gone, also when the new one is as long.
+        #expect(old.isPresent(0, 1_000))
+        _ = bench.openAppend("log", length: 5_000)
+        let late = old.read(2_000, 500)
+        bench.store.endAll()
+        #expect(late.all == [.failed(.conditionFailed)])
     }
 
     @Test func `An append blob that was replaced is noticed`() {

@@ -33,6 +33,7 @@ struct DirtyFileTests {
         #expect(fixture.stored == [])
     }
 
+    /// §3.2
     @Test func `A long file is staged while it is written and committed by one list`() async throws {
         let file = try fixture.makeFile()
         store.hold(.putBlock)
@@ -206,6 +207,7 @@ struct DirtyFileTests {
         #expect(fixture.stored == expected)
     }
 
+    /// §6.1
     @Test func `A file longer than any blob is EFBIG`() throws {
         let file = try fixture.makeFile()
         #expect(throws: (any Error).self) { try file.truncate(to: BlockLayout.fileSizeMax + 1) }

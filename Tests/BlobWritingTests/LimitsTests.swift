@@ -60,6 +60,7 @@ struct LimitsTests {
         try await long.commit()
     }
 
+    /// §3.2
     @Test func `A disk that takes nothing gives ENOSPC and leaves the file as it was`() throws {
         let fixture = try WritingFixture()
         let full = SpoolFile(

@@ -16,6 +16,14 @@ def server():
     running.stop()
 
 
+@pytest.fixture
+def own_server():
+    """An emulator of this test's own, whose counters nobody else moves."""
+    running = Server()
+    yield running
+    running.stop()
+
+
 @pytest.fixture(scope="session")
 def shared_mount(server, tmp_path_factory):
     mount = Mount(tmp_path_factory.mktemp("shared") / "mnt", server)

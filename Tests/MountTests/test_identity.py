@@ -1,5 +1,6 @@
 """Who may do what: mounts of users and mounts for others (SEMANTICS.md §1.10)."""
 
+import hashlib
 import os
 import pwd
 import shutil
@@ -69,6 +70,31 @@ def test_a_user_mounts_works_and_unmounts(usual_device_mode, mounting, server, j
     assert run_as(OTHER, f"ls {mount.place}", "/")[0] != 0
     assert mount.unmount() == 0
     assert server.bytes(f"job-{job}", "$JobOutput/e/g") == b"a\n"
+
+
+@pytest.mark.skipif(not shutil.which("fusermount3"), reason="users need fusermount3")
+def test_a_user_reads_a_cache_on_disk_without_the_kernels_help(usual_device_mode, mounting, server, job, tmp_path):
+    if run_as(USER, f"test -x '{binary()}'", "/")[0] != 0:
+        pytest.skip(f"{binary()} lies where other users cannot reach it")
+    cache = tmp_path / "cache"
+    cache.mkdir(mode=0o700)
+    os.chown(cache, USER, USER)
+    content = os.urandom(20 << 20)
+    server.service.create_container(f"job-{job}")
+    server.blob(f"job-{job}", "$JobOutput/f").upload_blob(content)
+    total = hashlib.sha256(content).hexdigest()
+
+    def remounted() -> int:
+        """Reads the file on a new mount; how often that asked for bytes."""
+        mount = mounting("--cache-dir", cache, user=USER)
+        server.reset_counters()
+        for _ in range(2):
+            assert run_as(USER, f"sha256sum {mount.place}/jobs/{job}/JobOutput/f", "/")[1].startswith(total)
+        assert mount.unmount() == 0
+        return server.requests().get("Get Blob", 0)
+
+    # What the disk did not take in time at first, it does later.
+    assert 0 in (remounted() for _ in range(5))
 
 
 def test_others_get_in_with_allow_other_and_permissions_count(mounting, server, job):

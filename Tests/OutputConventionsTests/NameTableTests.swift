@@ -100,6 +100,7 @@ struct NameTableTests {
         #expect(!problem.reason.isEmpty)
     }
 
+    /// §6.1
     @Test func `a blob name has at most 1,024 characters and 254 segments`() {
         let prefix = String(repeating: "d/", count: 400)
         let deep = TreePlace.folder(.containers, container: "box", prefix: String(repeating: "abcdefg/", count: 120))

@@ -24,6 +24,7 @@ struct LimitedTokenTests {
         }
     }
 
+    /// §1.9
     @Test func `a mount of one container shows just that job`() async throws {
         try await with(denied: [.listContainers, .createContainer, .containerProperties]) { (world) throws in
             world.store.addContainer("job-other")

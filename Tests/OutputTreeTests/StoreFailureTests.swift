@@ -9,10 +9,12 @@ import Testing
 /// What programs see of failures of the store, and that nothing lies about them.
 @Suite("When the store fails", .timeLimit(.minutes(1)))
 struct StoreFailureTests {
+    /// §5.4
     @Test(
         arguments: [
             (.notFound, ESTALE), (.denied, EACCES), (.unauthenticated, EACCES), (.leased, EBUSY), (.immutable, EPERM),
-            (.archived, EREMOTE), (.conflict, EBUSY), (.containerBeingDeleted, EBUSY), (.invalid, EINVAL),
+            (.archived, EREMOTE), (.encrypted, EACCES), (.conflict, EBUSY), (.containerBeingDeleted, EBUSY),
+            (.invalid, EINVAL),
             (.tooLarge, EFBIG), (.throttled, EIO), (.unavailable, EIO), (.corrupted, EIO), (.unexpected, EIO),
         ] as [(StorageError.Kind, Int32)]
     )

@@ -51,6 +51,7 @@ struct TreeTimingTests {
         }
     }
 
+    /// §5.3
     @Test func `a reader that is interrupted gets EINTR, and others read on`() async throws {
         let world = try TreeWorld()
         world.put("f", "bytes")
@@ -115,6 +116,7 @@ struct TreeTimingTests {
         try await onOwnThread { world.end() }
     }
 
+    /// §1.8
     @Test func `self leads to the task of the process that reads it`() async throws {
         try await onOwnThread {
             let world = try TreeWorld()

@@ -23,7 +23,7 @@ extension StorageRequest {
         request.add("x-ms-range", "bytes=\(range.lowerBound)-\(range.upperBound - 1)")
         switch verification {
         case .none: break
-        case .crc64: request.add("x-ms-range-get-content-crc64", "true")
+        case .crc64, .offered: request.add("x-ms-range-get-content-crc64", "true")
         case .md5: request.add("x-ms-range-get-content-md5", "true")
         }
         request.add(condition)

@@ -101,8 +101,9 @@ extension StorageError {
             return (.immutable, .permanent)
         case "BlobArchived", "BlobBeingRehydrated": return (.archived, .permanent)
         case "ContainerBeingDeleted": return (.containerBeingDeleted, .temporary)
-        case "ContainerDisabled", "UnauthorizedBlobOverwrite", "BlobUsesCustomerSpecifiedEncryption":
-            return (.denied, .permanent)
+        case "BlobUsesCustomerSpecifiedEncryption", "BlobCustomerSpecifiedEncryptionMismatch":
+            return (.encrypted, .permanent)
+        case "ContainerDisabled", "UnauthorizedBlobOverwrite": return (.denied, .permanent)
         case "RequestBodyTooLarge", "RequestEntityTooLarge", "BlockListTooLong", "BlockCountExceedsLimit",
             "MetadataTooLarge":
             return (.tooLarge, .permanent)
@@ -124,6 +125,8 @@ extension StorageError {
         switch code {
         case "OperationTimedOut", "InternalError": return (.unavailable, .temporary)
         case "ServerBusy": return (.throttled, .temporary)
+        case "BlobArchived", "BlobBeingRehydrated": return (.archived, .permanent)
+        case "BlobUsesCustomerSpecifiedEncryption": return (.encrypted, .permanent)
         default: break
         }
         switch status {
@@ -160,6 +163,7 @@ extension StorageError {
         case .leased: "guarded by a lease"
         case .immutable: "guarded by a legal hold or a retention policy"
         case .archived: "in the archive tier"
+        case .encrypted: "encrypted with a key that a customer keeps"
         case .conflict: "in conflict with the blob's type or state"
         case .containerBeingDeleted: "the container is being deleted"
         case .invalid: "the request is not valid"

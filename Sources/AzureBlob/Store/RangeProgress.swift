@@ -6,7 +6,9 @@ struct RangeProgress: Sendable {
     let blob: BlobAddress
     let range: Range<UInt64>
     let condition: VersionCondition
-    let verification: RangeVerification
+    /// What is asked for now: weaker than at first where a server lacks it and the reader takes what there is.
+    private(set) var verification: RangeVerification
+    private let takesWeaker: Bool
     /// Bytes at the destination's start that are there to stay. With verification none are before all are.
     private(set) var delivered = 0
     /// What the first answer said, once bytes of it were delivered.
@@ -19,11 +21,13 @@ struct RangeProgress: Sendable {
         var creationTime: String?
     }
 
-    init(_ read: BlobRead) {
+    /// `offered`: the strongest checksum that the server is known to compute.
+    init(_ read: BlobRead, offered: RangeVerification = .crc64) {
         blob = read.blob
         range = read.range
         condition = read.condition
-        verification = read.verification
+        takesWeaker = read.verification == .offered
+        verification = takesWeaker ? offered : read.verification
     }
 
     /// Why the read cannot be asked for at all.
@@ -81,6 +85,8 @@ struct RangeProgress: Sendable {
         /// 416: the range lies behind the blob's end, wherever that is.
         case pastEnd(AttemptFailure)
         case failed(AttemptFailure, madeProgress: Bool)
+        /// The server has no such checksum: a weaker one is to be asked for, at once.
+        case askAgain
     }
 
     /// - Parameters:
@@ -94,6 +100,7 @@ struct RangeProgress: Sendable {
         switch outcome {
         case .failure(let failure):
             if failure.error.status == 416 { return .pastEnd(failure) }
+            if isRefusalOfChecksum(failure.error), weaken() { return .askAgain }
             guard let head, promise(of: head) != nil, isSameBlob(head), let version = head.version else {
                 return .failed(failure, madeProgress: false)
             }
@@ -148,11 +155,26 @@ struct RangeProgress: Sendable {
         return true
     }
 
-    private func verify(_ bytes: UnsafeRawBufferPointer, _ head: ResponseHead) -> Step? {
+    /// Servers that know the header and not how, such as Azurite, refuse the whole request.
+    private func isRefusalOfChecksum(_ error: StorageError) -> Bool {
+        switch error.code {
+        case "FeatureNotSupported", "APINotImplemented", "UnsupportedHeader": true
+        default: error.status == 501
+        }
+    }
+
+    /// Whether there is a weaker checksum to ask for, the last of which is none.
+    private mutating func weaken() -> Bool {
+        guard takesWeaker, verification != .none else { return false }
+        verification = verification == .crc64 ? .md5 : .none
+        return true
+    }
+
+    private mutating func verify(_ bytes: UnsafeRawBufferPointer, _ head: ResponseHead) -> Step? {
         let isIntact: Bool?
         switch verification {
         case .none: return nil
-        case .crc64:
+        case .crc64, .offered:
             isIntact = head["x-ms-content-crc64"].flatMap(CRC64Field.value).map { $0 == CRC64.checksum(bytes) }
         case .md5:
             isIntact = head["content-md5"].map { expected in
@@ -166,6 +188,8 @@ struct RangeProgress: Sendable {
         case false?: return corrupted("the bytes do not match the service's checksum of them", head)
         // Nothing was asked for beyond the blob's end, so nothing needs a checksum.
         case nil where bytes.isEmpty: return nil
+        // With the last checksum gone, what has come will do.
+        case nil where weaken(): return verification == .none ? nil : .askAgain
         case nil:
             let error = StorageError(
                 .unexpected,

@@ -30,7 +30,8 @@ final class RangeRead: ReadOperation, Sendable {
         self.read = read
         self.completion = completion
         let call = CallProgress(engine.policy(for: .getBlob), now: engine.surroundings.uptime())
-        state = Mutex(State(range: RangeProgress(read), call: call, isForeground: read.isForeground))
+        let range = RangeProgress(read, offered: engine.offeredChecksum.strongest)
+        state = Mutex(State(range: range, call: call, isForeground: read.isForeground))
     }
 
     func start() {
@@ -133,7 +134,12 @@ final class RangeRead: ReadOperation, Sendable {
             let bytes = UnsafeRawBufferPointer(start: read.destination + state.range.delivered, count: result.byteCount)
             let outcome = engine.outcome(of: result, request)
             switch state.range.ended(outcome, head: result.head, bytes: bytes) {
-            case .done(let answer): return .complete(.success(answer))
+            case .done(let answer):
+                if read.verification == .offered {
+                    engine.offeredChecksum.learn(state.range.verification, engine.logger)
+                }
+                return .complete(.success(answer))
+            case .askAgain: return .askAgain
             case .pastEnd(let failure): return .findEnd(failure)
             case .failed(let failure, let madeProgress):
                 if madeProgress { state.call.progressed(now: engine.surroundings.uptime()) }
@@ -142,6 +148,12 @@ final class RangeRead: ReadOperation, Sendable {
         }
         switch action {
         case .complete(let answer): complete(answer, isOnTransport: isOnTransport)
+        case .askAgain:
+            if engine.authorizer.needsToken {
+                later { await $0.attemptWithToken(refused: nil) }
+            } else {
+                attempt(token: nil)
+            }
         case .findEnd(let failure): later { await $0.findEnd(failure) }
         case .follow(.wait(let delay), _): later { await $0.waitAndAttempt(delay) }
         case .follow(.renewToken, _): later { await $0.attemptWithToken(refused: token) }
@@ -158,6 +170,7 @@ final class RangeRead: ReadOperation, Sendable {
     private enum Action {
         case complete(Result<BlobReadResult, StorageError>)
         case findEnd(AttemptFailure)
+        case askAgain
         case follow(CallProgress.Next, AttemptFailure)
     }
 

@@ -8,6 +8,7 @@ final class RequestEngine: Sendable {
     let configuration: AzureBlobStoreConfiguration
     let surroundings: Surroundings
     let counting = RequestCounting()
+    let offeredChecksum = OfferedChecksum()
     let logger: Logger
 
     init(

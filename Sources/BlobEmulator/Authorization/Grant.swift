@@ -52,8 +52,10 @@ extension Operation {
         case .putBlob, .putBlobFromURL, .copyBlob, .copyBlobFromURL, .snapshotBlob:
             .init(resource: "o", anyOf: "cw", allowsServiceToken: true)
         case .putBlock, .putBlockFromURL, .putBlockList, .setBlobMetadata, .setBlobProperties, .setBlobTier,
-            .abortCopyBlob, .putPage:
+            .abortCopyBlob, .putPage, .undeleteBlob:
             .init(resource: "o", anyOf: "w", allowsServiceToken: true)
+        case .setImmutabilityPolicy, .deleteImmutabilityPolicy, .setLegalHold:
+            .init(resource: "o", anyOf: "i", allowsServiceToken: true)
         case .leaseBlob: .init(resource: "o", anyOf: "wd", allowsServiceToken: true)
         case .appendBlock, .appendBlockFromURL, .sealAppendBlob:
             .init(resource: "o", anyOf: "aw", allowsServiceToken: true)

@@ -45,12 +45,16 @@ package enum FaultEffect: Sendable, Equatable {
     case corrupt(byte: Int)
     /// Sends `Content-MD5` and `x-ms-content-crc64` that belong to other bytes.
     case wrongChecksum
+    /// Computes no checksums of ranges, as other servers of this protocol: no CRC-64, or none at all.
+    case withoutRangeChecksum(Checksum)
     /// List pages have at most so many entries; none, with a marker, for 0.
     case shortPages(entries: Int)
     /// Answers `503 ServerBusy` to what exceeds a rate.
     case throttle(requestsPerSecond: Int, retryAfter: Int?)
     /// An asynchronous copy stays pending for so long.
     case pendingCopy(milliseconds: Int)
+    /// An archived blob stays on its way back for so long.
+    case pendingRehydration(milliseconds: Int)
     /// A deleted container's name stays taken for so long, as the service does for 30 s at least.
     case containerBeingDeleted(seconds: Int)
 
@@ -60,6 +64,10 @@ package enum FaultEffect: Sendable, Equatable {
         /// The work is done, and nobody learns of it.
         case afterApplying
         case afterBodyBytes(Int)
+    }
+
+    package enum Checksum: String, Sendable, Equatable, Codable {
+        case crc64, any
     }
 
     package enum StalledPart: String, Sendable, Equatable, Codable {

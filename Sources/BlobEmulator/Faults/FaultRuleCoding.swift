@@ -4,7 +4,7 @@ extension FaultRule: Codable {
     private enum Key: String, CodingKey {
         case operation, blob, skip, times, effect
         case milliseconds, bytesPerSecond, status, code, retryAfter, applied, when, bytes, part, byte, entries
-        case requestsPerSecond, seconds
+        case requestsPerSecond, seconds, checksum
     }
 
     package init(from decoder: any Decoder) throws {
@@ -51,6 +51,8 @@ extension FaultRule: Codable {
             )
         case "corrupt": return .corrupt(byte: try integer(.byte))
         case "wrongChecksum": return .wrongChecksum
+        case "withoutRangeChecksum":
+            return .withoutRangeChecksum(try fields.decode(FaultEffect.Checksum.self, forKey: .checksum))
         case "shortPages": return .shortPages(entries: try integer(.entries))
         case "throttle":
             return .throttle(
@@ -58,6 +60,7 @@ extension FaultRule: Codable {
                 retryAfter: try fields.decodeIfPresent(Int.self, forKey: .retryAfter)
             )
         case "pendingCopy": return .pendingCopy(milliseconds: try integer(.milliseconds))
+        case "pendingRehydration": return .pendingRehydration(milliseconds: try integer(.milliseconds))
         case "containerBeingDeleted": return .containerBeingDeleted(seconds: try integer(.seconds))
         default: throw unknown("effect", fields)
         }
@@ -108,6 +111,9 @@ extension FaultRule: Codable {
             try fields.encode(byte, forKey: .byte)
         case .wrongChecksum:
             try fields.encode("wrongChecksum", forKey: .effect)
+        case .withoutRangeChecksum(let checksum):
+            try fields.encode("withoutRangeChecksum", forKey: .effect)
+            try fields.encode(checksum, forKey: .checksum)
         case .shortPages(let entries):
             try fields.encode("shortPages", forKey: .effect)
             try fields.encode(entries, forKey: .entries)
@@ -117,6 +123,9 @@ extension FaultRule: Codable {
             try fields.encodeIfPresent(retryAfter, forKey: .retryAfter)
         case .pendingCopy(let milliseconds):
             try fields.encode("pendingCopy", forKey: .effect)
+            try fields.encode(milliseconds, forKey: .milliseconds)
+        case .pendingRehydration(let milliseconds):
+            try fields.encode("pendingRehydration", forKey: .effect)
             try fields.encode(milliseconds, forKey: .milliseconds)
         case .containerBeingDeleted(let seconds):
             try fields.encode("containerBeingDeleted", forKey: .effect)

@@ -90,8 +90,10 @@ struct FaultPlan: Sendable {
     var stall: Stall?
     var corruptedByte: Int?
     var hasWrongChecksum = false
+    var missingChecksum: FaultEffect.Checksum?
     var pageLimit: Int?
     var copyDelay: Int?
+    var rehydrationDelay: Int?
     var deletionSeconds: Int?
 
     /// Whether the answer has to go out piece by piece.
@@ -112,9 +114,11 @@ struct FaultPlan: Sendable {
             stall = Stall(part: part, afterBytes: bytes, milliseconds: milliseconds)
         case .corrupt(let byte): corruptedByte = byte
         case .wrongChecksum: hasWrongChecksum = true
+        case .withoutRangeChecksum(let checksum): missingChecksum = checksum
         case .shortPages(let entries): pageLimit = entries
         case .throttle: break
         case .pendingCopy(let milliseconds): copyDelay = milliseconds
+        case .pendingRehydration(let milliseconds): rehydrationDelay = milliseconds
         case .containerBeingDeleted(let seconds): deletionSeconds = seconds
         }
     }

@@ -63,7 +63,7 @@ extension Service {
         xml.close("Container")
     }
 
-    /// The defaults of a fresh account.
+    /// The defaults of a fresh account, but for how long deleted blobs are kept.
     func getServiceProperties(_ exchange: Exchange) throws(Failure) -> Response {
         var xml = XMLWriter()
         xml.open("StorageServiceProperties")
@@ -80,7 +80,14 @@ extension Service {
             xml.close(metrics)
         }
         xml.empty("Cors")
-        xml.retentionOff("DeleteRetentionPolicy")
+        if let days = exchange.address.account.retentionDays {
+            xml.open("DeleteRetentionPolicy")
+            xml.element("Enabled", "true")
+            xml.element("Days", String(days))
+            xml.close("DeleteRetentionPolicy")
+        } else {
+            xml.retentionOff("DeleteRetentionPolicy")
+        }
         xml.open("StaticWebsite")
         xml.element("Enabled", "false")
         xml.close("StaticWebsite")
@@ -88,10 +95,19 @@ extension Service {
         return Response(200, [("Content-Type", "application/xml")], body: .bytes(xml.bytes))
     }
 
-    /// There is nothing behind the properties of the service here: the document is checked, and taken note of.
+    /// `DeleteRetentionPolicy` is kept; the document is checked for the rest of it, behind which there is nothing here.
     func setServiceProperties(_ exchange: Exchange) throws(Failure) -> Response {
         let document = try exchange.receiveDocument(limit: 64 << 10)
-        _ = try XMLElement.parse(document.bytes, root: "StorageServiceProperties")
+        let root = try XMLElement.parse(document.bytes, root: "StorageServiceProperties")
+        guard let policy = root.child("DeleteRetentionPolicy") else { return Response(202) }
+        guard policy.child("Enabled")?.text == "true" else {
+            exchange.address.account.setRetention(days: nil)
+            return Response(202)
+        }
+        guard let days = policy.child("Days").flatMap({ Int($0.text) }), (1...365).contains(days) else {
+            throw .code(.invalidXmlNodeValue, [("XmlNodeName", "Days")])
+        }
+        exchange.address.account.setRetention(days: days)
         return Response(202)
     }
 

@@ -47,6 +47,7 @@ extension Service {
         try Conditions(exchange.headers).checkWrite(blob)
         try state.checkWrite(name, leaseID: exchange.leaseID(), now: exchange.now)
         try blob.require(.append)
+        try blob.requireKey(exchange.encryption())
         guard !blob.isSealed else { throw .code(.blobIsSealed) }
         return blob
     }

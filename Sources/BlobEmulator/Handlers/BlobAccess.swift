@@ -4,11 +4,12 @@ extension ContainerState {
     func blob(_ name: Name, snapshot: Timestamp?, now: Timestamp) throws(Failure) -> Blob {
         guard let node = blobs[name] else { throw .code(.blobNotFound) }
         if let snapshot {
-            guard let found = node.snapshots.first(where: { $0.time == snapshot }) else { throw .code(.blobNotFound) }
-            return found.blob
+            guard let found = node.snapshots.first(where: { $0.time == snapshot && $0.blob.protection.deletion == nil })
+            else { throw .code(.blobNotFound) }
+            return found.blob.rehydrated(at: now)
         }
         guard let blob = node.current else { throw .code(.blobNotFound) }
-        return blob
+        return blob.rehydrated(at: now)
     }
 
     /// The blob that a write is about; a copy that was pending is settled first.
@@ -35,13 +36,14 @@ extension ContainerState {
         commit(.blob(name, blob))
     }
 
-    /// What every write to a blob asks first: the lease, and that no copy into it is under way.
+    /// What every write to a blob asks first: the lease, a hold or policy, and that no copy into it is under way.
     func checkWrite(_ name: Name, leaseID: String?, now: Timestamp) throws(Failure) {
         guard let node = blobs[name] else {
             if leaseID != nil { throw .code(.leaseNotPresentWithBlobOperation) }
             return
         }
         try node.lease.checkWrite(leaseID, now: now, on: .blob)
+        try node.current?.requireMutable(at: now)
         if node.current?.copy?.status == .pending { throw .code(.pendingCopyOperation) }
     }
 

@@ -23,6 +23,7 @@ extension Service {
         let name = try exchange.blobName()
         let conditions = try Conditions(exchange.headers)
         let leaseID = try exchange.leaseID()
+        let encryption = try exchange.encryption()
         let blob = try exchange.container()
             .withState { (state) throws(Failure) in
                 state.settleCopy(name, at: exchange.now, etags: etags)
@@ -34,6 +35,7 @@ extension Service {
                 guard blob.tier != .archive || exchange.operation == .setBlobMetadata else {
                     throw .code(.blobArchived)
                 }
+                if exchange.operation == .setBlobMetadata { try blob.requireKey(encryption) }
                 body(&blob)
                 blob.touch(etags.next(at: exchange.now), at: exchange.now)
                 state.replace(name, with: blob, now: exchange.now)
@@ -45,7 +47,7 @@ extension Service {
         return response
     }
 
-    /// Leaves ETag and time as they are. Out of the archive: 202, and the blob is back at once.
+    /// Leaves ETag and time as they are. Out of the archive: 202, and the blob is back at once, or when a fault lets it.
     func setBlobTier(_ exchange: Exchange) throws(Failure) -> Response {
         guard let tier = try exchange.tierHeader() else { throw .missingHeader("x-ms-access-tier") }
         let name = try exchange.blobName()
@@ -53,19 +55,28 @@ extension Service {
         let leaseID = try exchange.leaseID()
         return try exchange.container()
             .withState { (state) throws(Failure) in
-                var blob = try state.existingBlob(name)
+                var blob = try state.existingBlob(name).rehydrated(at: exchange.now)
                 try conditions.checkWrite(blob)
                 try state.lease(of: name).checkRead(leaseID, now: exchange.now, on: .blob)
                 guard blob.kind == .block else { throw .code(.invalidBlobType) }
+                if let target = blob.rehydratesTo {
+                    guard target == tier else { throw .code(.blobBeingRehydrated) }
+                    return Response(202)
+                }
                 let isRehydration = blob.tier == .archive && tier != .archive
-                (blob.tier, blob.tierChanged) = (tier, exchange.now)
+                if isRehydration, let delay = exchange.faults.rehydrationDelay {
+                    blob.rehydratesTo = tier
+                    blob.protection.rehydrates = exchange.now.adding(milliseconds: delay)
+                } else {
+                    (blob.tier, blob.tierChanged) = (tier, exchange.now)
+                }
                 state.commit(.blob(name, blob))
                 return Response(isRehydration ? 202 : 200)
             }
     }
 
     func getBlobTags(_ exchange: Exchange) throws(Failure) -> Response {
-        let (blob, _) = try readableBlob(exchange)
+        let (blob, _) = try readableBlob(exchange, needsKey: false)
         var xml = XMLWriter()
         xml.open("Tags")
         xml.tagSet(blob.tags)

@@ -77,6 +77,7 @@ extension Service {
         let metadata = try exchange.metadata()
         let tags = try tagsOnWrite(exchange)
         let tier = try exchange.tierHeader()
+        let encryption = try exchange.encryption()
         let etag = etags.next(at: exchange.now)
 
         try container.withState { (state) throws(Failure) in
@@ -93,7 +94,9 @@ extension Service {
                 created: node?.current?.created ?? exchange.now
             )
             (blob.headers, blob.metadata, blob.tags) = (headers, metadata, tags)
+            blob.protection.encryption = encryption
             if let tier { (blob.tier, blob.tierChanged) = (tier, exchange.now) }
+            retainReplaced(exchange, &state, name)
             state.replace(name, with: blob, now: exchange.now)
             if node?.staged != nil { state.commit(.unstaged(name)) }
         }

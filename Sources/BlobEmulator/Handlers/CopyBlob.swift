@@ -3,9 +3,7 @@ extension Service {
     /// The asynchronous copy. It is finished with the answer, unless a fault keeps it pending.
     func copyBlob(_ exchange: Exchange) throws(Failure) -> Response {
         let source = try copySource(exchange, usesCallersRights: true)
-        let settles = exchange.faults.copyDelay.map {
-            Timestamp(ticks: exchange.now.ticks + Int64($0) * Timestamp.ticksPerSecond / 1000)
-        }
+        let settles = exchange.faults.copyDelay.map { exchange.now.adding(milliseconds: $0) }
         let blob = try commitCopy(of: source, exchange, keepsPropertiesAlways: true, settles: settles)
         var response = Response(202, blob.versionHeaders)
         response.set("x-ms-copy-id", blob.copy?.id)
@@ -75,6 +73,7 @@ extension Service {
         let tier = try exchange.tierHeader()
         (blob.tier, blob.tierChanged, blob.rehydratesTo) = (tier, tier == nil ? nil : exchange.now, nil)
         blob.isSealed = exchange.headers.isTrue("x-ms-seal-blob")
+        blob.protection = BlobProtection(encryption: try exchange.encryption())
         blob.created = exchange.now
         let length = blob.content.length
         if exchange.operation == .putBlobFromURL {
@@ -98,6 +97,7 @@ extension Service {
                 var blob = version
                 blob.touch(etags.next(at: exchange.now), at: exchange.now)
                 if let existing = state.blobs[name]?.current { blob.created = existing.created }
+                retainReplaced(exchange, &state, name)
                 state.replace(name, with: blob, now: exchange.now)
                 if state.blobs[name]?.staged != nil { state.commit(.unstaged(name)) }
                 return blob

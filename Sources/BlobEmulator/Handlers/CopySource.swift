@@ -44,7 +44,7 @@ extension Service {
         } else {
             inner.grant = try authorizer.grant(inner)
         }
-        let (blob, _) = try readableBlob(inner)
+        let (blob, _) = try readableBlob(inner, needsKey: true)
         guard blob.tier != .archive else { throw .code(.blobArchived) }
         return blob
     }

@@ -9,6 +9,8 @@ extension Service {
         listing.limit = try pageLimit(exchange)
         listing.includesSnapshots = include.snapshots
         listing.includesUncommitted = include.uncommitted
+        listing.includesDeleted = include.deleted
+        listing.now = exchange.now
         guard listing.delimiter.isEmpty || !include.snapshots else {
             throw .invalidParameter("include", query["include"] ?? "")
         }
@@ -71,8 +73,11 @@ struct ListInclude {
     var uncommitted = false
     var copy = false
     var tags = false
+    var deleted = false
+    var policies = false
+    var holds = false
 
-    /// What this server never has (soft-deleted blobs, versions, policies) is understood and adds nothing;
+    /// What this server never has (versions) is understood and adds nothing;
     /// `permissions` is for accounts with a hierarchical namespace, and refused as a flat account does.
     init(_ query: QueryParameters) throws(Failure) {
         for parameter in query.parameters where parameter.name == "include" {
@@ -83,7 +88,10 @@ struct ListInclude {
                 case "uncommittedblobs": uncommitted = true
                 case "copy": copy = true
                 case "tags": tags = true
-                case "deleted", "versions", "deletedwithversions", "immutabilitypolicy", "legalhold", "system": break
+                case "deleted": deleted = true
+                case "immutabilitypolicy": policies = true
+                case "legalhold": holds = true
+                case "versions", "deletedwithversions", "system": break
                 default: throw .invalidParameter("include", parameter.value)
                 }
             }
@@ -138,19 +146,23 @@ private struct BlobRenderer {
             write(name, blob, lease: lease, snapshot: nil, to: &xml)
         case .snapshot(let name, let time, let blob):
             write(name, blob, lease: nil, snapshot: time, to: &xml)
+        case .deleted(let name, let blob):
+            write(name, blob, lease: nil, snapshot: nil, to: &xml)
         }
     }
 
     private mutating func write(
         _ name: Name,
-        _ blob: Blob,
+        _ stored: Blob,
         lease: Lease?,
         snapshot: Timestamp?,
         to xml: inout XMLWriter
     ) {
+        let blob = stored.rehydrated(at: exchange.now)
         xml.open("Blob")
         xml.name(name, encodes: exchange.version.encodesNames)
         xml.element("Snapshot", snapshot?.iso8601WithFraction)
+        if blob.protection.deletion != nil { xml.element("Deleted", "true") }
         xml.open("Properties")
         xml.element("Creation-Time", httpDate(blob.created))
         xml.element("Last-Modified", httpDate(blob.modified))
@@ -168,6 +180,7 @@ private struct BlobRenderer {
             xml.element("AccessTier", (blob.tier ?? .hot).rawValue)
             if blob.tier == nil { xml.element("AccessTierInferred", "true") }
             xml.element("AccessTierChangeTime", blob.tierChanged?.httpDate)
+            xml.element("ArchiveStatus", blob.archiveStatus)
         }
         if let lease {
             let state = lease.state(at: exchange.now)
@@ -183,10 +196,19 @@ private struct BlobRenderer {
             xml.element("CopyCompletionTime", copy.completed?.httpDate)
         }
         xml.element("ServerEncrypted", "true")
+        if blob.protection != BlobProtection() { writeProtection(blob.protection, to: &xml) }
         if !blob.tags.isEmpty { xml.element("TagCount", String(blob.tags.count)) }
         if blob.isSealed { xml.element("Sealed", "true") }
         xml.close("Properties")
-        if include.metadata { xml.metadata(blob.metadata) }
+        if include.metadata {
+            // Metadata is encrypted with the customer's key like the bytes.
+            if case .customerKey = blob.protection.encryption {
+                xml.open("Metadata", [("Encrypted", "true")])
+                xml.close("Metadata")
+            } else {
+                xml.metadata(blob.metadata)
+            }
+        }
         if include.tags, !blob.tags.isEmpty {
             xml.open("Tags")
             xml.tagSet(blob.tags)
@@ -194,6 +216,24 @@ private struct BlobRenderer {
         }
         xml.empty("OrMetadata")
         xml.close("Blob")
+    }
+
+    private func writeProtection(_ protection: BlobProtection, to xml: inout XMLWriter) {
+        switch protection.encryption {
+        case .customerKey(let digest): xml.element("CustomerProvidedKeySha256", digest)
+        case .scope(let name): xml.element("EncryptionScope", name)
+        case nil: break
+        }
+        if include.policies, let policy = protection.policy {
+            xml.element("ImmutabilityPolicyUntilDate", policy.until.httpDate)
+            xml.element("ImmutabilityPolicyMode", policy.mode.rawValue.lowercased())
+        }
+        if include.holds { xml.element("LegalHold", String(protection.hasLegalHold)) }
+        if let deletion = protection.deletion {
+            let rest = max(0, deletion.ends.seconds - exchange.now.seconds)
+            xml.element("DeletedTime", deletion.time.httpDate)
+            xml.element("RemainingRetentionDays", String((rest + 86_399) / 86_400))
+        }
     }
 }
 

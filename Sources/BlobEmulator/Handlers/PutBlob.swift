@@ -27,6 +27,7 @@ extension Service {
         blob.headers = headers
         blob.metadata = try exchange.metadata()
         blob.tags = try tagsOnWrite(exchange)
+        blob.protection.encryption = try exchange.encryption()
         if kind == .block, let tier = try exchange.tierHeader() {
             (blob.tier, blob.tierChanged) = (tier, exchange.now)
         }
@@ -40,6 +41,7 @@ extension Service {
         var response = Response(201, blob.versionHeaders)
         response.headers += received.answerHeaders
         response.set("x-ms-request-server-encrypted", "true")
+        response.headers += blob.protectionHeaders
         return response
     }
 
@@ -58,7 +60,7 @@ extension Service {
         _ kind: BlobKind?
     ) throws(Failure) {
         state.settleCopy(name, at: exchange.now, etags: etags)
-        let existing = state.blobs[name]?.current
+        let existing = state.blobs[name]?.current?.rehydrated(at: exchange.now)
         try Conditions(exchange.headers).checkWrite(existing, existing: .isConflict)
         try state.checkWrite(name, leaseID: exchange.leaseID(), now: exchange.now)
         guard let existing else { return }
@@ -73,6 +75,7 @@ extension Service {
             try checkReplacement(exchange, &state, name, blob.kind)
             var blob = blob
             if let existing = state.blobs[name]?.current { blob.created = existing.created }
+            retainReplaced(exchange, &state, name)
             state.replace(name, with: blob, now: exchange.now)
             if state.blobs[name]?.staged != nil { state.commit(.unstaged(name)) }
         }
@@ -114,6 +117,7 @@ extension Service {
                 try Conditions(exchange.headers).checkWrite(blob)
                 try state.checkWrite(name, leaseID: exchange.leaseID(), now: exchange.now)
                 try blob.require(.page)
+                try blob.requireKey(exchange.encryption())
                 guard range.upperBound <= blob.content.length else { throw .code(.invalidPageRange) }
                 var position = range.lowerBound
                 let slices =

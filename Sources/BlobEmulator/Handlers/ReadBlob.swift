@@ -1,14 +1,15 @@
 /// Get Blob, Get Blob Properties, Get Blob Metadata.
 extension Service {
     func getBlob(_ exchange: Exchange) throws(Failure) -> Response {
-        let (blob, lease) = try readableBlob(exchange)
+        let (blob, lease) = try readableBlob(exchange, needsKey: true)
         guard blob.tier != .archive else {
             throw .code(blob.rehydratesTo == nil ? .blobArchived : .blobBeingRehydrated)
         }
         let length = blob.content.length
         let range = try ByteRange(exchange.headers, length: length)
-        let wantsMD5 = exchange.headers.isTrue("x-ms-range-get-content-md5")
-        let wantsCRC64 = exchange.headers.isTrue("x-ms-range-get-content-crc64")
+        let missing = exchange.faults.missingChecksum
+        let wantsMD5 = exchange.headers.isTrue("x-ms-range-get-content-md5") && missing != .any
+        let wantsCRC64 = exchange.headers.isTrue("x-ms-range-get-content-crc64") && missing == nil
         if wantsMD5 && wantsCRC64 { throw .invalidHeader("x-ms-range-get-content-crc64", "true") }
 
         guard case .part(let bytes) = range else {
@@ -36,31 +37,29 @@ extension Service {
     }
 
     func getBlobProperties(_ exchange: Exchange) throws(Failure) -> Response {
-        let (blob, lease) = try readableBlob(exchange)
+        let (blob, lease) = try readableBlob(exchange, needsKey: true)
         var response = Response(200, blobHeaders(exchange, blob, lease))
         response.set("Content-MD5", blob.headers.md5)
         if blob.kind == .block {
             response.set("x-ms-access-tier", (blob.tier ?? .hot).rawValue)
             if blob.tier == nil { response.set("x-ms-access-tier-inferred", "true") }
             response.set("x-ms-access-tier-change-time", blob.tierChanged?.httpDate)
-            response.set(
-                "x-ms-archive-status",
-                blob.rehydratesTo.map { "rehydrate-pending-to-" + $0.rawValue.lowercased() }
-            )
+            response.set("x-ms-archive-status", blob.archiveStatus)
         }
         response.declaredLength = blob.content.length
         return response
     }
 
     func getBlobMetadata(_ exchange: Exchange) throws(Failure) -> Response {
-        let (blob, _) = try readableBlob(exchange)
+        let (blob, _) = try readableBlob(exchange, needsKey: true)
         var response = Response(200, blob.versionHeaders)
         for entry in blob.metadata.entries { response.set("x-ms-meta-" + entry.name, entry.value) }
         return response
     }
 
     /// The blob after the checks that all reads share, in the order of the service: is it there, lease, conditions.
-    func readableBlob(_ exchange: Exchange) throws(Failure) -> (Blob, Lease) {
+    /// `needsKey`: what is asked for is encrypted where the blob is.
+    func readableBlob(_ exchange: Exchange, needsKey: Bool) throws(Failure) -> (Blob, Lease) {
         let name = try exchange.blobName()
         let snapshot = try exchange.snapshotTime()
         let leaseID = try exchange.leaseID()
@@ -82,6 +81,7 @@ extension Service {
             }
         guard let blob else { throw .code(.conditionNotMet) }
         try conditions.checkRead(blob)
+        if needsKey { try blob.requireKey(exchange.encryption()) }
         return (blob, lease)
     }
 
@@ -122,6 +122,6 @@ extension Service {
         }
         if !blob.tags.isEmpty { response.set("x-ms-tag-count", String(blob.tags.count)) }
         response.set("x-ms-server-encrypted", "true")
-        return response.headers
+        return response.headers + blob.protectionHeaders
     }
 }

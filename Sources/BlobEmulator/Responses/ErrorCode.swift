@@ -2,7 +2,9 @@
 enum ErrorCode: String, Sendable {
     case appendPositionConditionNotMet, authenticationFailed, authorizationFailure, authorizationPermissionMismatch
     case authorizationProtocolMismatch, authorizationResourceTypeMismatch, authorizationServiceMismatch
-    case authorizationSourceIPMismatch, blobAlreadyExists, blobArchived, blobBeingRehydrated, blobIsSealed
+    case authorizationSourceIPMismatch, blobAlreadyExists, blobArchived, blobBeingRehydrated
+    case blobCustomerSpecifiedEncryptionMismatch, blobDoesNotUseCustomerSpecifiedEncryption
+    case blobImmutableDueToLegalHold, blobImmutableDueToPolicy, blobIsSealed, blobUsesCustomerSpecifiedEncryption
     case blobModifiedWhileReading, blobNotFound, blockCountExceedsLimit, blockListTooLong, bothCrc64AndMd5HeaderPresent
     case cannotVerifyCopySource, conditionNotMet, containerAlreadyExists, containerBeingDeleted, containerNotFound
     case copyIdMismatch, crc64Mismatch, emptyMetadataKey, infiniteLeaseDurationRequired, internalError
@@ -45,6 +47,16 @@ enum ErrorCode: String, Sendable {
         case .blobAlreadyExists: (409, "The specified blob already exists.")
         case .blobArchived: (409, "This operation is not permitted on an archived blob.")
         case .blobBeingRehydrated: (409, "This operation is not permitted because the blob is being rehydrated.")
+        case .blobCustomerSpecifiedEncryptionMismatch:
+            (409, "The given customer specified encryption does not match the encryption used to encrypt the blob.")
+        case .blobDoesNotUseCustomerSpecifiedEncryption:
+            (409, "The blob is not encrypted with customer specified encryption, but it was provided in the request.")
+        case .blobImmutableDueToLegalHold:
+            (409, "This operation is not permitted as the blob is immutable due to a legal hold.")
+        case .blobImmutableDueToPolicy:
+            (409, "This operation is not permitted as the blob is immutable due to a policy.")
+        case .blobUsesCustomerSpecifiedEncryption:
+            (409, "The blob is encrypted with customer specified encryption, but it was not provided in the request.")
         case .blobIsSealed: (409, "The specified blob is sealed and its contents can't be modified.")
         case .blobModifiedWhileReading: (409, "The blob has been modified while being read.")
         case .blobNotFound: (404, "The specified blob does not exist.")

@@ -42,6 +42,10 @@ enum Operation: String, CaseIterable, Sendable {
     case leaseBlob = "Lease Blob"
     case snapshotBlob = "Snapshot Blob"
     case deleteBlob = "Delete Blob"
+    case undeleteBlob = "Undelete Blob"
+    case setImmutabilityPolicy = "Set Blob Immutability Policy"
+    case deleteImmutabilityPolicy = "Delete Blob Immutability Policy"
+    case setLegalHold = "Set Blob Legal Hold"
 
     /// The operation that a request names by its method, `restype`, `comp` and a few headers.
     init(_ head: RequestHead, _ query: QueryParameters, _ target: Target) throws(Failure) {
@@ -120,6 +124,9 @@ enum Operation: String, CaseIterable, Sendable {
         case "tags": return ["GET": .getBlobTags, "PUT": .setBlobTags]
         case "lease": return ["PUT": .leaseBlob]
         case "snapshot": return ["PUT": .snapshotBlob]
+        case "undelete": return ["PUT": .undeleteBlob]
+        case "immutabilitypolicies": return ["PUT": .setImmutabilityPolicy, "DELETE": .deleteImmutabilityPolicy]
+        case "legalhold": return ["PUT": .setLegalHold]
         default: return nil
         }
     }

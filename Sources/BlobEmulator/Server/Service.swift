@@ -108,6 +108,10 @@ final class Service: Sendable {
         case .leaseBlob: try leaseBlob(exchange)
         case .snapshotBlob: try snapshotBlob(exchange)
         case .deleteBlob: try deleteBlob(exchange)
+        case .undeleteBlob: try undeleteBlob(exchange)
+        case .setImmutabilityPolicy: try setImmutabilityPolicy(exchange)
+        case .deleteImmutabilityPolicy: try deleteImmutabilityPolicy(exchange)
+        case .setLegalHold: try setLegalHold(exchange)
         }
     }
 }

@@ -94,6 +94,7 @@ struct Blob: Sendable {
     var isSealed = false
     /// Of page blobs.
     var sequenceNumber = 0
+    var protection = BlobProtection()
 }
 
 struct Snapshot: Sendable {
@@ -109,12 +110,20 @@ struct StagedBlocks: Sendable {
 /// All there is under one name: the blob, its snapshots, staged blocks and lease. Guarded by its container's lock.
 final class BlobNode: @unchecked Sendable {
     var current: Blob?
-    /// Oldest first.
+    /// Oldest first; also those that were deleted and are kept for a while.
     var snapshots: [Snapshot] = []
+    /// What was deleted last, as long as it can be brought back.
+    var deleted: Blob?
     var staged: StagedBlocks?
     var lease = Lease()
 
+    /// Snapshots stay in the order of their times, also one that is put back.
+    func add(_ snapshot: Snapshot) {
+        let index = snapshots.lastIndex { $0.time <= snapshot.time }.map { $0 + 1 } ?? 0
+        snapshots.insert(snapshot, at: index)
+    }
+
     var isEmpty: Bool {
-        current == nil && snapshots.isEmpty && staged == nil
+        current == nil && snapshots.isEmpty && staged == nil && deleted == nil
     }
 }

@@ -8,6 +8,9 @@ struct ListingQuery: Sendable {
     var start: ListMarker?
     var includesSnapshots = false
     var includesUncommitted = false
+    /// Also what was deleted and can be brought back.
+    var includesDeleted = false
+    var now = Timestamp(ticks: 0)
 }
 
 /// A page, in the order of the names.
@@ -15,6 +18,7 @@ struct ListingPage: Sendable {
     enum Entry: Sendable {
         case blob(Name, Blob, Lease)
         case snapshot(Name, Timestamp, Blob)
+        case deleted(Name, Blob)
         /// Blocks were put under this name, and never committed.
         case uncommitted(Name)
         case prefix(Name)
@@ -72,7 +76,7 @@ extension ListingPage.Entry {
         switch self {
         case .snapshot(_, let time, _): time
         // After all snapshots.
-        case .blob, .uncommitted: Timestamp(ticks: .max / 16)
+        case .blob, .deleted, .uncommitted: Timestamp(ticks: .max / 16)
         case .prefix: nil
         }
     }
@@ -80,19 +84,28 @@ extension ListingPage.Entry {
 
 extension BlobNode {
     fileprivate func isVisible(_ query: ListingQuery) -> Bool {
-        current != nil || query.includesUncommitted && staged != nil
+        current != nil || query.includesUncommitted && staged != nil || retained(query) != nil
+    }
+
+    private func retained(_ query: ListingQuery) -> Blob? {
+        query.includesDeleted ? deleted.flatMap { $0.isRetained(at: query.now) ? $0 : nil } : nil
+    }
+
+    private func isListed(_ snapshot: Snapshot, _ query: ListingQuery) -> Bool {
+        snapshot.blob.protection.deletion == nil
+            ? query.includesSnapshots : query.includesDeleted && snapshot.blob.isRetained(at: query.now)
     }
 
     /// The entries of one name: snapshots from the oldest on, then the blob.
     fileprivate func entries(_ name: Name, _ query: ListingQuery, from time: Timestamp?) -> [ListingPage.Entry] {
         var entries: [ListingPage.Entry] = []
-        if query.includesSnapshots {
-            for snapshot in snapshots where time.map({ snapshot.time >= $0 }) ?? true {
-                entries.append(.snapshot(name, snapshot.time, snapshot.blob))
-            }
+        for snapshot in snapshots where isListed(snapshot, query) && time.map({ snapshot.time >= $0 }) ?? true {
+            entries.append(.snapshot(name, snapshot.time, snapshot.blob))
         }
         if let current {
             entries.append(.blob(name, current, lease))
+        } else if let deleted = retained(query) {
+            entries.append(.deleted(name, deleted))
         } else if query.includesUncommitted, staged != nil {
             entries.append(.uncommitted(name))
         }

@@ -37,11 +37,20 @@ final class AccountState: Sendable {
     let key: [UInt8]
     private let journal: JournalDoor?
     private let containers = Mutex<[String: Container]>([:])
+    private let retention = Mutex<Int?>(nil)
     /// Containers that were deleted and whose names are not free yet.
     private let deleted = Mutex<[String: Timestamp]>([:])
 
     init(name: String, key: [UInt8], journal: JournalDoor?) {
         (self.name, self.key, self.journal) = (name, key, journal)
+    }
+
+    /// For how many days deleted blobs are kept; nil: they are gone at once.
+    var retentionDays: Int? { retention.withLock { $0 } }
+
+    func setRetention(days: Int?) {
+        retention.withLock { $0 = days }
+        journal?.append(account: name, container: "", .retention(days: days))
     }
 
     func container(_ name: String) throws(Failure) -> Container {
@@ -84,6 +93,8 @@ final class AccountState: Sendable {
             containers.withLock { $0[name] = container }
         case .containerRemoved:
             containers.withLock { $0[name] = nil }
+        case .retention(let days):
+            retention.withLock { $0 = days }
         default:
             containers.withLock { $0[name] }?.replay(change)
         }

@@ -29,10 +29,14 @@ enum Change: Sendable {
     /// The blob under a name, or none. The lease stays unless the blob goes.
     case blob(Name, Blob?)
     case snapshot(Name, Timestamp, Blob?)
+    /// A deleted blob that is kept for a while, or its end.
+    case softDeleted(Name, Blob?)
     case staged(Name, id: String, Content)
     case unstaged(Name)
     case appended(Name, Content, ETag, Timestamp)
     case lease(Name, Lease)
+    /// Of the account: for how many days deleted blobs are kept.
+    case retention(days: Int?)
 }
 
 /// What a container holds. Guarded by the container's lock.
@@ -70,7 +74,11 @@ struct ContainerState: Sendable {
                 node.lease = Lease()
             }
         case .snapshot(let name, let time, let blob?):
-            node(making: name).snapshots.append(Snapshot(time: time, blob: blob))
+            node(making: name).add(Snapshot(time: time, blob: blob))
+        case .softDeleted(let name, let blob?):
+            node(making: name).deleted = blob
+        case .softDeleted(let name, nil):
+            withNode(name) { $0.deleted = nil }
         case .snapshot(let name, let time, nil):
             withNode(name) { $0.snapshots.removeAll { $0.time == time } }
         case .staged(let name, let id, let content):
@@ -88,6 +96,8 @@ struct ContainerState: Sendable {
             }
         case .lease(let name, let lease):
             withNode(name) { $0.lease = lease }
+        case .retention:
+            break
         }
     }
 

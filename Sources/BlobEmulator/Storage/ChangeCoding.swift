@@ -13,6 +13,12 @@ enum RecordKind: UInt8 {
     case lease
     /// The bytes of a small extent, before the first change that names it.
     case extent
+    /// As their namesakes, with what protects the blob behind it.
+    case protectedBlob
+    case protectedSnapshot
+    case softDeleted
+    case softDeletedRemoved
+    case retention
 }
 
 extension RecordWriter {
@@ -30,17 +36,25 @@ extension RecordWriter {
         case .containerRemoved:
             header(.containerRemoved)
         case .blob(let name, let blob?):
-            header(.blob, name)
+            header(blob.protection == BlobProtection() ? .blob : .protectedBlob, name)
             write(blob)
+            if blob.protection != BlobProtection() { write(blob.protection) }
         case .blob(let name, nil):
             header(.blobRemoved, name)
         case .snapshot(let name, let time, let blob?):
-            header(.snapshot, name)
+            header(blob.protection == BlobProtection() ? .snapshot : .protectedSnapshot, name)
             integer(time.ticks)
             write(blob)
+            if blob.protection != BlobProtection() { write(blob.protection) }
         case .snapshot(let name, let time, nil):
             header(.snapshotRemoved, name)
             integer(time.ticks)
+        case .softDeleted(let name, let blob?):
+            header(.softDeleted, name)
+            write(blob)
+            write(blob.protection)
+        case .softDeleted(let name, nil):
+            header(.softDeletedRemoved, name)
         case .staged(let name, let id, let content):
             header(.staged, name)
             text(id)
@@ -55,6 +69,9 @@ extension RecordWriter {
         case .lease(let name, let lease):
             header(.lease, name)
             write(lease)
+        case .retention(let days):
+            header(.retention)
+            integer(days ?? -1)
         }
     }
 
@@ -154,6 +171,18 @@ struct ChangeDecoder {
         case .blobRemoved: change = .blob(Name(try reader.raw()), nil)
         case .snapshot:
             change = .snapshot(Name(try reader.raw()), Timestamp(ticks: try reader.integer()), try blob(&reader))
+        case .protectedBlob: change = .blob(Name(try reader.raw()), try protectedBlob(&reader))
+        case .protectedSnapshot:
+            change = .snapshot(
+                Name(try reader.raw()),
+                Timestamp(ticks: try reader.integer()),
+                try protectedBlob(&reader)
+            )
+        case .softDeleted: change = .softDeleted(Name(try reader.raw()), try protectedBlob(&reader))
+        case .softDeletedRemoved: change = .softDeleted(Name(try reader.raw()), nil)
+        case .retention:
+            let days = try reader.integer(Int.self)
+            change = .retention(days: days < 0 ? nil : days)
         case .snapshotRemoved:
             change = .snapshot(Name(try reader.raw()), Timestamp(ticks: try reader.integer()), nil)
         case .staged:
@@ -221,6 +250,12 @@ struct ChangeDecoder {
         }
         properties.lease = try lease(&reader)
         return properties
+    }
+
+    private func protectedBlob(_ reader: inout RecordReader) throws(RecordError) -> Blob {
+        var blob = try blob(&reader)
+        blob.protection = try reader.protection()
+        return blob
     }
 
     private func blob(_ reader: inout RecordReader) throws(RecordError) -> Blob {

@@ -121,7 +121,7 @@ extension Change {
     var allExtents: [Extent] {
         let content: Content
         switch self {
-        case .blob(_, let blob?), .snapshot(_, _, let blob?): content = blob.content
+        case .blob(_, let blob?), .snapshot(_, _, let blob?), .softDeleted(_, let blob?): content = blob.content
         case .staged(_, _, let staged): content = staged
         case .appended(_, let appended, _, _): content = appended
         default: return []
@@ -133,7 +133,7 @@ extension Change {
     fileprivate var lastTicks: Int64 {
         switch self {
         case .container(let properties): properties.etag.ticks
-        case .blob(_, let blob?): blob.etag.ticks
+        case .blob(_, let blob?), .softDeleted(_, let blob?): blob.etag.ticks
         case .snapshot(_, let time, let blob?): max(time.ticks, blob.etag.ticks)
         case .appended(_, _, let etag, _): etag.ticks
         default: 0

@@ -84,7 +84,7 @@ extension Change {
     var inlineExtents: [Extent] {
         let content: Content
         switch self {
-        case .blob(_, let blob?), .snapshot(_, _, let blob?): content = blob.content
+        case .blob(_, let blob?), .snapshot(_, _, let blob?), .softDeleted(_, let blob?): content = blob.content
         case .staged(_, _, let staged): content = staged
         case .appended(_, let appended, _, _): content = appended
         default: return []

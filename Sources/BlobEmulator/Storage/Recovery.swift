@@ -49,9 +49,11 @@ extension DataDirectory {
 extension AccountState {
     /// The steps that lead from nothing to what there is now.
     func changes() -> [(account: String, container: String, change: Change)] {
-        all().flatMap { container in
-            container.changes().map { (name, container.name, $0) }
-        }
+        let retention = retentionDays.map { [(name, "", Change.retention(days: $0))] } ?? []
+        return retention
+            + all().flatMap { container in
+                container.changes().map { (name, container.name, $0) }
+            }
     }
 }
 
@@ -62,6 +64,7 @@ extension Container {
             var position = state.blobs.start
             while let (name, node) = state.blobs[position] {
                 for snapshot in node.snapshots { changes.append(.snapshot(name, snapshot.time, snapshot.blob)) }
+                if let blob = node.deleted { changes.append(.softDeleted(name, blob)) }
                 if let blob = node.current { changes.append(.blob(name, blob)) }
                 for (id, content) in node.staged?.blocks ?? [:] { changes.append(.staged(name, id: id, content)) }
                 if node.lease != Lease() { changes.append(.lease(name, node.lease)) }

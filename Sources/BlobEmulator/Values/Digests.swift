@@ -37,6 +37,14 @@ func hmacSHA256(key: [UInt8], message: String) -> [UInt8] {
     }
 }
 
+/// 32 bytes.
+func sha256(_ bytes: [UInt8]) -> [UInt8] {
+    [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
+        EVP_Digest(bytes, bytes.count, buffer.baseAddress, nil, EVP_sha256(), nil)
+        count = 32
+    }
+}
+
 /// Compares signatures in a time that does not depend on where they differ.
 func isSameSignature(_ left: [UInt8], _ right: [UInt8]) -> Bool {
     left.count == right.count && CRYPTO_memcmp(left, right, left.count) == 0

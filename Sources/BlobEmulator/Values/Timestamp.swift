@@ -31,6 +31,10 @@ struct Timestamp: Hashable, Comparable, Sendable {
         Timestamp(ticks: ticks + seconds * Self.ticksPerSecond)
     }
 
+    func adding(milliseconds: Int) -> Timestamp {
+        Timestamp(ticks: ticks + Int64(milliseconds) * Self.ticksPerSecond / 1000)
+    }
+
     static func < (left: Timestamp, right: Timestamp) -> Bool {
         left.ticks < right.ticks
     }

@@ -5,8 +5,8 @@ internal import Synchronization
 extension CleanFile {
     /// Cells that are read and checked together: 256 KiB stay in a core's cache between the two.
     private static let cellsPerRead = 4
-    /// Between two marks that a file is used, seconds of nanoseconds.
-    private static let touchInterval: UInt64 = 60_000_000_000
+    /// Seconds between two marks that a file is used, for the order after a restart, and for other processes.
+    private static let touchInterval = 60
 
     /// Fills the buffer from `offset` on, a multiple of the cell size; every cell is checked against its CRC-64.
     ///
@@ -28,11 +28,11 @@ extension CleanFile {
         let blockSize = UInt64(CellMap.cellsPerBlock * store.configuration.cellSize)
         guard !range.isEmpty else { return }
         let blocks = Int(range.lowerBound / blockSize)...Int((range.upperBound - 1) / blockSize)
-        let now = ScanClock.now()
+        let now = time(nil)
         let (lastBlock, touches) = state.withLock { state in
             let old = state.lastBlock
             state.lastBlock = blocks.upperBound
-            let touches = now > state.lastTouch + Self.touchInterval
+            let touches = abs(now - state.lastTouch) >= Self.touchInterval
             if touches { state.lastTouch = now }
             return (old, touches)
         }

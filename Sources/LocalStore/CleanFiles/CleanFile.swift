@@ -13,8 +13,8 @@ package final class CleanFile: Sendable {
         /// Somebody removed the files by hand: nothing is saved any more.
         var isGone = false
         var lastBlock = -1
-        /// Nanoseconds.
-        var lastTouch: UInt64 = 0
+        /// When the index file was last changed or touched, as far as is known: seconds of the epoch.
+        var lastTouch: Int
     }
 
     package let key: CleanFileKey
@@ -33,14 +33,15 @@ package final class CleanFile: Sendable {
         _ header: CleanFileHeader,
         _ map: CellMap,
         index: OpenFile,
-        data: OpenFile
+        data: OpenFile,
+        touched: Int
     ) {
         self.store = store
         self.name = name
         self.index = index
         self.data = data
         key = header.key
-        state = Mutex(State(header: header, length: header.length, map: map))
+        state = Mutex(State(header: header, length: header.length, map: map, lastTouch: touched))
     }
 
     /// A version that holds nothing is not left lying about.

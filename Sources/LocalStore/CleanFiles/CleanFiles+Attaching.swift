@@ -21,8 +21,9 @@ extension CleanFiles {
                 continue
             }
             guard try index.lockSoon(FileLock.attached, .shared) else { continue }
-            guard try index.status().links > 0 else { continue }
-            switch try open(name, index, wanted.key) {
+            let status = try index.status()
+            guard status.links > 0 else { continue }
+            switch try open(name, index, status, wanted.key) {
             case .opened(let file): return file
             case .foreign: return nil
             case .broken:
@@ -43,18 +44,19 @@ extension CleanFiles {
     private func open(
         _ name: CleanFileName,
         _ index: OpenFile,
+        _ status: FileStatus,
         _ key: CleanFileKey
     ) throws(LocalStoreError) -> Opening {
         guard let data = try folder.open(name.path(.data)) else { return .broken }
         // Without the lock first: only somebody who changes the length right now makes that fail.
-        if let opening = try look(name, index, data, key) { return opening }
+        if let opening = try look(name, index, status, data, key) { return opening }
         guard try index.lockSoon(FileLock.change, .exclusive) else { return .foreign }
         defer { index.unlock(FileLock.change) }
-        if let opening = try look(name, index, data, key) { return opening }
+        if let opening = try look(name, index, status, data, key) { return opening }
         // Killed between the two steps of growing.
         if let header = try Self.header(index), try data.status().size > header.length {
             try data.truncate(to: header.length)
-            if let opening = try look(name, index, data, key) { return opening }
+            if let opening = try look(name, index, status, data, key) { return opening }
         }
         return .broken
     }
@@ -63,13 +65,15 @@ extension CleanFiles {
     private func look(
         _ name: CleanFileName,
         _ index: OpenFile,
+        _ status: FileStatus,
         _ data: OpenFile,
         _ key: CleanFileKey
     ) throws(LocalStoreError) -> Opening? {
         guard let header = try Self.header(index), try data.status().size == header.length else { return nil }
         guard header.key == key, header.cellSize == configuration.cellSize else { return .foreign }
         let map = try Self.cells(index, header)
-        return .opened(CleanFile(self, name, header, map, index: index, data: data))
+        let touched = status.modifiedSeconds
+        return .opened(CleanFile(self, name, header, map, index: index, data: data, touched: touched))
     }
 
     /// Makes the files of a version, or makes them anew. The header comes last: without it they are not there.
@@ -109,12 +113,12 @@ extension CleanFiles {
             guard try index.lock(FileLock.attached, .shared) else { return nil }
         }
         let data = try folder.create(name, .data)
-        try data.truncate(to: 0)
+        if status.size > 0 { try data.truncate(to: 0) }
         try data.truncate(to: header.length)
         try index.truncate(to: header.fileSize)
         try index.write(header)
         let map = CellMap(cellCount: header.cellCount)
-        return CleanFile(self, name, header, map, index: index, data: data)
+        return CleanFile(self, name, header, map, index: index, data: data, touched: time(nil))
     }
 
     // MARK: What index files hold

@@ -9,6 +9,7 @@ package enum ChangeBehaviours {
     package static let all: [Behaviour] = renames + removals + attributes
 
     private static let renames: [Behaviour] = [
+        // §3.7
         Behaviour("a file is renamed with its bytes, mode and time") { (world) throws in
             try world.makeJob()
             try world.files.writeFile(world.path("f.txt"), pattern(400_000))
@@ -26,6 +27,7 @@ package enum ChangeBehaviours {
                 #expect(status.modificationTime == 1_234_567_890_123_456_789)
             }
         },
+        // §3.7
         Behaviour("write tmp, rename over: the new file is there, the temporary one is not") { (world) throws in
             try world.makeJob()
             try world.files.writeFile(world.path("f"), "old")
@@ -95,6 +97,7 @@ package enum ChangeBehaviours {
             #expect(world.blobNames == ["elsewhere"])
             #expect(!world.files.exists(world.path("f")))
         },
+        // §3.7
         Behaviour("a directory is renamed with everything in it, and open files follow") { (world) throws in
             for number in 0..<40 { world.put("d/n\(number)", "\(number)") }
             world.put("d/sub/deep", "deep")
@@ -147,6 +150,7 @@ package enum ChangeBehaviours {
             #expect(try world.files.names(world.folder) == ["g"])
             expect(.noSuchFileOrDirectory) { try world.files.open(world.path("f"), O_RDONLY) }
         },
+        // §3.8
         Behaviour("who has an unlinked file open reads on") { (world) throws in
             world.store.add(world.blob("f"), pattern(900_000))
             let descriptor = try world.files.open(world.path("f"), O_RDONLY)
@@ -207,6 +211,7 @@ package enum ChangeBehaviours {
     ]
 
     private static let attributes: [Behaviour] = [
+        // §3.9
         Behaviour("mode, owner and time are kept, also for other mounts") { (world) throws in
             try world.makeJob()
             try world.files.writeFile(world.path("f"), "x")
@@ -268,6 +273,7 @@ package enum ChangeBehaviours {
             try world.files.setPermissions(world.path("f"), 0o6755)
             #expect(try world.files.status(world.path("f")).permissions == 0o755)
         },
+        // §3.9
         Behaviour("symbolic links read back, and lead on") { (world) throws in
             try world.makeJob()
             try world.files.writeFile(world.path("f"), "target")
@@ -289,6 +295,7 @@ package enum ChangeBehaviours {
             try world.files.unlink(world.path("l"))
             #expect(world.stored("f") == "target")
         },
+        // §3.9
         Behaviour("user attributes are kept, listed, replaced and removed") { (world) throws in
             try world.makeJob()
             try world.files.writeFile(world.path("f"), "x")
@@ -314,6 +321,7 @@ package enum ChangeBehaviours {
             #expect(try files.attribute(path, "user.color") == Array("red".utf8))
             #expect(world.stored("f") == "x")
         },
+        // §3.9
         Behaviour("attributes over 8 KiB are E2BIG, and the blob's own properties cannot be set") { (world) throws in
             try world.makeJob()
             try world.files.writeFile(world.path("f"), "x")

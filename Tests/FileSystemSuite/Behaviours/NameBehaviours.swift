@@ -16,6 +16,7 @@ package enum NameBehaviours {
     ]
 
     package static let all: [Behaviour] = [
+        // §1.6
         Behaviour("a Unix name reads back as it was written") { (world) throws in
             try world.makeJob()
             for name in odd { try world.files.writeFile(world.path(name), "in " + name) }
@@ -41,6 +42,7 @@ package enum NameBehaviours {
             for name in odd { try world.files.removeTree(world.path(name)) }
             #expect(world.blobNames == [])
         },
+        // §1.6
         Behaviour("names that storage cannot hold are refused, and nothing is changed") { (world) throws in
             try world.makeJob()
             let long = String(repeating: "x", count: 250)
@@ -53,6 +55,7 @@ package enum NameBehaviours {
             let isShort = world.blobNames.allSatisfy { $0.count <= 1024 }
             #expect(isShort)
         },
+        // §1.7
         Behaviour("a blob beside a directory of its name is shown under another name") { (world) throws in
             world.put("a", "the blob")
             world.put("a/b", "in the directory")
@@ -69,6 +72,7 @@ package enum NameBehaviours {
             try world.files.unlink(world.path(shadowed[0].name))
             #expect(world.blobNames == ["t/$TaskOutput/a/b"])
         },
+        // §1.6
         Behaviour("every blob is reached by exactly one path, whatever its name") { (world) throws in
             let names = [
                 "plain", "a//b", "./x", "../y", "x/../z", "x/./z", "/lead", "//", "trail/f/", "d", "d/e", "...", "%",

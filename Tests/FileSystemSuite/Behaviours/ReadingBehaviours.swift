@@ -28,6 +28,7 @@ package enum ReadingBehaviours {
             #expect(try world.files.readFile(world.path("empty")) == [])
             #expect(try world.files.status(world.path("empty")).size == 0)
         },
+        // §2.1
         Behaviour("a reader sees one version or ESTALE, never a mixture") { (world) throws in
             let size = 1 << 20
             world.store.add(world.blob("f"), [UInt8](repeating: 1, count: size))
@@ -50,6 +51,7 @@ package enum ReadingBehaviours {
             try world.files.close(descriptor)
             #expect(try world.files.readFile(world.path("f")) == [UInt8](repeating: 2, count: size))
         },
+        // §2.1
         Behaviour("an open that meets a replaced blob reads the new one, while old handles keep the old one") {
             (world) throws in
             world.put("f", "old")
@@ -64,6 +66,7 @@ package enum ReadingBehaviours {
             try world.files.close(new)
             #expect(try world.files.readText(world.path("f")) == "newer")
         },
+        // §2.5
         Behaviour("a foreign change of metadata only does not disturb a reader") { (world) throws in
             let bytes = pattern(1 << 20)
             world.store.add(world.blob("f"), bytes) { $0.contentMD5 = "1B2M2Y8AsgTpgAmY7PhCfg==" }
@@ -82,6 +85,7 @@ package enum ReadingBehaviours {
             world.letValidityPass()
             expect(.noSuchFileOrDirectory) { try world.files.status(world.path("f")) }
         },
+        // §2.4
         Behaviour("a growing append blob is read on, and nothing of it is fetched twice") { (world) throws in
             world.store.add(world.blob("log"), pattern(100_000), type: .append)
             let descriptor = try world.files.open(world.path("log"), O_RDONLY)
@@ -97,6 +101,7 @@ package enum ReadingBehaviours {
             #expect(try world.files.readFile(world.path("log")).count == 101_000)
             #expect(world.store.count(of: .read) == 0)
         },
+        // §2.4
         Behaviour("an append blob that started over is another version") { (world) throws in
             world.store.add(world.blob("log"), pattern(200_000), type: .append)
             let descriptor = try world.files.open(world.path("log"), O_RDONLY)
@@ -111,6 +116,7 @@ package enum ReadingBehaviours {
             try world.files.close(descriptor)
             #expect(try world.files.readFile(world.path("log")) == [UInt8](repeating: 9, count: 200_000))
         },
+        // §2.3
         Behaviour("what one mount closed, the next open of another one sees") { (world) throws in
             try world.makeJob()
             let other = try world.anotherMount()
@@ -131,6 +137,7 @@ package enum ReadingBehaviours {
     ]
 
     private static let attributes: [Behaviour] = [
+        // §2.3
         Behaviour("stat and ls show what others did when the validity is over") { (world) throws in
             world.put("f", "12345")
             #expect(try world.files.status(world.path("f")).size == 5)
@@ -155,6 +162,7 @@ package enum ReadingBehaviours {
             world.letValidityPass()
             #expect(try world.files.readText(world.path("d/g")) == "x")
         },
+        // §1.10
         Behaviour("mode and owner are the mount's unless the blob says otherwise") { (world) throws in
             world.put("plain", "")
             world.put("own", "", metadata: ["permissions": "33152", "posix_owner": "12", "posix_group": "34"])
@@ -169,6 +177,7 @@ package enum ReadingBehaviours {
             #expect(try world.files.status(world.path("rclone")).modificationTime == 1_577_934_245_500_000_000)
             #expect(try world.files.status(world.folder).permissions == 0o755)
         },
+        // §2.7
         Behaviour("a blob in the archive tier is EREMOTE to open, and stat shows it") { (world) throws in
             world.put("f", "cold")
             world.store.change(world.blob("f")) { $0.accessTier = "Archive" }

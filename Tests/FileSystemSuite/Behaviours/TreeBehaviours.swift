@@ -9,12 +9,14 @@ package enum TreeBehaviours {
     package static let all: [Behaviour] = views + directories + removal
 
     private static let views: [Behaviour] = [
+        // §1.1
         Behaviour("the top level shows the views and self") { (world) throws in
             #expect(try world.files.names("") == ["containers", "jobs", "self"])
             #expect(try world.files.status("self").kind == .link)
             expect(.noSuchFileOrDirectory) { try world.files.status("runs") }
             expect(.notPermitted) { try world.files.makeDirectory("mine") }
         },
+        // §1.3
         Behaviour("predefined kinds and tasks are there without being made") { (world) throws in
             let files = world.files
             try files.makeDirectory("jobs/j")
@@ -27,6 +29,7 @@ package enum TreeBehaviours {
             )
             #expect(try files.status("jobs/j/tasks/t/TaskLog").kind == .directory)
         },
+        // §1.3
         Behaviour("a custom kind exists after mkdir, for other mounts as well") { (world) throws in
             try world.makeJob()
             expect(.noSuchFileOrDirectory) { try world.files.status("jobs/j/Renders") }
@@ -47,6 +50,7 @@ package enum TreeBehaviours {
             #expect(try world.files.readFile("jobs/j/tasks/t1/TaskOutput/b") == [1])
             expect(.noSuchFileOrDirectory) { try world.files.status("jobs/j/tasks/t2") }
         },
+        // §1.4
         Behaviour("a whole path can be made and written to") { (world) throws in
             try world.files.makeDirectories("jobs/j/tasks/t/TaskOutput/deep/er")
             try world.files.writeFile("jobs/j/tasks/t/TaskOutput/deep/er/f", "x")
@@ -61,6 +65,7 @@ package enum TreeBehaviours {
             world.letValidityPass()
             #expect(try world.files.names("jobs/j/tasks") == ["new", "t"])
         },
+        // §1.2
         Behaviour("a job whose id is no container name resolves, and is shown by its true id") { (world) throws in
             try world.files.makeDirectory("jobs/My_Job--1")
             try world.files.writeFile("jobs/My_Job--1/JobOutput/f", "x")
@@ -72,6 +77,7 @@ package enum TreeBehaviours {
             #expect(try other.readText("jobs/My_Job--1/JobOutput/f") == "x")
             #expect(try other.readText("jobs/my_job--1/JobOutput/f") == "x")
         },
+        // §1.2
         Behaviour("a job whose id nobody knows is shown by its container's name, which leads to it") { (world) throws in
             try world.files.makeDirectory("jobs/My_Job--1")
             let container = world.store.containerNames[0]
@@ -100,6 +106,7 @@ package enum TreeBehaviours {
             }
             expect(.invalidArgument) { try world.files.makeDirectory("containers/x") }
         },
+        // §1.1
         Behaviour("a file is one inode through every view, and its unsent bytes are seen in both") { (world) throws in
             try world.makeJob()
             let files = world.files
@@ -139,6 +146,7 @@ package enum TreeBehaviours {
     ]
 
     private static let directories: [Behaviour] = [
+        // §1.5
         Behaviour("an empty directory lives on, for other mounts as well") { (world) throws in
             try world.makeJob()
             try world.files.makeDirectories(world.path("empty"))
@@ -160,6 +168,7 @@ package enum TreeBehaviours {
             #expect(try world.files.readText(world.path("a/b/c")) == "deep")
             #expect(try world.files.status(world.path("a")).linkCount == 1)
         },
+        // §1.5
         Behaviour("markers of other tools are directories") { (world) throws in
             world.store.add(world.blob("gen2"), metadata: ["hdi_isfolder": "true"])
             world.store.add(world.blob("slash/"))
@@ -196,6 +205,7 @@ package enum TreeBehaviours {
     ]
 
     private static let removal: [Behaviour] = [
+        // §1.4
         Behaviour("no file operation deletes a container") { (world) throws in
             try world.makeJob()
             expect(.notPermitted) { try world.files.removeDirectory("jobs/j") }
@@ -203,6 +213,7 @@ package enum TreeBehaviours {
             expect(.notPermitted) { try world.files.removeDirectory("jobs") }
             #expect(world.store.containerNames == ["job-j"])
         },
+        // §1.3
         Behaviour("rmdir of an empty predefined kind succeeds and changes nothing") { (world) throws in
             try world.makeJob()
             try world.files.removeDirectory("jobs/j/JobOutput")
@@ -222,6 +233,7 @@ package enum TreeBehaviours {
             try world.files.removeDirectory(world.path("d"))
             #expect(!world.files.exists(world.path("d")))
         },
+        // §1.5
         Behaviour("rm -r of a directory that is only a prefix leaves nothing behind") { (world) throws in
             for name in ["d/a", "d/b", "d/e/f", "d/e/g/h"] { world.put(name, "x") }
             try world.files.removeTree(world.path("d"))

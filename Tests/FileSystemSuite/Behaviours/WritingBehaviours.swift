@@ -26,6 +26,7 @@ package enum WritingBehaviours {
             try world.files.close(descriptor)
             #expect(world.store.bytes(of: world.blob("f")) == bytes)
         },
+        // §3.1
         Behaviour("writes in any order become one file") { (world) throws in
             try world.makeJob()
             let bytes = pattern(1_300_000)
@@ -84,6 +85,7 @@ package enum WritingBehaviours {
             let lines = (0..<20).flatMap { round in (0..<3).map { "\(round).\($0) " } }
             #expect(world.stored("f") == lines.joined())
         },
+        // §3.1
         Behaviour("truncation shortens and lengthens, by name and by descriptor") { (world) throws in
             world.store.add(world.blob("f"), pattern(500_000))
             try world.files.truncate(world.path("f"), to: 300_000)
@@ -114,6 +116,7 @@ package enum WritingBehaviours {
             for index in Array(1000..<3000) + Array(399_999..<400_020) { wanted[index] = 0 }
             #expect(world.store.bytes(of: world.blob("f")) == wanted)
         },
+        // §2.2
         Behaviour("handles of one file see each other's bytes at once") { (world) throws in
             world.put("f", "0123456789")
             let reader = try world.files.open(world.path("f"), O_RDONLY)
@@ -159,6 +162,7 @@ package enum WritingBehaviours {
             #expect(world.stored("f") == "x\n")
             #expect(world.store.count(of: .putBlob) == 1)
         },
+        // §3.3
         Behaviour("`{ a; b; } > f` commits when a ends and again when b does") { (world) throws in
             try world.makeJob()
             let shell = try world.files.open(world.path("f"), O_WRONLY | O_CREAT | O_TRUNC)
@@ -204,6 +208,7 @@ package enum WritingBehaviours {
             try world.files.close(descriptor)
             #expect(world.store.count(of: .putBlob) + world.store.count(of: .putBlockList) == 0)
         },
+        // §3.4
         Behaviour("a reader elsewhere sees the old file or the new one, never a part") { (world) throws in
             let (old, new) = ([UInt8](repeating: 1, count: 600_000), [UInt8](repeating: 2, count: 900_000))
             world.store.add(world.blob("f"), old)
@@ -215,6 +220,7 @@ package enum WritingBehaviours {
             try world.files.close(descriptor)
             #expect(world.store.bytes(of: world.blob("f")) == new)
         },
+        // §3.5
         Behaviour("the last close of two writers on two mounts wins as a whole") { (world) throws in
             try world.makeJob()
             let other = try world.anotherMount()
@@ -239,6 +245,7 @@ package enum WritingBehaviours {
             expect(.staleNFSFileHandle) { try world.files.close(descriptor) }
             #expect(world.stored("f") == "theirs")
         },
+        // §3.10
         Behaviour("the content type follows from the name, and the MD5 of the whole is stored") { (world) throws in
             try world.makeJob()
             for (name, type) in [
@@ -256,11 +263,13 @@ package enum WritingBehaviours {
     ]
 
     private static let exclusive: [Behaviour] = [
+        // §3.6
         Behaviour("O_EXCL of a file that is there is EEXIST") { (world) throws in
             world.put("f", "x")
             expect(.fileExists) { try world.files.open(world.path("f"), O_WRONLY | O_CREAT | O_EXCL) }
             #expect(world.stored("f") == "x")
         },
+        // §3.6
         Behaviour("an O_EXCL race that is lost after the open shows at close") { (world) throws in
             try world.makeJob()
             let descriptor = try world.files.open(world.path("f"), O_WRONLY | O_CREAT | O_EXCL)

@@ -68,7 +68,9 @@ struct LargeDirectoryTests {
                 while true {
                     let lines = try reader.read(from: offset, capacity: 900)
                     guard let last = lines.last else { break }
-                    for line in lines.prefix(100) where try reader.lookup(line.name) == nil { Issue.record("\(line.name)") }
+                    for line in lines.prefix(100) where try reader.lookup(line.name) == nil {
+                        Issue.record("\(line.name)")
+                    }
                     offset = last.nextOffset
                 }
             }

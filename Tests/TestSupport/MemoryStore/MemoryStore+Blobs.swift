@@ -4,7 +4,9 @@ import Synchronization
 extension MemoryStore {
     package func properties(of blob: BlobAddress) async throws(StorageError) -> BlobProperties {
         try await perform(.properties, on: blob.description) { [self] (failures) throws(StorageError) in
-            try state.withLock { (state) throws(StorageError) in try state.existing(blob, failures).properties }
+            try state.withLock { (state) throws(StorageError) in
+                try state.existing(blob, failures).readable(failures).properties
+            }
         }
     }
 

@@ -33,7 +33,7 @@ extension MemoryStore {
             throw failures(.invalid, 400, "OutOfRangeInput")
         }
         let stored = try state.withLock { (state) throws(StorageError) in
-            try state.existing(read.blob, read.condition, failures)
+            try state.existing(read.blob, read.condition, failures).readable(failures)
         }
         guard !stored.properties.isArchived else { throw failures(.archived, 409, "BlobArchived") }
         let length = stored.bytes.count

@@ -17,6 +17,14 @@ struct StoredBlob: Sendable {
         var properties: BlobProperties
         var bytes: [UInt8]
         var blocks: [StoredBlock] = []
+
+        /// Refuses, as there is nobody who has the customer's key.
+        func readable(_ failures: Failures) throws(StorageError) -> Committed {
+            guard properties.encryptionKeySHA256 == nil else {
+                throw failures(.encrypted, 409, "BlobUsesCustomerSpecifiedEncryption")
+            }
+            return self
+        }
     }
 
     /// The length that the ids of all blocks share, in base64 characters.

@@ -40,13 +40,22 @@ extension NodeTableState {
     // MARK: Learning
 
     /// Counts a lookup of the file that stands for this version.
+    ///
+    /// A version that takes another one's place has another `st_ino`, as a file that was renamed over another: by that
+    /// `tail -F` and its like tell that it is not the file that they have open.
     mutating func lookUp(file address: BlobAddress, _ facts: FileFacts, _ startedAt: Duration) -> UInt32 {
-        if let slot = slot(of: address), observe(slot, facts, startedAt) != .replaced {
-            record(slot).pointee.countLookup()
-            return slot
+        let known = slot(of: address)
+        if let known, observe(known, facts, startedAt) != .replaced {
+            record(known).pointee.countLookup()
+            return known
         }
         let file = DormantFile(facts: facts, learnedAt: startedAt, isShadowed: false, hasPages: false)
         let slot = insert(file: address, .file(file))
+        if let known {
+            let own = StableInode.number(String(StableInode.number(of: address)), facts.etag.text)
+            successors.replace(known, at: address, by: own)
+        }
+        if let own = successors[address] { keepInode(own, of: slot) }
         record(slot).pointee.countLookup()
         return slot
     }

@@ -1,7 +1,8 @@
 import BlobStorage
 import OutputConventions
 
-/// `st_ino`: the same for the same name on every mount and after every remount.
+/// `st_ino`: the same for the same name on every mount and after every remount. The one exception is a file that others
+/// replaced while this mount knew it (`NodeTableState.lookUp`).
 ///
 /// FNV-1a over the bytes of a blob's address or a directory's place. The kernel's node ids are numbers of their own
 /// and never derived from it, so that a collision of two names (1 in 2^64 per pair) confuses nobody but `find -inum`.

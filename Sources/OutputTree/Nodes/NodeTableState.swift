@@ -13,6 +13,7 @@ struct NodeTableState {
     private(set) var files = SlotIndex()
     private(set) var directories = SlotIndex()
     var live = LiveNodes()
+    var successors = SuccessorInodes()
     /// Objects that were let go: they end when the lock is free, as what they hold may take other locks.
     var released: [any AnyObject & Sendable] = []
 
@@ -162,6 +163,7 @@ struct NodeTableState {
     }
 
     mutating func free(_ slot: UInt32) {
+        successors.forget(slot)
         removeFromIndex(slot)
         switch record(slot).pointee.content {
         case .liveFile(let number), .liveDirectory(let number):

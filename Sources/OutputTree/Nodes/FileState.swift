@@ -116,7 +116,8 @@ struct FileState: Sendable {
     /// What is left of the file when nobody uses it: what the store said. `nil` while there is more to it.
     var dormant: DormantFile? {
         guard let facts, local == nil, openCount == 0, !isUnlinked, !isPlacementPending, !hasWrites, !mustBeNew,
-            !isRemovalPending, !coversStoredBlob, !isDetached, lastFailure == nil, pending == PendingAttributes()
+            !isRemovalPending, !coversStoredBlob, !isDetached, !expectsChange, lastFailure == nil,
+            pending == PendingAttributes()
         else { return nil }
         return DormantFile(
             facts: facts,

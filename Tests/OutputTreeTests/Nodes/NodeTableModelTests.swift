@@ -22,12 +22,16 @@ import Testing
         var files: [NodeID: File] = [:]
         var index: [BlobAddress: NodeID] = [:]
         var held: [NodeID: FileNode] = [:]
+        /// The inode number of what replaced others at an address, and those others, as long as there are any.
+        var successors: [BlobAddress: (inode: UInt64, predecessors: Set<NodeID>)] = [:]
 
         mutating func dropUnused() {
             for (id, file) in files where file.lookups == 0 && held[id] == nil && file.facts != nil {
                 if index[file.address] == id { index[file.address] = nil }
                 files[id] = nil
+                for address in successors.keys { successors[address]?.predecessors.remove(id) }
             }
+            successors = successors.filter { !$0.value.predecessors.isEmpty }
         }
     }
 
@@ -121,6 +125,9 @@ import Testing
                 model.files[known] = file
                 return
             }
+            let inode = StableInode.number(String(StableInode.number(of: address)), facts.etag.text)
+            let others = model.successors[address]?.predecessors ?? []
+            model.successors[address] = (inode, others.union([known]))
         }
         #expect(model.files[id] == nil)
         model.index[address] = id
@@ -128,7 +135,7 @@ import Testing
             address: address,
             facts: facts,
             learnedAt: startedAt,
-            inode: StableInode.number(of: address)
+            inode: model.successors[address]?.inode ?? StableInode.number(of: address)
         )
     }
 
