@@ -155,8 +155,9 @@ def test_durability_journal_closes_without_the_store_and_drain_tells_the_truth(o
     mount = Mount(tmp_path / "mnt", own_server, "--durability", "journal", *DEADLINES)
     try:
         outputs = mount.job("journal")
-        own_server.kill()
-        (outputs / "a").write_bytes(b"a" * 1000)
+        with open(outputs / "a", "wb", buffering=0) as file:
+            own_server.kill()
+            file.write(b"a" * 1000)
         drained = run(mount, "drain", mount.place, "--timeout", "2s")
         assert drained.returncode == 74 and "$JobOutput/a" in drained.stderr
         own_server.start()
