@@ -53,6 +53,7 @@ def failed_close(mount, server, name, content):
 
 
 def test_bytes_of_a_failed_close_are_uploaded_by_the_next_mount(own_server, tmp_path):
+    """§4.2, §4.6"""
     mount = Mount(tmp_path / "mnt", own_server, *DEADLINES)
     content = os.urandom(3 << 20)
     failed_close(mount, own_server, "f.txt", content)
@@ -73,6 +74,7 @@ def test_bytes_of_a_failed_close_are_uploaded_by_the_next_mount(own_server, tmp_
 
 
 def test_a_newer_blob_is_not_overwritten_and_the_bytes_can_be_had(own_server, tmp_path):
+    """§4.6"""
     mount = Mount(tmp_path / "mnt", own_server, *DEADLINES)
     content = os.urandom(100_000)
     failed_close(mount, own_server, "f", content)
@@ -104,6 +106,7 @@ def test_a_newer_blob_is_not_overwritten_and_the_bytes_can_be_had(own_server, tm
 
 
 def test_what_was_never_closed_is_offered_and_not_published(own_server, tmp_path):
+    """§4.7"""
     mount = Mount(tmp_path / "mnt", own_server)
     file = open(mount.job("journal") / "open", "wb", buffering=0)
     file.write(b"half a line")
@@ -152,6 +155,7 @@ def test_an_edit_that_was_not_committed_keeps_the_rest_of_the_blob(own_server, t
 
 
 def test_durability_journal_closes_without_the_store_and_drain_tells_the_truth(own_server, tmp_path):
+    """§4.5"""
     mount = Mount(tmp_path / "mnt", own_server, "--durability", "journal", *DEADLINES)
     try:
         outputs = mount.job("journal")
@@ -173,6 +177,7 @@ def test_drain_without_a_mount_says_so(shared_mount, tmp_path):
 
 
 def test_two_mounts_share_a_journal_directory(own_server, tmp_path):
+    """§4.8"""
     one = Mount(tmp_path / "one", own_server)
     two = Mount(tmp_path / "two", own_server, "--journal-dir", one.journal)
     try:
@@ -191,6 +196,7 @@ def test_two_mounts_share_a_journal_directory(own_server, tmp_path):
 
 
 def test_a_damaged_log_is_reported_and_its_bytes_are_exported(own_server, tmp_path):
+    """§4.8"""
     mount = Mount(tmp_path / "mnt", own_server, *DEADLINES)
     content = os.urandom(5000)
     failed_close(mount, own_server, "f", content)
