@@ -10,7 +10,8 @@ final class AttachedFile: Sendable {
     }
 
     private let state = Mutex(State.looked(for: []))
-    private let isBeingVerified = Atomic(false)
+    /// Somebody would have read it by himself, had all of it been verified.
+    let wantsVerification = Atomic(false)
 
     /// Calls `body` with the file, or with `nil` if this version has none: at once, or on the thread that finds it.
     func whenKnown(_ body: @escaping @Sendable (CleanFile?) -> Void) {
@@ -41,7 +42,4 @@ final class AttachedFile: Sendable {
             if case .known(let file) = state { file } else { nil }
         }
     }
-
-    /// Whether the caller is the one who verifies it.
-    func claimVerification() -> Bool { !isBeingVerified.exchange(true, ordering: .relaxed) }
 }

@@ -33,8 +33,8 @@ package final class BlobReader: Sendable {
     package func adopt(_ etag: ETag) { cache.adopt(version, etag) }
 
     /// The bytes as a file on the local disk, if all of them are there and verified; it stays as long as the lease does.
-    /// Where only the verifying is missing, as after a mount, it begins, and a later call has the file. Waits for a few
-    /// system calls on other threads, without blocking.
+    /// Where only the verifying is missing, as after a mount, it is done behind the last close, and a later open has the
+    /// file. Waits for a few system calls on other threads, without blocking.
     package func lease() async -> CleanFileLease? { await cache.lease(version) }
 
     /// Answers from memory, at once, or says no, and then nothing was started. The bytes are lent for the duration of

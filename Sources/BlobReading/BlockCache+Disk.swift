@@ -46,7 +46,8 @@ extension BlockCache {
     // MARK: Passthrough
 
     /// The version's file, if it is all there and every cell was verified by this process. If only the latter is missing,
-    /// that is made up for in the background.
+    /// that is made up for when the last reader has closed: what he reads is verified by that, and as long as this process
+    /// serves one open, the kernel lets it serve all.
     func lease(_ version: SlotID) async -> CleanFileLease? {
         guard let disk, let attached = attachedFile(of: version) else { return nil }
         return await withCheckedContinuation { continuation in
@@ -54,7 +55,7 @@ extension BlockCache {
                 guard let file, file.isComplete else { return continuation.resume(returning: nil) }
                 disk.read(isForeground: true) {
                     let lease = file.lease()
-                    if lease == nil, attached.claimVerification() { disk.verify { _ = file.verify() } }
+                    if lease == nil { attached.wantsVerification.store(true, ordering: .relaxed) }
                     continuation.resume(returning: lease)
                 }
             }

@@ -48,8 +48,6 @@ final class DiskCache: Sendable {
 
     func save(_ job: @escaping @Sendable () -> Void) { saving.run(job) }
 
-    func verify(_ job: @escaping @Sendable () -> Void) { verifying.run(job) }
-
     /// The last reader of a version is closed.
     func letGo(_ attached: AttachedFile) {
         attached.whenKnown { [self] file in
@@ -61,6 +59,7 @@ final class DiskCache: Sendable {
                 return kept.count > Self.keptMax ? kept.removeFirst() : nil
             }
             withExtendedLifetime(dropped) {}
+            if attached.wantsVerification.load(ordering: .relaxed) { verifying.run { _ = file.verify() } }
         }
     }
 }

@@ -15,8 +15,8 @@ struct TransportTests {
         body: UploadBody? = nil,
         sink: ResponseSink = .collected(limit: 1 << 20),
         priority: TransferPriority = .foreground,
-        stall: Duration = .seconds(10),
-        total: Duration = .seconds(30)
+        stall: Duration = .seconds(600),
+        total: Duration = .seconds(600)
     ) -> Exchange {
         Exchange(
             request: HTTPRequest(method: method, url: "http://127.0.0.1:\(server.port)\(path)", headers: headers),

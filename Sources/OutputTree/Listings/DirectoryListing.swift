@@ -1,5 +1,6 @@
 import BlobStorage
 import FileSystemModel
+import Glibc
 import OutputConventions
 import Synchronization
 
@@ -53,6 +54,8 @@ final class DirectoryListing: Sendable {
         var content: Content
         /// Where the next page begins; `nil` when the listing is over.
         var next: Start?
+        /// It took longer than what it says is good for.
+        var isLate = false
     }
 
     struct Slot: Sendable {
@@ -163,7 +166,10 @@ final class DirectoryListing: Sendable {
                     finish(number, loaded)
                     return loaded.content
                 } catch {
-                    self.state.withLock { $0.slots[number].load = nil }
+                    self.state.withLock { state in
+                        state.slots[number].load = nil
+                        if error.errno != EINTR { state.slots[number].questions.noteFailed() }
+                    }
                     throw error
                 }
             }
@@ -179,7 +185,7 @@ final class DirectoryListing: Sendable {
             state.slots[number].load = nil
             state.slots[number].content = loaded.content
             state.slots[number].startedAt = loaded.content.startedAt
-            state.slots[number].questions.noteLoaded()
+            state.slots[number].questions.noteLoaded(isLate: loaded.isLate)
             state.nameBytes -= state.slots[number].names?.byteCount ?? 0
             state.slots[number].names = state.nameBytes + names.byteCount <= Self.nameBytesMax ? names : nil
             state.nameBytes += state.slots[number].names?.byteCount ?? 0

@@ -64,7 +64,7 @@ extension OutputFileSystem {
     ) async throws(FileSystemError) -> DirectoryListing.Loaded {
         let place = listing.place
         let planned = place.planned(views: options.views)
-        let loaded: DirectoryListing.Loaded
+        var loaded: DirectoryListing.Loaded
         do throws(StorageError) {
             if case .blobs(let container, let prefix) = planned.source, planned.fixed.isEmpty,
                 plan.number > 0 || !disorder.contains(container)
@@ -82,7 +82,9 @@ extension OutputFileSystem {
             let own = builder.finish(startedAt: clock.monotonic(), isComplete: false)
             loaded = DirectoryListing.Loaded(content: .collected(own), next: nil)
         }
-        listings.add(plan.number, of: listing, loaded.content, at: clock.monotonic())
+        let now = clock.monotonic()
+        loaded.isLate = now - loaded.content.startedAt >= options.attributeValidity
+        listings.add(plan.number, of: listing, loaded.content, at: now)
         return loaded
     }
 

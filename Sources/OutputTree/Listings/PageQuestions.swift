@@ -22,17 +22,27 @@ struct PageQuestions: Sendable {
     mutating func ask(_ name: UInt64, at now: Duration, window: Duration, isWalk: Bool) -> Bool {
         if now - lastAt > window { names = [] }
         lastAt = now
-        if !names.contains(name) { names.append(name) }
+        if names.count < needed, !names.contains(name) { names.append(name) }
         guard names.count >= needed || isWalk else { return false }
         isWanted = true
         return true
     }
 
-    /// The page was listed.
-    mutating func noteLoaded() {
-        if wasWanted { needed = answerCount < Self.worth ? min(needed * 2, Self.mostNames) : Self.fewestNames }
+    /// The page was listed. `isLate`: it took longer than what it says is good for, so it answers only who waited for it.
+    mutating func noteLoaded(isLate: Bool = false) {
+        if isLate {
+            needed = Self.mostNames
+        } else if wasWanted {
+            needed = answerCount < Self.worth ? min(needed * 2, Self.mostNames) : Self.fewestNames
+        }
         (isWanted, wasWanted) = (false, isWanted)
         answerCount = 0
+        names = []
+    }
+
+    /// The page could not be listed: for a while its names are better asked for one by one.
+    mutating func noteFailed() {
+        needed = Self.mostNames
         names = []
     }
 

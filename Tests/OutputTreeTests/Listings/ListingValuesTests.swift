@@ -84,6 +84,22 @@ import Testing
         #expect(alone == 100)
     }
 
+    @Test func `where listing takes longer than it is good for, or fails, names are asked for one by one`() {
+        var (late, failed) = (PageQuestions(), PageQuestions())
+        late.noteLoaded(isLate: true)
+        failed.noteFailed()
+        for name in 0..<60 {
+            #expect(!ask(&late, UInt64(name), at: 0))
+            #expect(!ask(&failed, UInt64(name), at: 0))
+        }
+        for name in 60..<70 {
+            _ = ask(&late, UInt64(name), at: 0)
+            _ = ask(&failed, UInt64(name), at: 0)
+        }
+        #expect(ask(&late, 70, at: 0))
+        #expect(ask(&failed, 70, at: 0))
+    }
+
     @Test func `where there are other signs of a walk the first name is enough`() {
         var questions = PageQuestions()
         let isListed = questions.ask(1, at: .zero, window: .seconds(1), isWalk: true)
