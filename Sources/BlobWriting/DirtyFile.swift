@@ -68,7 +68,12 @@ package final class DirtyFile: Sendable {
         )
         let journal = DirtyJournal(entry: entry, identity: identity)
         self.init(
-            scheduler: scheduler, blob: blob, base: base, spool: entry.data, uploadID: uploadID, journal: journal
+            scheduler: scheduler,
+            blob: blob,
+            base: base,
+            spool: entry.data,
+            uploadID: uploadID,
+            journal: journal
         )
     }
 

@@ -1,7 +1,6 @@
 import BlobReading
 import BlobStorage
 import BlobWriting
-import BlobWriting
 package import FileSystemModel
 import Glibc
 import Logging
@@ -96,7 +95,8 @@ extension OutputFileSystem {
         let source = node.address
         let isHeld = changes.holdsBlob(destination)
         let isStored = replaced.node?.withState { $0.facts != nil || $0.coversStoredBlob } ?? replaced.isThere
-        let known = isStored ? replaced.node?.withState { $0.facts.map { .version($0.etag) } } ?? .unknown : KnownName.absent
+        let known =
+            isStored ? replaced.node?.withState { $0.facts.map { .version($0.etag) } } ?? .unknown : KnownName.absent
         if let existing = replaced.node, existing.id != node.id { supersede(existing) }
         let local = node.withState { $0.local }
         local?.move(to: destination, known: isHeld ? .unknown : known)

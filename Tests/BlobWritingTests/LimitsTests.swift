@@ -120,6 +120,8 @@ struct LimitsTests {
         entry.remove()
         journal.close()
         #expect(written == 24)
-        #expect(throws: LocalStoreError.self) { try JournalDirectory(path: "/proc/no/such", owner: "", threads: threads) }
+        #expect(throws: LocalStoreError.self) {
+            try JournalDirectory(path: "/proc/no/such", owner: "", threads: threads)
+        }
     }
 }

@@ -78,8 +78,8 @@ struct DoctorTests {
         )
         #expect(
             report.text == """
-                ok       FUSE   fine
-                problem  clock  an hour off
+                ok       FUSE     fine
+                problem  clock    an hour off
                          try: date
                          try: ntp
                 warning  journal  small

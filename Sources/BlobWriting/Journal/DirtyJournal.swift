@@ -176,7 +176,8 @@ final class DirtyJournal: Sendable {
         var records: [JournalRecord] = [.identity(state.identity)]
         if let base = state.identity.base, state.baseLimit < base.length { records.append(.truncated(state.baseLimit)) }
         records += state.claimed.ranges.map { .extent($0) }
-        if case .committed(let version) = state.backlog.last { records.append(.committed(version)) } else { return false }
+        guard case .committed(let version) = state.backlog.last else { return false }
+        records.append(.committed(version))
         do throws(LocalStoreError) { try entry.replace(records.map(\.payload)) } catch { return false }
         state.backlog = []
         return true

@@ -98,7 +98,8 @@ package final class JournalDirectory: Sendable {
             return
         }
         let lines = Self.text(of: ownerFile).split(separator: "\n").map(String.init)
-        guard let first = lines.first, first.hasPrefix("outputfs journal "), let format = Int(first.dropFirst(17)) else {
+        guard let first = lines.first, first.hasPrefix("outputfs journal "), let format = Int(first.dropFirst(17))
+        else {
             found.problems.append(problem(folder, "is no folder of a journal that can be read"))
             return
         }
@@ -127,7 +128,9 @@ package final class JournalDirectory: Sendable {
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != ".", name != ".." { names.append(name) }
         }
         return names
@@ -189,7 +192,9 @@ package struct JournalSurvivors: Sendable {
 
         /// Unique within the directory, for people to name it.
         package var name: String {
-            String(folder[(folder.lastIndex(of: "/").map { folder.index(after: $0) } ?? folder.startIndex)...].dropFirst(2))
+            String(
+                folder[(folder.lastIndex(of: "/").map { folder.index(after: $0) } ?? folder.startIndex)...].dropFirst(2)
+            )
                 + "-" + entry.id
         }
     }

@@ -71,13 +71,18 @@ package final class JournalEntry: Sendable {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &status) == 0, status.st_nlink > 0 else {
             return nil
         }
-        let logDescriptor = open("\(folder)/\(id).log", O_RDWR | O_CLOEXEC)
-        if logDescriptor < 0 {
-            guard errno == ENOENT else { throw LocalStoreError(errno: errno, operation: "open", path: "\(folder)/\(id).log") }
-            if status.st_size == 0 {
-                unlink(path)
-                return nil
-            }
+        let logPath = "\(folder)/\(id).log"
+        let logDescriptor = open(logPath, O_RDWR | O_CLOEXEC)
+        guard logDescriptor >= 0 || errno == ENOENT else {
+            throw LocalStoreError(errno: errno, operation: "open", path: logPath)
+        }
+        // Nothing was recorded and nothing written: the process ended between the two, or before.
+        let isUnrecorded = logDescriptor < 0 || (fstat(logDescriptor, &status) == 0 && status.st_size == 0)
+        if isUnrecorded, lseek(descriptor, 0, Int32(clinux_seek_data)) < 0, errno == ENXIO {
+            unlink(path)
+            unlink(logPath)
+            if logDescriptor >= 0 { close(logDescriptor) }
+            return nil
         }
         return JournalEntry(
             id: id,
@@ -103,7 +108,11 @@ package final class JournalEntry: Sendable {
                 let count = bytes.withUnsafeMutableBytes { buffer in
                     pread(log.descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, done)
                 }
-                if count > 0 { done += count } else if count == 0 { break } else if errno != EINTR {
+                if count > 0 {
+                    done += count
+                } else if count == 0 {
+                    break
+                } else if errno != EINTR {
                     return .failure(failure("pread"))
                 }
             }
@@ -197,7 +206,9 @@ package final class JournalEntry: Sendable {
             let count = bytes.withUnsafeBytes { buffer in
                 pwrite(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, offset + done)
             }
-            if count > 0 { done += count } else if count == 0 || errno != EINTR {
+            if count > 0 {
+                done += count
+            } else if count == 0 || errno != EINTR {
                 return failure("pwrite", count == 0 ? ENOSPC : errno)
             }
         }

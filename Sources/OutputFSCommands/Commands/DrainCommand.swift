@@ -47,14 +47,17 @@ struct DrainCommand: ParsableCommand {
         let lines = left.map { "  \($0.path): \($0.reason)" }
         var failure = CommandFailure(
             .notUploaded,
-            (["\(left.count) file\(left.count == 1 ? " is" : "s are") not in the store:"] + lines).joined(separator: "\n")
+            (["\(left.count) file\(left.count == 1 ? " is" : "s are") not in the store:"] + lines).joined(
+                separator: "\n"
+            )
         )
         if !drain.pending.isEmpty { failure.remedies.append("outputfs drain \(mountPoint) --timeout 10m") }
         if !drain.kept.isEmpty { failure.remedies.append("outputfs recover --list") }
         throw failure
     }
 
-    private func ask(_ socket: String, _ request: ControlRequest, timeout: Int) throws(CommandFailure) -> ControlAnswer {
+    private func ask(_ socket: String, _ request: ControlRequest, timeout: Int) throws(CommandFailure) -> ControlAnswer
+    {
         do throws(Errno) { return try ControlClient.ask(socket, request, timeout: timeout) } catch {
             guard error.code == ECONNREFUSED || error.code == ENOENT else {
                 throw CommandFailure(.busy, "the process behind \(mountPoint) does not answer: \(error)")

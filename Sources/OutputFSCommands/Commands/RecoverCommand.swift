@@ -29,7 +29,10 @@ struct RecoverCommand: ParsableCommand {
     @Flag(help: "Show what is there, and why.")
     var list = false
 
-    @Option(help: .init("Write all of it as files below this directory.", valueName: "directory"), completion: .directory)
+    @Option(
+        help: .init("Write all of it as files below this directory.", valueName: "directory"),
+        completion: .directory
+    )
     var export: String?
 
     @Option(help: .init("Upload this one over whatever the store has; more than once.", valueName: "id"))

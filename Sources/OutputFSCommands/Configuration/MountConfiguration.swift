@@ -100,8 +100,12 @@ struct MountConfiguration: Sendable {
 
     private static func defaultJournalDirectory(userID: UInt32, environment: [String: String]) -> String {
         if userID == 0 { return "/var/spool/outputfs" }
-        if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") { return Path.join(state, "outputfs/journal") }
-        if let home = environment["HOME"], home.hasPrefix("/") { return Path.join(home, ".local/state/outputfs/journal") }
+        if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
+            return Path.join(state, "outputfs/journal")
+        }
+        if let home = environment["HOME"], home.hasPrefix("/") {
+            return Path.join(home, ".local/state/outputfs/journal")
+        }
         return "/tmp/outputfs-\(userID)-journal"
     }
 }

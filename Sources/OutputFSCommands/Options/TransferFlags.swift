@@ -37,7 +37,10 @@ struct TransferFlags: ParsableArguments {
     var journalDir: String?
 
     @Option(
-        help: .init("What close and fsync wait for: the store, or this machine's disk (commit).", valueName: "commit|journal"),
+        help: .init(
+            "What close and fsync wait for: the store, or this machine's disk (commit).",
+            valueName: "commit|journal"
+        ),
         completion: .list(["commit", "journal"]),
         transform: Values.durability
     )

@@ -47,7 +47,8 @@ extension RecoverySession {
         Terminal.print("\(exported.count) files in \(directory), \(incomplete) of them not whole; see manifest.json")
     }
 
-    private static func write(_ file: RecoveredFile, to directory: String, _ uploads: UploadScheduler?) -> ExportedFile {
+    private static func write(_ file: RecoveredFile, to directory: String, _ uploads: UploadScheduler?) -> ExportedFile
+    {
         let blob = file.replay.identity.blob
         var exported = ExportedFile(
             id: file.name,

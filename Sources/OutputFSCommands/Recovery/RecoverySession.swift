@@ -56,7 +56,9 @@ struct RecoverySession {
         if livingCount > 0 {
             lines.append("\(livingCount) mount\(livingCount == 1 ? "" : "s") at work here: see outputfs status")
         }
-        if files.isEmpty, unreadable.isEmpty { lines.insert("Nothing waits in \(directory).", at: 0) } else {
+        if files.isEmpty, unreadable.isEmpty {
+            lines.insert("Nothing waits in \(directory).", at: 0)
+        } else {
             lines.insert(table.text, at: 0)
         }
         return lines.joined(separator: "\n")
@@ -145,6 +147,10 @@ struct RecoverySession {
     }
 
     private func missing(_ name: String) -> CommandFailure {
-        CommandFailure(.notFound, "the journal has no '\(name)', or a mount works on it", try: "outputfs recover --list")
+        CommandFailure(
+            .notFound,
+            "the journal has no '\(name)', or a mount works on it",
+            try: "outputfs recover --list"
+        )
     }
 }

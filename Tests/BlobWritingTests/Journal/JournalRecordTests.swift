@@ -19,7 +19,11 @@ import Testing
             .identity(identity), .extent(3..<9), .truncated(50), .changed, .due(headers, at: -1), .synced,
             .committed(BlobVersion(etag: ETag("\"0x2\""), lastModified: 9)),
             .moved(BlobAddress(container: "c", name: "g"), .absent, base: nil),
-            .moved(BlobAddress(container: "c", name: "g"), .unknown, base: BlobVersion(etag: ETag("x"), lastModified: 1)),
+            .moved(
+                BlobAddress(container: "c", name: "g"),
+                .unknown,
+                base: BlobVersion(etag: ETag("x"), lastModified: 1)
+            ),
             .kept("reason"),
         ]
     }
