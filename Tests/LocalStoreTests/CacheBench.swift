@@ -43,7 +43,7 @@ final class CacheBench: Sendable {
             cellSize: cellSize
         )
         let gate = FileGate(verdict: { $0 == .fsync ? .skip : verdict($0) }, space: space)
-        let files = try CleanFiles(configuration, threads: threads, logger: logger, gate: gate)
+        let files = try CleanFiles(configuration, threads: threads, logger: logger, gate: gate, clock: .impatient)
         let cache = OpenCache(files: files, threads: threads, bench: self)
         await cache.settle()
         return cache

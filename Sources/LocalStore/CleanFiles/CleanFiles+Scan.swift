@@ -3,13 +3,19 @@ internal import Synchronization
 
 /// When the directory was looked through, so that this is not done all the time.
 struct ScanClock: Sendable {
+    /// Nanoseconds between two walks, at least.
+    var pauseMin: UInt64 = 1_000_000_000
+    /// The same, in durations of the last one: a tenth of the time at most goes into it.
+    var durations: UInt64 = 10
     private var notBefore: UInt64 = 0
+
+    /// Never waits: for tests.
+    static let impatient = ScanClock(pauseMin: 0, durations: 0)
 
     func allows(_ now: UInt64) -> Bool { now >= notBefore }
 
-    /// A tenth of the time at most goes into it.
     mutating func note(started: UInt64, ended: UInt64) {
-        notBefore = ended + max(1_000_000_000, 10 * (ended - min(started, ended)))
+        notBefore = ended + max(pauseMin, durations * (ended - min(started, ended)))
     }
 
     /// Nanoseconds of CLOCK_MONOTONIC.
@@ -92,9 +98,14 @@ private final class DirectoryScan {
                 }
                 let data = try folder.status(name.path(.data))
                 let allocated = data?.allocated ?? 0
-                usage.bytes += CleanFiles.overhead(indexSize: index.size) + allocated
+                let overhead = CleanFiles.overhead(indexSize: index.size)
+                usage.bytes += overhead + allocated
                 usage.files += 1
-                if let data, allocated > 0 { try add(name, data, index.modifiedSeconds) } else { empty.append(name) }
+                guard let data, allocated > 0 else {
+                    empty.append(name)
+                    continue
+                }
+                try add(name, data, overhead, index.modifiedSeconds)
             }
         }
         return usage
@@ -104,8 +115,12 @@ private final class DirectoryScan {
         Set(try self.folder.names(in: folder).compactMap { CleanFileName(fileName: $0) })
     }
 
-    private func add(_ name: CleanFileName, _ status: FileStatus, _ lastUse: Int) throws(LocalStoreError) {
+    private func add(_ name: CleanFileName, _ status: FileStatus, _ overhead: UInt64, _ lastUse: Int)
+        throws(LocalStoreError)
+    {
         func add(_ number: UInt64, _ bytes: UInt64) {
+            // As when a block is saved: the first bears what the file costs beside its data.
+            let bytes = bytes + (number == 0 ? overhead : 0)
             let id = EvictionPolicy.BlockID(file: name.number, number: UInt32(clamping: number))
             blocks.append(Block(id: id, bytes: bytes, lastUse: lastUse))
         }

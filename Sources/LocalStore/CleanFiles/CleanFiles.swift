@@ -45,7 +45,7 @@ package final class CleanFiles: Sendable {
     let counters = Counters()
     let policy: Mutex<EvictionPolicy>
     /// Held while the directory is looked through, which takes seconds for millions of files.
-    let scanning = Mutex(ScanClock())
+    let scanning: Mutex<ScanClock>
     private let logger: Logger
     private let attached = Mutex<[CleanFileName: WeakFile]>([:])
     private let hasWarned = Atomic(false)
@@ -65,12 +65,14 @@ package final class CleanFiles: Sendable {
         _ configuration: Configuration,
         threads: WorkerThreads,
         logger: Logger,
-        gate: FileGate
+        gate: FileGate,
+        clock: ScanClock = ScanClock()
     ) throws(LocalStoreError) {
         precondition(configuration.cellSize > 0 && configuration.cellSize % 4_096 == 0)
         self.configuration = configuration
         self.threads = threads
         self.logger = logger
+        scanning = Mutex(clock)
         folder = try CacheFolder(path: configuration.directory, gate: gate)
         let isNew = try CacheFormat.prepare(folder, cellSize: configuration.cellSize)
         usage = try UsageCounter(folder: folder)

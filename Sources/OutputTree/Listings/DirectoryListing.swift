@@ -66,6 +66,8 @@ final class DirectoryListing: Sendable {
         /// When the listing of what was last here began.
         var startedAt: Duration?
         var load: SharedWork<Content>?
+        /// Tells the last load from one that was given up and ends after it began.
+        var loadCount = 0
         var names: NameSet?
         var questions = PageQuestions()
 
@@ -159,14 +161,17 @@ final class DirectoryListing: Sendable {
             let slot = state.slots[number]
             if let content = slot.content, since.map({ content.startedAt >= $0 }) ?? true { return .ready(content) }
             if let work = slot.load, isAhead || work.join() { return .wait(work) }
-            let plan = Plan(number: number, start: slot.start, end: slot.end)
+            let loadCount = slot.loadCount + 1
             let work = SharedWork(outlivesWaiters: isAhead) { [self] () async throws(FileSystemError) in
                 do throws(FileSystemError) {
-                    let loaded = try await load(plan)
-                    finish(number, loaded)
-                    return loaded.content
+                    while true {
+                        let plan = plan(for: number)
+                        let loaded = try await load(plan)
+                        if finish(plan, loadCount, loaded) { return loaded.content }
+                    }
                 } catch {
                     self.state.withLock { state in
+                        guard state.slots[number].loadCount == loadCount else { return }
                         state.slots[number].load = nil
                         if error.errno != EINTR { state.slots[number].questions.noteFailed() }
                     }
@@ -175,14 +180,24 @@ final class DirectoryListing: Sendable {
             }
             if !isAhead { _ = work.join() }
             state.slots[number].load = work
+            state.slots[number].loadCount = loadCount
             return .wait(work)
         }
     }
 
-    private func finish(_ number: Int, _ loaded: Loaded) {
-        let names = NameSet(loaded.content.nameHashes)
+    private func plan(for number: Int) -> Plan {
         state.withLock { state in
-            state.slots[number].load = nil
+            Plan(number: number, start: state.slots[number].start, end: state.slots[number].end)
+        }
+    }
+
+    /// False if somebody else's work has settled meanwhile where the page ends, so that this one must not.
+    private func finish(_ plan: Plan, _ loadCount: Int, _ loaded: Loaded) -> Bool {
+        let number = plan.number
+        let names = NameSet(loaded.content.nameHashes)
+        return state.withLock { state in
+            guard plan.end == state.slots[number].end else { return false }
+            if state.slots[number].loadCount == loadCount { state.slots[number].load = nil }
             state.slots[number].content = loaded.content
             state.slots[number].startedAt = loaded.content.startedAt
             state.slots[number].questions.noteLoaded(isLate: loaded.isLate)
@@ -192,12 +207,13 @@ final class DirectoryListing: Sendable {
             guard number == state.slots.count - 1 else {
                 // What is held back at the page's end is known anew; where the next one begins stays.
                 if let held = loaded.next?.held { state.slots[number + 1].start.held = held }
-                return
+                return true
             }
             state.isOver = loaded.next == nil
-            guard let next = loaded.next else { return }
+            guard let next = loaded.next else { return true }
             state.slots[number].end = next.held.position
             state.slots.append(Slot(start: next))
+            return true
         }
     }
 
