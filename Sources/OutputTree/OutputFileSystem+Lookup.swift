@@ -170,7 +170,11 @@ extension OutputFileSystem {
         since: Duration
     ) -> Located? {
         guard let listing = directory.withState({ $0.listing }) else { return nil }
-        switch listing.find(DirectoryListing.Wanted(name, resolution, in: listing.place), since: since) {
+        switch listing.find(
+            DirectoryListing.Wanted(name, resolution, in: listing.place),
+            since: since,
+            at: clock.monotonic()
+        ) {
         case .entry(let entry, let startedAt): return located(entry, startedAt: startedAt)
         case .absent: return .absent
         case .unknown: return nil
@@ -185,10 +189,17 @@ extension OutputFileSystem {
         let since = now - options.attributeValidity
         let resolution = directory.place.resolve(name.string, views: options.views)
         let wanted = DirectoryListing.Wanted(name, resolution, in: listing.place)
-        // A pause of a second ends a walk.
-        guard case .unknown(let page?) = listing.find(wanted, since: since),
-            listing.ask(wanted, ofPage: page, at: now, window: max(options.attributeValidity, .seconds(1)))
-        else { return nil }
+        guard case .unknown(let page?) = listing.find(wanted, since: since, at: now) else { return nil }
+        let pages = listing.pages(
+            toListFor: wanted,
+            ofPage: page,
+            at: now,
+            validity: options.attributeValidity,
+            // A pause of a second ends a walk.
+            window: max(options.attributeValidity, .seconds(1))
+        )
+        guard !pages.isEmpty else { return nil }
+        for other in pages.dropFirst() { askAhead(for: other, of: listing, since: now) }
         // If that fails, the name is asked for by itself.
         guard (try? await content(of: page, in: listing, since: since)) != nil else { return nil }
         return locateInMemory(name, in: directory, since: since)

@@ -47,34 +47,59 @@ extension DirectoryListing {
     }
 
     /// What listings that began at `since` or later say of a name.
-    func find(_ wanted: Wanted, since: Duration) -> Answer {
+    func find(_ wanted: Wanted, since: Duration, at now: Duration) -> Answer {
         state.withLock { state in
             let number = Self.number(of: wanted, state.slots)
             guard let number else { return .unknown(page: nil) }
             let answer = Self.find(wanted, in: state.slots[number], number, since: since)
             if case .unknown = answer { return answer }
-            state.slots[number].questions.noteAnswer()
+            if state.slots[number].questions.noteAnswer(at: now) { state.walkedAt = now }
             return answer
         }
     }
 
-    /// A question that nothing in memory answers: whether to answer it by listing the page. `window`: see
-    /// `PageQuestions`.
-    func ask(_ wanted: Wanted, ofPage number: Int, at now: Duration, window: Duration) -> Bool {
+    /// A question that nothing in memory answers: which pages to list instead of asking for the name, its own first; none
+    /// if that does not pay. `validity`: how long a page is fresh; `window`: see `PageQuestions`.
+    func pages(
+        toListFor wanted: Wanted,
+        ofPage number: Int,
+        at now: Duration,
+        validity: Duration,
+        window: Duration
+    ) -> [Int] {
         let hash = NameHash.of(wanted.name.string.utf8)
         return state.withLock { state in
             // What was never listed is no page that could be listed again.
-            guard state.slots[number].startedAt != nil || state.slots[number].load != nil else { return false }
-            // Who is reading the directory asks for more of it than this; who walked through this page or the one before
-            // is still at it.
+            guard state.slots[number].startedAt != nil || state.slots[number].load != nil else { return [] }
+            // Who is reading the directory asks for more of it than this; who walked through it just now is still at it.
             let isWalk =
                 state.readerCount > 0 && state.slots[number].questions.isTrusting
-                || state.slots[max(0, number - 1)...number].contains { slot in
-                    slot.questions.servesWalk && slot.startedAt.map { now - $0 <= window * 2 } ?? false
-                }
-            return state.slots[number].questions.ask(hash, at: now, window: window, isWalk: isWalk)
+                || state.walkedAt.map { now - $0 <= window * 2 } ?? false
+            let isBack = now - state.slots[number].questions.lastAt <= window * 2
+            guard state.slots[number].questions.ask(hash, at: now, window: window, isWalk: isWalk) else { return [] }
+            guard isBack else { return [number] }
+            return [number]
+                + Self.pagesInUse(beside: number, state.slots, since: now - window, old: now - validity * 3 / 4)
         }
     }
+
+    /// The other pages that a walk goes to and fro in and will soon find too old. du and find stat up to 100,000 names in
+    /// the order of their inodes, which is none: all of their pages have to be fresh at a time, and listed one after
+    /// the other they never were.
+    private static func pagesInUse(beside number: Int, _ slots: [Slot], since: Duration, old: Duration) -> [Int] {
+        guard let startedAt = slots[number].startedAt else { return [] }
+        let loadCount = slots.count { $0.load != nil }
+        let inUse = slots.indices.filter { other in
+            other != number && slots[other].load == nil
+                // Used since this page was listed: who goes through from front to end does not come back.
+                && slots[other].questions.lastAt >= max(since, startedAt)
+                && slots[other].startedAt.map { $0 < old } ?? false
+        }
+        return Array(inUse.prefix(max(0, renewalsMax - loadCount)))
+    }
+
+    /// Pages that are listed at a time besides the one that is waited for.
+    private static let renewalsMax = 4
 
     /// The page that the name belongs to.
     private static func number(of wanted: Wanted, _ slots: [Slot]) -> Int? {

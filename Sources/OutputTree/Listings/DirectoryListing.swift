@@ -81,6 +81,8 @@ final class DirectoryListing: Sendable {
         /// Readings that are under way.
         var readerCount = 0
         var nameBytes = 0
+        /// When a page that was listed for one question answered the last of many.
+        var walkedAt: Duration?
     }
 
     let place: TreePlace

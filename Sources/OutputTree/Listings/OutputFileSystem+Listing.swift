@@ -49,9 +49,14 @@ extension OutputFileSystem {
     }
 
     /// Starts listing a page before anybody waits for it; `nil` if there is nothing to list.
-    func askAhead(for number: Int, of listing: DirectoryListing) -> SharedWork<DirectoryListing.Content>? {
+    @discardableResult
+    func askAhead(
+        for number: Int,
+        of listing: DirectoryListing,
+        since: Duration? = nil
+    ) -> SharedWork<DirectoryListing.Content>? {
         guard listing.range(of: number) != nil else { return nil }
-        let work = listing.work(for: number, since: nil, isAhead: true) { [self] plan async throws(FileSystemError) in
+        let work = listing.work(for: number, since: since, isAhead: true) { [self] plan async throws(FileSystemError) in
             try await load(plan, of: listing)
         }
         guard case .wait(let work) = work else { return nil }

@@ -12,7 +12,8 @@ struct PageQuestions: Sendable {
 
     /// The names that were asked for one after the other.
     private var names: [UInt64] = []
-    private var lastAt = Duration.zero
+    /// When the page was asked for a name last.
+    private(set) var lastAt = Duration.zero
     private var needed = fewestNames
     private var answerCount = 0
     private var (isWanted, wasWanted) = (false, false)
@@ -49,9 +50,11 @@ struct PageQuestions: Sendable {
     /// Whether no listing of the page has been in vain.
     var isTrusting: Bool { needed == Self.fewestNames }
 
-    /// Whether the page was listed for questions, and answered many.
-    var servesWalk: Bool { wasWanted && answerCount >= Self.worth }
-
-    /// A question that what is known was good enough for.
-    mutating func noteAnswer() { answerCount += 1 }
+    /// A question that what is known was good enough for. True if the page was listed for questions, and has answered
+    /// many.
+    mutating func noteAnswer(at now: Duration) -> Bool {
+        answerCount += 1
+        lastAt = now
+        return wasWanted && answerCount >= Self.worth
+    }
 }

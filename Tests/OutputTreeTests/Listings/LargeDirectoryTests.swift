@@ -18,8 +18,9 @@ struct LargeDirectoryTests {
         let files: TreeFiles
         private let spool: TemporaryDirectory
 
-        init(_ count: Int) throws {
-            store = ManyBlobs(count: count)
+        /// `listing`: how long it takes.
+        init(_ count: Int, listing: Duration = .zero) throws {
+            store = ManyBlobs(count: count) { [clock] in clock.advance(by: listing) }
             spool = try TemporaryDirectory()
             tree = try makeTree(
                 over: store,
@@ -119,6 +120,26 @@ struct LargeDirectoryTests {
             // back at the ends of pages; each costs a HEAD and, since it may be a directory, a List.
             #expect(cost.lists <= 4 + 7)
             #expect(cost.heads <= 7)
+            reader.close()
+        }
+    }
+
+    @Test func `names in no order cost listings also where all pages together take most of the validity`() async throws
+    {
+        try await onOwnThread {
+            let many = try Many(60_000, listing: .milliseconds(60))
+            let reader = try many.reader()
+            var random = SeededRandom(seed: testSeed())
+            let names = try reader.readAll(capacity: 5_000).shuffled(using: &random).prefix(20_000)
+            many.letValidityPass()
+            let cost = try many.requests {
+                for line in names {
+                    many.clock.advance(by: .microseconds(200))
+                    if try reader.lookup(line.name) == nil { Issue.record("\(line.name) is not there") }
+                }
+            }
+            // 4 s of lookups and 0.7 s of listings for each second of them.
+            #expect(cost.lists + cost.heads < 1_000, "\(cost)")
             reader.close()
         }
     }

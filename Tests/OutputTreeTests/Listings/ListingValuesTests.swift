@@ -61,7 +61,7 @@ import Testing
             for name in 0..<3 where ask(&questions, UInt64(name), at: Double(second)) {
                 listings += 1
                 questions.noteLoaded()
-                for _ in 0..<2 { questions.noteAnswer() }
+                for _ in 0..<2 { _ = questions.noteAnswer(at: .seconds(second)) }
                 break
             }
         }
@@ -75,7 +75,7 @@ import Testing
             for name in 0..<1000 {
                 guard !ask(&questions, UInt64(second * 1000 + name), at: Double(second)) else {
                     questions.noteLoaded()
-                    for _ in 0..<998 { questions.noteAnswer() }
+                    for _ in 0..<998 { _ = questions.noteAnswer(at: .seconds(second)) }
                     break
                 }
                 alone += 1

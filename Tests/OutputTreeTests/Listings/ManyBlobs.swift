@@ -8,7 +8,13 @@ final class ManyBlobs: BlobStore {
     private let lists = Atomic(0)
     private let heads = Atomic(0)
 
-    init(count: Int) { self.count = count }
+    private let onList: @Sendable () -> Void
+
+    /// `onList`: what happens while a listing is on its way.
+    init(count: Int, onList: @escaping @Sendable () -> Void = {}) {
+        self.count = count
+        self.onList = onList
+    }
 
     var listCount: Int { lists.load(ordering: .relaxed) }
     var headCount: Int { heads.load(ordering: .relaxed) }
@@ -27,6 +33,7 @@ final class ManyBlobs: BlobStore {
 
     func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage {
         lists.add(1, ordering: .relaxed)
+        onList()
         guard query.prefix == "d/" else {
             return BlobPage(items: "d/".utf8.starts(with: query.prefix.utf8) ? [.prefix("d/")] : [], next: nil)
         }
