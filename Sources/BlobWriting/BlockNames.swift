@@ -15,6 +15,9 @@ package struct BlockNames: Sendable {
         prefix = withUnsafeBytes(of: uploadID.bigEndian) { Array($0) }
     }
 
+    /// Whether the block is one of this upload's.
+    package func isOwn(_ id: BlockID) -> Bool { Base64.decode(id.base64)?.starts(with: prefix) ?? false }
+
     package func id(_ serial: UInt32) -> BlockID {
         BlockID(base64: Base64.encode(prefix + withUnsafeBytes(of: serial.bigEndian) { Array($0) }))
     }

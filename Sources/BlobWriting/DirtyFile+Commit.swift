@@ -46,10 +46,12 @@ extension DirtyFile {
     private func run(_ round: CommitRound) async {
         scheduler.meter.commitStarted()
         let blob = state.withLock { $0.blob }
+        await noteDue(round.headers)
         let outcome: CommitRound.Outcome
         do throws(CommitError) {
             outcome = .success(try await commitContent(round, blob))
         } catch { outcome = .failure(error) }
+        await noteOutcome(outcome)
         scheduler.meter.commitEnded(outcome, of: blob)
         let (waiters, outdated) = state.withLock { state in
             state.end(round, outcome)

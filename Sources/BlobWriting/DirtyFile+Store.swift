@@ -39,7 +39,7 @@ extension DirtyFile {
     }
 
     private func fetch(_ range: Range<UInt64>, of blob: BlobAddress, _ etag: ETag) async -> CommitError? {
-        let (configuration, spool) = (scheduler.configuration, spool)
+        let (configuration, spool, journal) = (scheduler.configuration, spool, journal)
         return await scheduler.fetches.withSlot {
             do throws(CommitError) {
                 let bytes = FetchedBytes(count: range.count)
@@ -52,7 +52,12 @@ extension DirtyFile {
                 )
                 let read = try result.mapError(CommitError.storage).get()
                 guard read.byteCount == range.count else { throw .storage(.cutShort(blob, range, read.byteCount)) }
-                let failure = await scheduler.disk.perform { spool.write(bytes.buffer, at: range.lowerBound).failure }
+                let failure = await scheduler.disk.perform {
+                    let failure = spool.write(bytes.buffer, at: range.lowerBound).failure
+                    // Not recorded, it would be fetched again.
+                    if failure == nil { try? journal?.wrote(range) }
+                    return failure
+                }
                 if let failure { throw .local(failure) }
                 state.withLock { $0.plan.fetched(range) }
                 return nil

@@ -13,6 +13,7 @@ extension DirtyFile {
     ) throws(LocalStoreError) -> WriteOutcome {
         guard !bytes.isEmpty else { return .done }
         let range = try checkedRange(offset, UInt64(bytes.count), "pwrite")
+        try journal?.willChange()
         let begun = state.withLock { state -> (write: UploadPlan.Write, outdated: [Task<Void, Never>])? in
             guard state.isWritable else { return nil }
             state.noteChange()
@@ -22,7 +23,10 @@ extension DirtyFile {
         guard let begun else { return .busy }
         for task in begun.outdated { task.cancel() }
         var write = begun.write
-        let (count, failure) = spool.write(bytes, at: offset)
+        var (count, failure) = spool.write(bytes, at: offset)
+        if count > 0, let refusal = record(range.lowerBound..<range.lowerBound + UInt64(count)), failure == nil {
+            failure = refusal
+        }
         if failure == nil, scheduler.configuration.checksum == .crc64 { write.checksum?.update(bytes) }
         let (canStage, canHash, waiters) = state.withLock { state in
             state.plan.endWrite(write, byteCount: UInt64(count))
@@ -43,6 +47,8 @@ extension DirtyFile {
             min(oldSize, size)..<max(oldSize, size)
         } spool: { oldSize throws(LocalStoreError) in
             try spool.truncate(to: size)
+            // What cannot be recorded now goes in front of the next record; until then nobody hears of it.
+            try? journal?.truncated(to: size)
         } then: { plan in
             plan.truncated(to: size)
         }
@@ -58,6 +64,7 @@ extension DirtyFile {
         } spool: { oldSize throws(LocalStoreError) in
             try spool.punchHole(range)
             if extends, range.upperBound > oldSize { try spool.truncate(to: range.upperBound) }
+            try? journal?.wrote(range.clamped(to: 0..<max(oldSize, range.upperBound)))
         } then: { plan in
             plan.zeroed(range, extends: extends)
         }
@@ -90,6 +97,7 @@ extension DirtyFile {
         spool change: (_ oldSize: UInt64) throws(LocalStoreError) -> Void,
         then: (inout UploadPlan) -> Void
     ) throws(LocalStoreError) -> WriteOutcome {
+        try journal?.willChange()
         let begun = state.withLock { state -> (oldSize: UInt64, outdated: [Task<Void, Never>])? in
             guard state.isWritable, !state.plan.hasOpenWrites else { return nil }
             state.isChangingShape = true
@@ -110,6 +118,14 @@ extension DirtyFile {
         for waiter in waiters { waiter.resume() }
         try result.get()
         return .done
+    }
+
+    /// Why the journal could not note that these bytes are here; it does with the next record.
+    private func record(_ range: Range<UInt64>) -> LocalStoreError? {
+        do throws(LocalStoreError) {
+            try journal?.wrote(range)
+            return nil
+        } catch { return error }
     }
 
     private func checkedRange(

@@ -2,7 +2,7 @@ package import BlobStorage
 package import LocalStore
 internal import Synchronization
 
-/// The bytes of one file that are not, or not all, in the store: a sparse file in the spool and a plan for the blob.
+/// The bytes of one file that are not, or not all, in the store: an entry of the journal and a plan for the blob.
 /// One per inode with unsent bytes.
 ///
 /// Writes go to the page cache at once, on the caller's thread, and several may run at a time. While a commit runs
@@ -37,28 +37,83 @@ package final class DirtyFile: Sendable {
 
     let scheduler: UploadScheduler
     let spool: SpoolFile
+    /// `nil` in tests of a file alone.
+    let journal: DirtyJournal?
     let hash: ContentHash
     let names: BlockNames
     let state: Mutex<State>
 
-    /// `base`: the version of the blob that is edited; `nil` for a file that starts empty, new or truncated.
+    /// `base`: the version of the blob that is edited; `nil` for a file that starts empty, new or truncated. `known`:
+    /// what the name holds, for the recovery of a file without a base.
     package convenience init(
         scheduler: UploadScheduler,
         blob: BlobAddress,
-        base: BlobProperties?
+        base: BlobProperties?,
+        known: KnownName = .unknown
     ) throws(LocalStoreError) {
-        let spool = try scheduler.spool.makeFile()
-        if let base { try spool.truncate(to: base.length) }
-        self.init(scheduler: scheduler, blob: blob, base: base, spool: spool)
+        let entry = try scheduler.journal.makeEntry()
+        do throws(LocalStoreError) {
+            if let base { try entry.data.truncate(to: base.length) }
+        } catch {
+            entry.remove()
+            throw error
+        }
+        let uploadID = UInt128.random(in: 0...UInt128.max)
+        let identity = JournalIdentity(
+            blob: blob,
+            base: base.map { JournalIdentity.Base(version: $0.version, length: $0.length, type: $0.type) },
+            known: base.map { .version($0.version.etag) } ?? known,
+            uploadID: uploadID,
+            bootID: BootID.current
+        )
+        let journal = DirtyJournal(entry: entry, identity: identity)
+        self.init(
+            scheduler: scheduler,
+            blob: blob,
+            base: base,
+            spool: entry.data,
+            uploadID: uploadID,
+            journal: journal
+        )
+    }
+
+    /// Goes on with what another process left.
+    package convenience init(scheduler: UploadScheduler, recovered file: RecoveredFile) {
+        let identity = file.replay.identity
+        self.init(
+            scheduler: scheduler,
+            blob: identity.blob,
+            base: identity.base.map { BlobProperties(version: $0.version, length: $0.length, type: $0.type) },
+            spool: file.entry.data,
+            uploadID: identity.uploadID,
+            journal: DirtyJournal(entry: file.entry, replay: file.replay)
+        )
+        state.withLock { state in
+            state.plan.content = file.replay.content(size: file.size)
+            (state.isDirty, state.hasChanged) = (true, true)
+        }
     }
 
     /// `spool`: as long as the base, and without a byte of it.
-    package init(scheduler: UploadScheduler, blob: BlobAddress, base: BlobProperties?, spool: SpoolFile) {
+    package convenience init(scheduler: UploadScheduler, blob: BlobAddress, base: BlobProperties?, spool: SpoolFile) {
+        let uploadID = UInt128.random(in: 0...UInt128.max)
+        self.init(scheduler: scheduler, blob: blob, base: base, spool: spool, uploadID: uploadID, journal: nil)
+    }
+
+    private init(
+        scheduler: UploadScheduler,
+        blob: BlobAddress,
+        base: BlobProperties?,
+        spool: SpoolFile,
+        uploadID: UInt128,
+        journal: DirtyJournal?
+    ) {
         let configuration = scheduler.configuration
         self.scheduler = scheduler
         self.spool = spool
+        self.journal = journal
         hash = ContentHash(spool: spool)
-        names = BlockNames(uploadID: UInt128.random(in: 0...UInt128.max))
+        names = BlockNames(uploadID: uploadID)
         let plan = UploadPlan(
             baseSize: base?.length ?? 0,
             layout: BlockLayout(base: configuration.blockSize),
@@ -102,7 +157,9 @@ package final class DirtyFile: Sendable {
     ///
     /// `version`: of the blob under its new name, if there is one that holds what the base, or the last commit, was.
     /// Without it, parts of the base that are not local can no longer be fetched.
-    package func move(to blob: BlobAddress, version: BlobVersion? = nil) {
+    /// `known`: what the new name holds where no version is given.
+    package func move(to blob: BlobAddress, version: BlobVersion? = nil, known: KnownName? = nil) {
+        journal?.moved(to: blob, version.map { .version($0.etag) } ?? known, base: version)
         let outdated = state.withLock { state -> [Task<Void, Never>] in
             guard state.round == nil else {
                 state.nextPlace = (blob, version)
@@ -121,6 +178,7 @@ package final class DirtyFile: Sendable {
         }
         for task in outdated { task.cancel() }
         round?.cancel()
+        journal?.remove()
     }
 
     /// Ends everything. Commits that wait fail as cancelled; the disk space is free when the last read has ended.

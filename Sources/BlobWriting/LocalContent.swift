@@ -24,6 +24,14 @@ package struct LocalContent: Sendable {
         baseLimit = baseSize
     }
 
+    /// What a journal recorded. `local`: below the base's limit; all behind it is local.
+    init(size: UInt64, baseLimit: UInt64, local: RangeSet<UInt64>) {
+        (self.size, self.baseLimit) = (size, baseLimit)
+        self.local = local
+        self.local.remove(contentsOf: baseLimit..<UInt64.max)
+        if baseLimit < size { self.local.insert(contentsOf: baseLimit..<size) }
+    }
+
     package mutating func wrote(_ range: Range<UInt64>) {
         size = max(size, range.upperBound)
         local.insert(contentsOf: joined(range))

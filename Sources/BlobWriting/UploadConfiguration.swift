@@ -10,7 +10,9 @@ package struct UploadConfiguration: Sendable {
     }
 
     /// On a disk with room for everything that is written and not committed.
-    package var spoolDirectory: String
+    package var journalDirectory: String
+    /// Whose bytes they are: only a mount of the same account, or container, takes over what a process left there.
+    package var journalOwner = ""
     /// The length of a file's first 25,000 blocks, in bytes; see `BlockLayout`.
     package var blockSize: UInt64 = 8 << 20
     /// A file up to this length that was never staged goes up as one Put Blob: one round trip instead of two.
@@ -28,5 +30,5 @@ package struct UploadConfiguration: Sendable {
     /// per GiB on a thread of its own.
     package var storesWholeMD5 = true
 
-    package init(spoolDirectory: String) { self.spoolDirectory = spoolDirectory }
+    package init(journalDirectory: String) { self.journalDirectory = journalDirectory }
 }

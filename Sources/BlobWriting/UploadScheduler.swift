@@ -9,12 +9,12 @@ internal import Synchronization
 ///
 /// Files with blocks to send stand in line and send one block each in turn; those for which a commit waits stand in a
 /// line of their own, which goes first. Nothing of a block is held in memory before its turn, nor after: its bytes are
-/// in the spool's page cache.
+/// in the page cache of the data file.
 package final class UploadScheduler: Sendable {
     let store: any BlobStore
     let configuration: UploadConfiguration
     let logger: Logger
-    let spool: SpoolDirectory
+    package let journal: JournalDirectory
     /// For reading back and for freeing.
     let disk: WorkerThreads
     /// For MD5, which would hold up the others.
@@ -36,7 +36,8 @@ package final class UploadScheduler: Sendable {
     package init(
         store: any BlobStore,
         configuration: UploadConfiguration,
-        logger: Logger
+        logger: Logger,
+        journal: JournalDirectory? = nil
     ) throws(LocalStoreError) {
         let cores = max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN)))
         self.store = store
@@ -44,7 +45,8 @@ package final class UploadScheduler: Sendable {
         self.logger = logger
         disk = WorkerThreads(name: "spool", count: min(4, max(2, cores)))
         hashing = WorkerThreads(name: "hash", count: min(4, cores))
-        spool = try SpoolDirectory(path: configuration.spoolDirectory, threads: disk)
+        let (path, owner) = (configuration.journalDirectory, configuration.journalOwner)
+        self.journal = if let journal { journal } else { try JournalDirectory(path: path, owner: owner, threads: disk) }
         commits = AsyncLimiter(configuration.commitsInFlightMax)
         fetches = AsyncLimiter(configuration.fetchesInFlightMax)
         line = Mutex(Line())

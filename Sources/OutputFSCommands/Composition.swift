@@ -47,7 +47,9 @@ enum Composition {
         options.directoryPermissions = configuration.directoryPermissions
         options.usesPosixMetadata = configuration.usesPosixMetadata
         options.isReadOnly = configuration.isReadOnly
+        options.durability = configuration.durability
         let tree = OutputFileSystem(store: store, cache: cache, uploads: uploads, options: options, logger: logger)
+        if !configuration.isReadOnly { recover(tree, uploads, configuration, logger) }
 
         var session = SessionOptions(
             mountPoint: configuration.mountPoint,
@@ -146,13 +148,49 @@ enum Composition {
         _ verification: RangeVerification,
         _ logger: Logger
     ) throws(CommandFailure) -> UploadScheduler {
-        var uploads = UploadConfiguration(spoolDirectory: configuration.spoolDirectory)
+        var uploads = UploadConfiguration(journalDirectory: configuration.journalDirectory)
+        uploads.journalOwner = configuration.source.journalOwner
         uploads.verification = verification
         do throws(LocalStoreError) {
             return try UploadScheduler(store: store, configuration: uploads, logger: logger)
         } catch {
-            throw CommandFailure(.cannotCreate, "--spool-dir: \(error)", try: "--spool-dir elsewhere")
+            throw CommandFailure(.cannotCreate, "--journal-dir: \(error)", try: "--journal-dir elsewhere")
         }
+    }
+
+    /// What earlier processes left for this account, or container, goes on from here.
+    private static func recover(
+        _ tree: OutputFileSystem,
+        _ uploads: UploadScheduler,
+        _ configuration: MountConfiguration,
+        _ logger: Logger
+    ) {
+        let owner = configuration.source.journalOwner
+        do throws(LocalStoreError) {
+            let found = try uploads.journal.survivors { $0.utf8.elementsEqual(owner.utf8) }
+            for problem in found.problems { logger.error("the journal: \(problem)") }
+            var (files, unreadable): ([RecoveredFile], [RecoveredFile.Unreadable]) = ([], [])
+            for entry in found.entries {
+                do throws(RecoveredFile.Unreadable) { files.append(try RecoveredFile(entry)) } catch {
+                    unreadable.append(error)
+                }
+            }
+            tree.recover(files, unreadable: unreadable)
+        } catch { logger.error("what earlier mounts left in the journal cannot be looked at: \(error)") }
+    }
+
+    /// For `recover`: a store and the way to it, without a mount.
+    static func uploads(
+        to source: StorageSource,
+        journalDirectory: String,
+        _ logger: Logger
+    ) throws(CommandFailure) -> UploadScheduler {
+        let store = try blobStore(source, AzureBlobStoreConfiguration(), logger)
+        var uploads = UploadConfiguration(journalDirectory: journalDirectory)
+        uploads.journalOwner = source.journalOwner
+        do throws(LocalStoreError) {
+            return try UploadScheduler(store: store, configuration: uploads, logger: logger)
+        } catch { throw CommandFailure(.cannotCreate, "--journal-dir: \(error)") }
     }
 
     /// `nil` without `--cache-dir`. The directory is there.

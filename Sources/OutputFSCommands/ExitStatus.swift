@@ -11,7 +11,7 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case unavailable = 69
     /// The machine lacks something: no /dev/fuse, no fusermount3, no free descriptor.
     case system = 71
-    /// A file, directory or socket cannot be made: address in use, log or spool directory not writable.
+    /// A file, directory or socket cannot be made: address in use, log or journal directory not writable.
     case cannotCreate = 73
     /// Bytes that were closed or fsynced are not all in the store.
     case notUploaded = 74

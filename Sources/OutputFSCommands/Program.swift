@@ -46,8 +46,8 @@ struct RootCommand: ParsableCommand {
             """,
         version: "outputfs \(Program.version)",
         subcommands: [
-            MountCommand.self, UnmountCommand.self, StatusCommand.self, WarmCommand.self, DoctorCommand.self,
-            EmulatorCommand.self, DemoCommand.self,
+            MountCommand.self, UnmountCommand.self, StatusCommand.self, DrainCommand.self, RecoverCommand.self,
+            WarmCommand.self, DoctorCommand.self, EmulatorCommand.self, DemoCommand.self,
         ]
     )
 }

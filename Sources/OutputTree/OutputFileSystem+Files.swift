@@ -141,7 +141,9 @@ extension OutputFileSystem {
         let address = try newBlob(name, in: directory)
         var state = FileState(address: address, facts: nil, learnedAt: clock.monotonic())
         do throws(LocalStoreError) {
-            state.local = try DirtyFile(scheduler: uploads, blob: address, base: nil)
+            // What is unlinked and still there, or hidden from these credentials, may be anything.
+            let known: KnownName = changes.holdsBlob(address) || hidesBlobs(directory) ? .unknown : .absent
+            state.local = try DirtyFile(scheduler: uploads, blob: address, base: nil, known: known)
         } catch { throw FileSystemError(error) }
         state.isPlacementPending = true
         state.pending.modificationTime = clock.wall()
@@ -266,13 +268,17 @@ extension OutputFileSystem {
         try await node.changes.withLock { () async throws(FileSystemError) in
             let replacement: DirtyFile
             do throws(LocalStoreError) {
-                replacement = try DirtyFile(scheduler: uploads, blob: node.address, base: nil)
+                let known = node.withState { file -> KnownName in
+                    file.facts.map { .version($0.etag) } ?? file.local?.known ?? .unknown
+                }
+                replacement = try DirtyFile(scheduler: uploads, blob: node.address, base: nil, known: known)
             } catch { throw FileSystemError(error) }
             let outdated = node.withState { file -> DirtyFile? in
                 guard file.backedCount == 0 else { return replacement }
                 defer {
                     file.local = replacement
                     file.isPlacementPending = true
+                    file.recovery = nil
                     file.hasWrites = false
                     file.pending.modificationTime = clock.wall()
                     file.pageCacheVersion = nil

@@ -99,6 +99,8 @@ extension OutputFileSystem {
             }
             // A file that is known to be gone may still be a directory, unless that is known to be gone, too.
             if case .absent = knownFile, knownDirectory == nil { return nil }
+            // Known under an escaped name: perhaps because a directory has this one.
+            if knownDirectory == nil, nodes.known(at: address)?.isShadowed == true { return nil }
             return knownFile
         }
     }

@@ -72,7 +72,7 @@ extension OutputFileSystem {
                     throw FileSystemError(errno: ENOENT, "\(source) was removed")
                 }
                 if node.withState({ $0.facts == nil }) {
-                    renameUnsent(node, to: destination, over: replaced, flags)
+                    await renameUnsent(node, to: destination, over: replaced, flags)
                     return true
                 }
                 // What the store does not have yet goes up under the old name; then the store has one file to copy.
@@ -91,16 +91,22 @@ extension OutputFileSystem {
         to destination: BlobAddress,
         over replaced: ReplacedFile,
         _ flags: RenameFlags
-    ) {
+    ) async {
         let source = node.address
         let isHeld = changes.holdsBlob(destination)
         let isStored = replaced.node?.withState { $0.facts != nil || $0.coversStoredBlob } ?? replaced.isThere
+        let known =
+            isStored ? replaced.node?.withState { $0.facts.map { .version($0.etag) } } ?? .unknown : KnownName.absent
         if let existing = replaced.node, existing.id != node.id { supersede(existing) }
-        node.withState { $0.local }?.move(to: destination)
+        let local = node.withState { $0.local }
+        local?.move(to: destination, known: isHeld ? .unknown : known)
         nodes.move(node, to: destination) { file in
             file.mustBeNew = flags.contains(.noReplace) && !isHeld
             file.coversStoredBlob = isStored || isHeld
+            // The program says what it wants under that name.
+            file.recovery = nil
         }
+        await local?.settleJournal()
         let now = clock.monotonic()
         changes.record(file: source, .absent, at: now)
         changes.record(file: destination, .present(node), at: now)

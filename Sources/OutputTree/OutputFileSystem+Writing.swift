@@ -80,11 +80,29 @@ extension OutputFileSystem {
         // Who is interrupted stops waiting, with EINTR; the commit goes on, for a request that was cancelled half way
         // may have landed or not, and the bytes are wanted anyway.
         let work = SharedWork(outlivesWaiters: true) { [self] () async throws(FileSystemError) in
-            try await commit(file.node, placesUntouched: placesUntouched)
+            if options.durability == .journal {
+                try await persist(file.node)
+            } else {
+                try await commit(file.node, placesUntouched: placesUntouched)
+            }
             return Done()
         }
         _ = work.join()
         request.later { () async throws(FileSystemError) in try await work.value() }
+    }
+
+    /// With `--durability journal`: the bytes, and that they are wanted, are on this machine's disk; the upload follows.
+    private func persist(_ node: FileNode) async throws(FileSystemError) {
+        let (local, headers) = node.withState { ($0.hasUnsentContent ? $0.local : nil, $0.headers(options: options)) }
+        if let local {
+            do throws(LocalStoreError) { try await local.persist(headers) } catch { throw FileSystemError(error) }
+        }
+        // Attributes alone have no journal: they are sent now.
+        guard local != nil else {
+            try await commit(node, placesUntouched: true)
+            return
+        }
+        commitInBackground(node)
     }
 
     // MARK: The local bytes
@@ -113,7 +131,8 @@ extension OutputFileSystem {
         case .here(let local): return local
         case .make(let address, let properties):
             do throws(LocalStoreError) {
-                let made = try DirtyFile(scheduler: uploads, blob: address, base: properties)
+                let known: KnownName = properties == nil ? .absent : .unknown
+                let made = try DirtyFile(scheduler: uploads, blob: address, base: properties, known: known)
                 let kept = node.withState { file -> DirtyFile in
                     // Two first writes may meet here; one of them makes the file.
                     if let local = file.local { return local }
@@ -193,13 +212,14 @@ extension OutputFileSystem {
             var pending: PendingAttributes
             var address: BlobAddress
         }
+        if try await confirmRecovery(of: node) { return }
         await learnHeaders(of: node)
         let work = node.withState { file -> Work? in
             guard file.needsCommit(placesUntouched: placesUntouched), let local = file.local else { return nil }
             return Work(
                 local: local,
                 headers: file.headers(options: options),
-                condition: file.mustBeNew ? .absent : condition(of: local, file),
+                condition: file.recovery?.condition ?? (file.mustBeNew ? .absent : condition(of: local, file)),
                 pending: file.pending,
                 address: file.address
             )
@@ -216,16 +236,24 @@ extension OutputFileSystem {
                 try await commitLocked(node, placesUntouched: placesUntouched, triesLeft: triesLeft - 1)
                 return
             }
-            let answer = commitFailure(error, work.address, mustBeNew: work.condition == .absent)
-            // What was cut off by a signal or at the end says nothing about the store; the reason before it does.
-            let isNews = answer.errno != EINTR
-            node.withState { file in
-                if isNews || file.lastFailure == nil { file.lastFailure = answer }
-                if isNews { file.failedCommits += 1 }
-                // It may have landed all the same, without an answer: who removes the name removes that, too.
-                file.coversStoredBlob = true
+            let isRecovered = node.withState { $0.recovery != nil }
+            // Of a recovered file somebody was faster since it was asked about: it is asked about again.
+            if isRecovered, triesLeft > 0, case .storage(let refusal) = error, refusal.isOvertaken {
+                try await commitLocked(node, placesUntouched: placesUntouched, triesLeft: triesLeft - 1)
+                return
             }
-            if answer.errno == EEXIST { giveUpName(of: node) }
+            let answer = commitFailure(error, work.address, mustBeNew: work.condition == .absent)
+            noteFailure(answer, of: node)
+            // It may have landed all the same, without an answer: who removes the name removes that, too.
+            node.withState { $0.coversStoredBlob = true }
+            if answer.errno == EEXIST {
+                // close may have said already that these bytes are safe.
+                if isRecovered || options.durability == .journal {
+                    await giveUp(node, work.local, "somebody else made it first")
+                } else {
+                    giveUpName(of: node)
+                }
+            }
             throw answer
         }
         let now = clock.monotonic()
@@ -245,6 +273,7 @@ extension OutputFileSystem {
             file.hasWrites = false
             file.coversStoredBlob = false
             file.mustBeNew = false
+            file.recovery = nil
             file.lastFailure = nil
             file.failedCommits = 0
             // What was set during the commit waits for the next one.
@@ -304,6 +333,7 @@ extension OutputFileSystem {
             do throws(StorageError) { try await store.delete(address, condition: condition) } catch {
                 throw .storage(error)
             }
+            await local.noteDeleted()
             return try await local.commit(headers: headers, condition: .any)
         }
     }
@@ -395,6 +425,10 @@ struct ContentChange: Sendable {
 
 extension FileSystemError {
     init(_ error: LocalStoreError) { self.init(errno: error.errno, error.description) }
+}
+
+extension StorageError {
+    fileprivate var isOvertaken: Bool { kind == .conditionFailed || kind == .alreadyExists }
 }
 
 extension [UInt8] {

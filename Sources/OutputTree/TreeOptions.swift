@@ -18,6 +18,8 @@ package struct TreeOptions: Sendable {
     package var usesPosixMetadata = true
     /// Refuses every change (EROFS).
     package var isReadOnly = false
+    package var durability: Durability = .commit
+
     package init(userID: UInt32, groupID: UInt32) {
         self.userID = userID
         self.groupID = groupID

@@ -11,11 +11,15 @@ package struct TreeStatus: Sendable, Codable {
         /// In bytes.
         package var size: UInt64
         package var isOpen: Bool
+        /// When it was written last, or closed by an earlier process; seconds since the epoch.
+        package var waitingSince: Int64?
         package var failedAttempts: Int
         package var lastError: String?
     }
 
     package var pendingFiles: [PendingFile]
+    /// Left in the journal by earlier processes, or overtaken: uploaded only by `outputfs recover`.
+    package var keptFiles: [KeptFile]
     package var knownNodes: Int
     package var openHandles: Int
     package var errors: [ErrorLog.Item]
@@ -32,6 +36,7 @@ extension OutputFileSystem {
     package func status() -> TreeStatus {
         TreeStatus(
             pendingFiles: pending(held.all.filter { $0.node.withState { $0.openCount == 0 } }),
+            keptFiles: kept.all,
             knownNodes: nodes.count,
             openHandles: handles.count,
             errors: errors.all
@@ -42,7 +47,8 @@ extension OutputFileSystem {
     /// until it is done or the time is up.
     package func drain(timeout: Duration) async -> DrainReport {
         enum Ended { case uploaded, other, timeUp }
-        let (files, removals) = (unsent.all, held.due)
+        // Small files first: an eviction leaves seconds, and most files are small.
+        let (files, removals) = (unsent.all.sorted { $0.withState(\.size) < $1.withState(\.size) }, held.due)
         let uploaded = await withTaskGroup(of: Ended.self) { group in
             group.addTask {
                 try? await Task.sleep(for: timeout)
@@ -94,6 +100,7 @@ extension OutputFileSystem {
                 path: file.address.description,
                 size: file.size,
                 isOpen: file.openCount > 0,
+                waitingSince: file.recovery?.dueSince ?? file.pending.modificationTime?.seconds,
                 failedAttempts: file.failedCommits,
                 lastError: file.lastFailure?.reason
             )

@@ -38,7 +38,7 @@ struct CopyPlanTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CopyTests {
     private let destination = BlobAddress(container: "jobs", name: "b")
 

@@ -41,7 +41,7 @@ import Testing
 }
 
 /// The transport against a server that hangs on some connections.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct HedgingTests {
     private final class Outcome: Sendable {
         let result = Mutex<ExchangeResult?>(nil)
@@ -193,7 +193,7 @@ struct HedgingTests {
 }
 
 /// What cancelling does to a transfer whose body is nearly there.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct NearlyCompleteTests {
     @Test(arguments: [true, false])
     func `a cancelled range of which little is missing is let come, any other is cut`(isLittle: Bool) async throws {

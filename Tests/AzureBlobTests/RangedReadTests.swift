@@ -6,7 +6,7 @@ import Testing
 @testable import AzureBlob
 
 /// Get Blob as the tree uses it, against a server that misbehaves.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RangedReadTests {
     private static let content = pattern(100_000)
 

@@ -5,7 +5,7 @@ import Testing
 @testable import AzureBlob
 
 /// What each operation does when an answer is lost: the first attempt is carried out, and nobody hears of it.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RecoveryTests {
     private static let created = ScriptedServer.Reaction.answer(answer("201 Created", versionHeaders))
     private static let etag = ETag("\"0x1\"")

@@ -5,7 +5,7 @@ import Testing
 @testable import AzureBlob
 
 /// The transport against a server that misbehaves on purpose.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct TransportTests {
     private func exchange(
         _ server: ScriptedServer,

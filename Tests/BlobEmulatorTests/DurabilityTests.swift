@@ -19,7 +19,7 @@ final class ScratchDirectory {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct DurabilityTests {
     private let directory = ScratchDirectory()
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import BlobEmulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct FaultTests {
     private let server: TestServer
 

@@ -2,7 +2,7 @@ import Testing
 
 @testable import BlobEmulator
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ProtocolTests {
     private let server: TestServer
 
@@ -275,7 +275,7 @@ struct ProtocolTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct AuthorizationTests {
     private let server: TestServer
 

@@ -114,7 +114,7 @@ private struct Model {
 }
 
 @Suite struct BlockCacheModelTests {
-    @Test(.timeLimit(.minutes(1)), arguments: 1...12 as ClosedRange<UInt64>)
+    @Test(.timeLimit(.minutes(5)), arguments: 1...12 as ClosedRange<UInt64>)
     func `Random reads, endings and growth: every read ends once and rightly`(seed: UInt64) {
         var model = Model(
             seed: seed,

@@ -69,7 +69,7 @@ extension BlockCache {
     func waitUntilSaved(_ count: UInt64) -> Bool { eventually { statistics.bytesSaved >= count } }
 }
 
-@Suite("Clean files below the cache", .timeLimit(.minutes(1)))
+@Suite("Clean files below the cache", .timeLimit(.minutes(5)))
 struct DiskCacheTests {
     @Test func `what one mount read, the next one reads without a request, right behind its open`() async throws {
         try await onOwnThread {

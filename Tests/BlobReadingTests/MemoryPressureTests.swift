@@ -115,7 +115,7 @@ import Testing
     }
 
     /// Threads read, cancel, and complete against a pool of four blocks. Whatever happens, everybody gets an answer.
-    @Test(.timeLimit(.minutes(1)), arguments: [RangeVerification.crc64, .none])
+    @Test(.timeLimit(.minutes(5)), arguments: [RangeVerification.crc64, .none])
     func `Many readers on a tiny budget all get their bytes`(verification: RangeVerification) {
         let bench = Bench(slabs: 4, verification: verification, readAheadBlocksMax: 8)
         let blobs = [bench.open("a", length: 60_000), bench.open("b", length: 60_000, etag: "\"2\"")]

@@ -5,7 +5,7 @@ import Testing
 @testable import BlobWriting
 
 /// What a commit does when others get in its way.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CommitTests {
     let fixture: WritingFixture
     var store: MemoryStore { fixture.store }

@@ -5,7 +5,7 @@ import Testing
 
 @testable import BlobWriting
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct DirtyFileTests {
     let fixture: WritingFixture
     var store: MemoryStore { fixture.store }

@@ -107,17 +107,21 @@ struct LimitsTests {
         #expect(fixture.stored == Array(accepted[..<1000]) + [1])
     }
 
-    @Test func `A spool directory is made with its parents, for its owner only`() throws {
+    @Test func `A journal directory is made with its parents, for its owner only`() throws {
         let root = "/tmp/blob-writing-\(UInt64.random(in: 0...UInt64.max))"
         let path = root + "/a/b"
         defer { for directory in [path, root + "/a", root] { rmdir(directory) } }
         let threads = WorkerThreads(name: "test", count: 1)
-        let spool = try SpoolDirectory(path: path, threads: threads)
+        let journal = try JournalDirectory(path: path, owner: "account", threads: threads)
         var status = stat()
         #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == 0o700)
-        let file = try spool.makeFile()
-        let written = [1, 2, 3].withUnsafeBytes { file.write($0, at: 5).count }
+        let entry = try journal.makeEntry()
+        let written = [1, 2, 3].withUnsafeBytes { entry.data.write($0, at: 5).count }
+        entry.remove()
+        journal.close()
         #expect(written == 24)
-        #expect(throws: LocalStoreError.self) { try SpoolDirectory(path: "/proc/no/such", threads: threads) }
+        #expect(throws: LocalStoreError.self) {
+            try JournalDirectory(path: "/proc/no/such", owner: "", threads: threads)
+        }
     }
 }

@@ -19,7 +19,7 @@ final class WritingFixture: Sendable {
         var template = Array("/tmp/blob-writing-XXXXXX".utf8CString)
         if directory == nil { _ = mkdtemp(&template) }
         let path = directory ?? String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        var configuration = UploadConfiguration(spoolDirectory: path)
+        var configuration = UploadConfiguration(journalDirectory: path)
         configuration.blockSize = 1024
         configuration.singlePutMax = 1024
         change(&configuration)
@@ -29,7 +29,7 @@ final class WritingFixture: Sendable {
         scheduler = try UploadScheduler(store: store, configuration: configuration, logger: logger)
     }
 
-    deinit { rmdir(directory) }
+    deinit { removeTree(directory) }
 
     func makeFile(_ blob: BlobAddress? = nil, base: BlobProperties? = nil) throws -> DirtyFile {
         try DirtyFile(scheduler: scheduler, blob: blob ?? self.blob, base: base)
@@ -73,4 +73,18 @@ func pattern(_ count: Int, _ seed: Int = 0) -> [UInt8] {
 
 extension WritingFixture {
     var md5OfStored: String? { stored.map { Base64.encode(md5($0)) } }
+}
+
+/// A journal and what is left in it: a directory with folders of files.
+func removeTree(_ path: String) {
+    guard let stream = opendir(path) else {
+        unlink(path)
+        return
+    }
+    while let entry = readdir(stream) {
+        let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        if name != ".", name != ".." { removeTree("\(path)/\(name)") }
+    }
+    closedir(stream)
+    rmdir(path)
 }

@@ -27,7 +27,7 @@ def place(tmp_path):
 def mounted(server, place, tmp_path):
     """A mount in the background."""
     ended = outputfs(
-        "mount", place, "--spool-dir", tmp_path / "spool", AZURE_STORAGE_CONNECTION_STRING=server.connection_string
+        "mount", place, "--journal-dir", tmp_path / "spool", AZURE_STORAGE_CONNECTION_STRING=server.connection_string
     )
     assert ended.status == 0, ended.err
     yield place

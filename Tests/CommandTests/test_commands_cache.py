@@ -16,7 +16,7 @@ def mount(server, place, tmp_path):
 
     def run(*arguments):
         return outputfs(
-            "mount", place, "--spool-dir", tmp_path / "spool", *arguments,
+            "mount", place, "--journal-dir", tmp_path / "spool", *arguments,
             AZURE_STORAGE_CONNECTION_STRING=server.connection_string,
         )
 
@@ -51,7 +51,7 @@ def test_a_cache_that_would_hold_the_mount_point_is_refused(mount, place, tmp_pa
     assert f"holds the mount point {place}" in ended.err
 
 
-@pytest.mark.parametrize("option", ["--cache-dir", "--spool-dir", "--log-file"])
+@pytest.mark.parametrize("option", ["--cache-dir", "--journal-dir", "--log-file"])
 def test_a_place_in_another_mount_of_ours_is_refused(option, mounted, server, tmp_path):
     other = tmp_path / "other"
     other.mkdir()

@@ -30,8 +30,8 @@ def account(server):
 
 
 def test_all_is_well_where_a_mount_would_succeed(account, server, place, tmp_path):
-    found = findings(place, "-o", f"spool_dir={tmp_path / 'spool'}", "--cache-dir", tmp_path / "cache", **account)
-    for check in ["FUSE", "kernel", "open files", "mount point", "spool", "disk cache", "store", "clock", "latency"]:
+    found = findings(place, "-o", f"journal_dir={tmp_path / 'spool'}", "--cache-dir", tmp_path / "cache", **account)
+    for check in ["FUSE", "kernel", "open files", "mount point", "journal", "disk cache", "store", "clock", "latency"]:
         assert found[check]["level"] == "ok", found[check]
     assert server.blob_endpoint in found["store"]["finding"]
     # It only looked.
@@ -40,7 +40,7 @@ def test_all_is_well_where_a_mount_would_succeed(account, server, place, tmp_pat
 
 
 def test_people_read_one_line_a_check(account, tmp_path):
-    ended = outputfs("doctor", "--spool-dir", tmp_path / "spool", **account)
+    ended = outputfs("doctor", "--journal-dir", tmp_path / "spool", **account)
     lines = ended.out.splitlines()
     assert any(line.startswith("ok       FUSE") for line in lines)
     assert any(line.startswith("ok       store") for line in lines)
@@ -55,7 +55,7 @@ def test_without_an_account_it_says_how_to_name_one():
 
 def test_a_wrong_key(server, tmp_path):
     wrong = server.connection_string.replace(KEY, "d3Jvbmcga2V5IG9mIDMyIGJ5dGVzIGZvciB0ZXN0cyE=")
-    found = findings("--spool-dir", tmp_path, AZURE_STORAGE_CONNECTION_STRING=wrong)
+    found = findings("--journal-dir", tmp_path, AZURE_STORAGE_CONNECTION_STRING=wrong)
     assert found["store"]["level"] == "problem" and "refuses the credentials" in found["store"]["finding"]
     # A refusal has a date, too: a clock that is off is the usual reason.
     assert found["clock"]["level"] == "ok"
@@ -73,11 +73,11 @@ def test_an_endpoint_that_is_down(tmp_path):
 def test_a_mount_point_that_is_missing_or_holds_something(account, tmp_path):
     assert findings(tmp_path / "missing", **account)["mount point"]["level"] == "problem"
     (tmp_path / "file").write_text("")
-    found = findings(tmp_path, "--spool-dir", "/tmp", **account)["mount point"]
+    found = findings(tmp_path, "--journal-dir", "/tmp", **account)["mount point"]
     assert found["level"] == "problem" and "'file'" in found["finding"]
 
 
-@pytest.mark.parametrize("option, check", [("--spool-dir", "spool"), ("--cache-dir", "disk cache")])
+@pytest.mark.parametrize("option, check", [("--journal-dir", "journal"), ("--cache-dir", "disk cache")])
 def test_directories_that_cannot_be(option, check, account, place, tmp_path):
     (tmp_path / "file").write_text("")
     found = findings(place, option, tmp_path / "file" / "x", **account)[check]
@@ -87,7 +87,7 @@ def test_directories_that_cannot_be(option, check, account, place, tmp_path):
 
 
 def test_a_cache_larger_than_its_disk(account, tmp_path):
-    found = findings("--cache-dir", tmp_path, "--cache-size", "1000000G", "--spool-dir", tmp_path, **account)
+    found = findings("--cache-dir", tmp_path, "--cache-size", "1000000G", "--journal-dir", tmp_path, **account)
     assert found["disk cache"]["level"] == "warning" and "smaller --cache-size" in found["disk cache"]["remedies"][0]
 
 
@@ -99,7 +99,7 @@ def test_mounts_are_looked_at_too(account, mounted):
 
 
 def test_a_mount_whose_process_was_killed_is_a_warning(account, place, tmp_path):
-    assert outputfs("mount", place, "--spool-dir", tmp_path / "spool", **account).status == 0
+    assert outputfs("mount", place, "--journal-dir", tmp_path / "spool", **account).status == 0
     process = json.loads(outputfs("status", place, "--json").out)["mounts"][0]["processID"]
     os.kill(process, signal.SIGKILL)
     while pathlib.Path(f"/proc/{process}").exists():

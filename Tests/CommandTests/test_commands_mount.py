@@ -22,7 +22,7 @@ def mount(server, tmp_path):
 
     def run(*arguments, **environment):
         environment.setdefault("AZURE_STORAGE_CONNECTION_STRING", server.connection_string)
-        return outputfs("mount", "--spool-dir", tmp_path / "spool", *arguments, **environment)
+        return outputfs("mount", "--journal-dir", tmp_path / "spool", *arguments, **environment)
 
     return run
 
@@ -54,7 +54,7 @@ def test_what_is_written_is_there_for_the_python_sdk(mounted, server):
 
 def test_a_container_url_shows_that_job_alone(server, place, mount):
     url = container_url(server, "job-alone", read=True, list=True, write=True, create=True, delete=True)
-    ended = outputfs("mount", place, "--spool-dir", place.parent / "spool", JOB_CONTAINER_URL=url)
+    ended = outputfs("mount", place, "--journal-dir", place.parent / "spool", JOB_CONTAINER_URL=url)
     assert ended.status == 0, ended.err
     assert os.listdir(place / "containers") == ["job-alone"]
     assert outputfs("unmount", place).status == 0
@@ -62,7 +62,7 @@ def test_a_container_url_shows_that_job_alone(server, place, mount):
 
 def test_a_token_that_may_not_list_is_good_enough(server, place, mount):
     url = container_url(server, "job-nolist", read=True, write=True, create=True)
-    ended = outputfs("mount", place, "--spool-dir", place.parent / "spool", JOB_CONTAINER_URL=url)
+    ended = outputfs("mount", place, "--journal-dir", place.parent / "spool", JOB_CONTAINER_URL=url)
     assert ended.status == 0, ended.err
     assert outputfs("unmount", place).status == 0
 
@@ -80,7 +80,7 @@ def test_mount_options_arrive(mount, place):
 
 def test_the_foreground_ends_with_ctrl_c(server, place, tmp_path):
     process = subprocess.Popen(
-        [binary(), "mount", "--foreground", "--spool-dir", tmp_path / "spool", place],
+        [binary(), "mount", "--foreground", "--journal-dir", tmp_path / "spool", place],
         env=clean_environment(AZURE_STORAGE_CONNECTION_STRING=server.connection_string),
         stderr=subprocess.PIPE,
         text=True,
@@ -240,7 +240,7 @@ def test_a_mount_whose_process_was_killed_can_be_unmounted(mount, place):
     assert not is_mounted(place)
 
 
-@pytest.mark.parametrize("option", ["--spool-dir", "--log-file"])
+@pytest.mark.parametrize("option", ["--journal-dir", "--log-file"])
 def test_what_the_mount_writes_must_not_lie_in_it(option, server, place):
     ended = outputfs(
         "mount", place, option, place / "below" / "it", AZURE_STORAGE_CONNECTION_STRING=server.connection_string
@@ -252,11 +252,11 @@ def test_what_the_mount_writes_must_not_lie_in_it(option, server, place):
 def test_a_spool_directory_that_cannot_be_made(server, place, tmp_path):
     (tmp_path / "file").write_text("")
     ended = outputfs(
-        "mount", place, "--spool-dir", tmp_path / "file" / "spool",
+        "mount", place, "--journal-dir", tmp_path / "file" / "spool",
         AZURE_STORAGE_CONNECTION_STRING=server.connection_string,
     )
     assert ended.status == 73
-    assert "--spool-dir" in ended.err
+    assert "--journal-dir" in ended.err
 
 
 def test_a_machine_without_fuse(server, place):
@@ -385,7 +385,7 @@ def test_ctrl_c_leaves_a_mount_that_is_in_use_and_a_second_one_ends_it(mounted):
 def test_one_sigterm_ends_a_mount_whose_store_is_away_and_names_what_is_lost(place, tmp_path):
     with emulator() as down:
         ended = outputfs(
-            "mount", place, "--spool-dir", tmp_path / "spool", "--log-file", tmp_path / "log",
+            "mount", place, "--journal-dir", tmp_path / "spool", "--log-file", tmp_path / "log",
             "--commit-deadline", "1s", "--retry-deadline", "1s", "--drain-timeout", "1s",
             AZURE_STORAGE_CONNECTION_STRING=down.connection_string,
         )
@@ -438,7 +438,7 @@ def test_nonsense_on_the_control_socket_disturbs_nothing(mounted):
 def test_what_could_not_be_sent_is_named_and_only_given_up_on_request(place, tmp_path):
     with emulator() as down:
         ended = outputfs(
-            "mount", place, "--spool-dir", tmp_path / "spool", "--commit-deadline", "1s", "--retry-deadline", "1s",
+            "mount", place, "--journal-dir", tmp_path / "spool", "--commit-deadline", "1s", "--retry-deadline", "1s",
             AZURE_STORAGE_CONNECTION_STRING=down.connection_string,
         )
         assert ended.status == 0, ended.err

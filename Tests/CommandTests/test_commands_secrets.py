@@ -73,7 +73,7 @@ def test_a_connection_string_and_an_account_exclude_each_other(place, tmp_path):
 def test_no_secret_is_in_any_process_list_log_or_answer(server, place, tmp_path):
     log = tmp_path / "log"
     ended = outputfs(
-        "mount", place, "--log-level", "trace", "--log-file", log, "--spool-dir", tmp_path / "spool",
+        "mount", place, "--log-level", "trace", "--log-file", log, "--journal-dir", tmp_path / "spool",
         AZURE_STORAGE_CONNECTION_STRING=server.connection_string,
     )
     assert ended.status == 0, ended.err
@@ -101,7 +101,7 @@ def test_no_secret_is_in_any_process_list_log_or_answer(server, place, tmp_path)
 def test_a_key_may_come_through_an_inherited_descriptor(server, place, tmp_path):
     ended = subprocess.run(
         ["bash", "-c", f'exec "$0" mount {server.account} "$1" --endpoint {server.blob_endpoint} '
-         f'--spool-dir "$2" --key-file <(printf %s "$KEY_FOR_TEST")', binary(), place, tmp_path / "spool"],
+         f'--journal-dir "$2" --key-file <(printf %s "$KEY_FOR_TEST")', binary(), place, tmp_path / "spool"],
         env=clean_environment(KEY_FOR_TEST=KEY), capture_output=True, text=True, timeout=30,
     )
     assert ended.returncode == 0, ended.stderr

@@ -68,7 +68,7 @@ def test_a_mount_without_a_disk_cache_says_that_only_memory_is_warmed(job, mount
 
 def test_more_than_memory_holds_is_said(server, place, tmp_path):
     ended = outputfs(
-        "mount", place, "--memory", "32M", "--spool-dir", tmp_path / "spool",
+        "mount", place, "--memory", "32M", "--journal-dir", tmp_path / "spool",
         AZURE_STORAGE_CONNECTION_STRING=server.connection_string,
     )
     assert ended.status == 0, ended.err
@@ -88,7 +88,7 @@ def test_several_mounts_are_warmed_at_once(job, mounted, server, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     ended = outputfs(
-        "mount", other, "--spool-dir", tmp_path / "spool", AZURE_STORAGE_CONNECTION_STRING=server.connection_string
+        "mount", other, "--journal-dir", tmp_path / "spool", AZURE_STORAGE_CONNECTION_STRING=server.connection_string
     )
     assert ended.status == 0, ended.err
     try:
@@ -115,7 +115,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(job):
 def test_a_store_that_goes_away_fails_the_files_and_not_the_command(place, tmp_path):
     with emulator() as server:
         ended = outputfs(
-            "mount", place, "--spool-dir", tmp_path / "spool", "--retry-deadline", "1s", "--attr-ttl", "1h",
+            "mount", place, "--journal-dir", tmp_path / "spool", "--retry-deadline", "1s", "--attr-ttl", "1h",
             AZURE_STORAGE_CONNECTION_STRING=server.connection_string,
         )
         assert ended.status == 0, ended.err
@@ -144,7 +144,7 @@ def test_a_path_outside_of_every_mount_is_refused_before_anything_is_read(job, t
 def test_ctrl_c_ends_with_what_was_done(number, place, tmp_path):
     with emulator() as server:
         ended = outputfs(
-            "mount", place, "--spool-dir", tmp_path / "spool",
+            "mount", place, "--journal-dir", tmp_path / "spool",
             AZURE_STORAGE_CONNECTION_STRING=server.connection_string,
         )
         assert ended.status == 0, ended.err

@@ -2,7 +2,7 @@ import BlobStorage
 import Testing
 
 /// What storage promises about append blobs.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct AppendContract {
     @Test(arguments: StorageUnderTest.available)
     func `appended bytes are there at once, in order`(storage: StorageUnderTest) async throws {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What storage promises about blobs that are put in one go, and about their end.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct BlobContract {
     @Test(arguments: StorageUnderTest.available)
     func `a blob reads back as it was put`(storage: StorageUnderTest) async throws {

@@ -2,7 +2,7 @@ import BlobStorage
 import Testing
 
 /// What storage promises about blocks and the lists that make blobs of them.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct BlockContract {
     @Test(arguments: StorageUnderTest.available)
     func `staged blocks show nothing until they are committed`(storage: StorageUnderTest) async throws {

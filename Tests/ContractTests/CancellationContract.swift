@@ -2,7 +2,7 @@ import BlobStorage
 import Testing
 
 /// What storage promises about operations that nobody waits for any more.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CancellationContract {
     @Test(arguments: StorageUnderTest.available)
     func `an operation of a cancelled task fails with cancelled and does nothing`(storage: StorageUnderTest)

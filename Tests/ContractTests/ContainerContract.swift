@@ -2,7 +2,7 @@ import BlobStorage
 import Testing
 
 /// What storage promises about containers.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ContainerContract {
     @Test(arguments: StorageUnderTest.available)
     func `a container is there once created, with its metadata`(storage: StorageUnderTest) async throws {

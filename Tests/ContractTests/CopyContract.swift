@@ -2,7 +2,7 @@ import BlobStorage
 import Testing
 
 /// What storage promises about server-side copies.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CopyContract {
     @Test(arguments: StorageUnderTest.available)
     func `a copy has the bytes, headers and metadata of its source`(storage: StorageUnderTest) async throws {

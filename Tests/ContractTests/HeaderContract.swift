@@ -2,7 +2,7 @@ import BlobStorage
 import Testing
 
 /// What storage promises about what a blob carries beside its bytes.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct HeaderContract {
     @Test(arguments: StorageUnderTest.available)
     func `a put replaces content, headers and metadata as a whole`(storage: StorageUnderTest) async throws {

@@ -2,7 +2,7 @@ import BlobStorage
 import Testing
 
 /// What storage promises about listings of blobs.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ListContract {
     private static let names = ["a", "a-b", "a/", "a/b", "a/c/d", "b", "b/x", "c//y", "é", "z.txt"]
 

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// What tests rely on in `MemoryStore`, beyond the contract.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct MemoryStoreTests {
     private let store = MemoryStore(containers: ["box"])
     private let blob = BlobAddress(container: "box", name: "x")

@@ -2,7 +2,7 @@ import BlobStorage
 import Testing
 
 /// What storage promises about the names of blobs.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct NameContract {
     private static let odd = [
         "with space", "$JobOutput/a", "t1/$TaskLog/stdout.txt", "100%", "%2F", "a%20b", "a+b", "q?x=1&y=2", "#hash",

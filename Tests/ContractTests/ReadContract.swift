@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// What storage promises about ranged reads.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ReadContract {
     @Test(arguments: StorageUnderTest.available, [RangeVerification.none, .crc64, .md5])
     func `a range comes back exactly`(storage: StorageUnderTest, verification: RangeVerification) async throws {

@@ -2,7 +2,7 @@ import FileSystemModel
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RequestTests {
     private let sink = RecordingSink()
     private let refusal = FileSystemError(errno: 13, "no")
@@ -112,7 +112,7 @@ struct RequestTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct DirectoryRequestTests {
     private let caller = Caller(userID: 0, groupID: 0, processID: 0)
 

@@ -135,7 +135,7 @@ package func makeTree(
         pieceSize: 64 << 10,
         verification: .none
     )
-    var writing = UploadConfiguration(spoolDirectory: spool)
+    var writing = UploadConfiguration(journalDirectory: spool)
     writing.blockSize = 256 << 10
     writing.singlePutMax = 256 << 10
     let cleanFiles = try cache.map { directory in

@@ -5,7 +5,7 @@ import Testing
 
 @testable import FuseBinding
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct DirectoryWireTests {
     /// A directory of `count` files with nodes 100, 101, …; remembers how many entries were taken.
     private final class Directory: Sendable {

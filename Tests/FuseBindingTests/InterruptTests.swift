@@ -6,7 +6,7 @@ import Testing
 @testable import FuseBinding
 
 /// FUSE_INTERRUPT at every moment that it can come.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct InterruptTests {
     /// A file system whose reads wait, end with EINTR when interrupted, and are held for the test.
     private func waiting(_ held: Held<PendingRead>) -> ScriptedFileSystem {

@@ -6,7 +6,7 @@ import Testing
 @testable import FuseBinding
 
 /// The dispatcher under requests as the kernel encodes them.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct WireTests {
     @Test func `INIT asks for what the design names and for nothing else`() throws {
         let toy = ScriptedFileSystem()

@@ -121,18 +121,18 @@ class Mount:
 
     def __init__(self, place, server, *options, user=None, credentials=None):
         self.place = pathlib.Path(place)
-        self.spool = self.place.parent / f"{self.place.name}-spool"
+        self.journal = self.place.parent / f"{self.place.name}-journal"
         self.log_path = self.place.parent / f"{self.place.name}.log"
         self.place.mkdir(parents=True, exist_ok=True)
-        self.spool.mkdir(exist_ok=True)
+        self.journal.mkdir(exist_ok=True)
         environment = clean_environment(XDG_RUNTIME_DIR=str(self.place.parent / f"{self.place.name}-run"))
         pathlib.Path(environment["XDG_RUNTIME_DIR"]).mkdir(mode=0o700, exist_ok=True)
         if user is not None:
-            for path in (self.place, self.spool, environment["XDG_RUNTIME_DIR"]):
+            for path in (self.place, self.journal, environment["XDG_RUNTIME_DIR"]):
                 os.chown(path, user, user)
         environment |= credentials or {"AZURE_STORAGE_CONNECTION_STRING": server.connection_string}
         self.environment = environment
-        command = [binary(), "mount", "--foreground", "--spool-dir", self.spool, *options, self.place]
+        command = [binary(), "mount", "--foreground", "--journal-dir", self.journal, *options, self.place]
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 list(map(str, command)),

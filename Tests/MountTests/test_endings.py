@@ -128,7 +128,7 @@ def test_a_mount_whose_process_was_killed_is_replaced_by_the_next(server, mounti
         )
         assert ended.returncode == 0, ended.stderr
 
-    outputfs("mount", "--spool-dir", mount.spool, mount.place)
+    outputfs("mount", "--journal-dir", mount.journal, mount.place)
     try:
         assert (mount / f"jobs/{job}/JobOutput/f").read_text() == "kept"
     finally:

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// Random names, each with its seed: `SEED=… swift test --filter NamePropertyTests` replays a failure.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct NamePropertyTests {
     private static let root = TreePlace.container(.containers, container: "box")
     private static let job = TreePlace.container(.jobs, container: "job-1")

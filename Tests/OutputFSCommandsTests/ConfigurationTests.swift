@@ -34,7 +34,7 @@ struct ConfigurationTests {
         #expect(defaults.usesPosixMetadata && defaults.verifiesReads && !defaults.isReadOnly && !defaults.allowsOthers)
         #expect(defaults.retryDeadline == .seconds(60) && defaults.commitDeadline == .seconds(600))
         #expect(defaults.drainTimeout == .seconds(60))
-        #expect(defaults.spoolDirectory == "/home/me/.local/state/outputfs/spool")
+        #expect(defaults.journalDirectory == "/home/me/.local/state/outputfs/journal")
         #expect(defaults.diskCache == nil)
     }
 
@@ -45,11 +45,11 @@ struct ConfigurationTests {
         #expect((fixed.filePermissions, fixed.directoryPermissions) == (0o600, 0o711))
     }
 
-    @Test func `the spool lies where this user may write`() throws {
-        #expect(try configuration([], user: (0, 0)).spoolDirectory == "/var/spool/outputfs")
+    @Test func `the journal lies where this user may write`() throws {
+        #expect(try configuration([], user: (0, 0)).journalDirectory == "/var/spool/outputfs")
         let state = try configuration([], environment: ["XDG_STATE_HOME": "/state"])
-        #expect(state.spoolDirectory == "/state/outputfs/spool")
-        #expect(try configuration(["--spool-dir", "below"]).spoolDirectory == "/here/below")
+        #expect(state.journalDirectory == "/state/outputfs/journal")
+        #expect(try configuration(["--journal-dir", "below"]).journalDirectory == "/here/below")
     }
 
     @Test func `too little memory is refused`() {

@@ -73,16 +73,16 @@ struct DoctorTests {
             programVersion: "1",
             findings: [
                 Finding("FUSE", .ok, "fine"), Finding("clock", .problem, "an hour off", try: "date", "ntp"),
-                Finding("spool", .warning, "small"),
+                Finding("journal", .warning, "small"),
             ]
         )
         #expect(
             report.text == """
-                ok       FUSE   fine
-                problem  clock  an hour off
+                ok       FUSE     fine
+                problem  clock    an hour off
                          try: date
                          try: ntp
-                warning  spool  small
+                warning  journal  small
 
                 1 problem, 1 warning.
                 """

@@ -13,11 +13,12 @@ extension MountStatus {
             programVersion: "0.1.0",
             mountedAt: 1_000,
             isReadOnly: false,
-            spoolDirectory: "/var/spool/outputfs",
+            journalDirectory: "/var/spool/outputfs",
+            durability: "commit",
             logFile: nil,
             drainTimeout: 60,
             state: .serving,
-            tree: TreeStatus(pendingFiles: [], knownNodes: 12, openHandles: 3, errors: []),
+            tree: TreeStatus(pendingFiles: [], keptFiles: [], knownNodes: 12, openHandles: 3, errors: []),
             cache: isIdle
                 ? CacheStatus(
                     resident: 0,

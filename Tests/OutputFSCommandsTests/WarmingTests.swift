@@ -34,7 +34,7 @@ struct WarmingTests {
         #expect(failure.code == 5)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `parts are taken in order, and the end reaches every reader`() {
         let queue = WarmQueue(capacity: 4)
         queue.put(file(2 * WarmFile.partSize))
@@ -48,7 +48,7 @@ struct WarmingTests {
         #expect(queue.take() == nil)
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `a queue that was used for long is still in order`() {
         let queue = WarmQueue(capacity: 5_000)
         for size in 1...5_000 { queue.put(file(UInt64(size))) }

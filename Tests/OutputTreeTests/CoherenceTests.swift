@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Stories in which this mount, other machines and the kernel's caches meet on one file.
-@Suite("Coherence", .timeLimit(.minutes(1)))
+@Suite("Coherence", .timeLimit(.minutes(5)))
 struct CoherenceTests {
     private func inWorld(_ body: @escaping @Sendable (TreeWorld) throws -> Void) async throws {
         try await onOwnThread {

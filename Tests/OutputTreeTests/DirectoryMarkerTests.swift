@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// A blob that has the name of a directory is its marker only if it says so and has no bytes.
-@Suite("A file beside a directory of its name", .timeLimit(.minutes(1)))
+@Suite("A file beside a directory of its name", .timeLimit(.minutes(5)))
 struct DirectoryMarkerTests {
     @Test func `removing the directory leaves the file`() async throws {
         try await onOwnThread {

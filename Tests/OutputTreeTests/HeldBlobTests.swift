@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What was unlinked while it was open goes with its last handle, and does not come back.
-@Suite("An unlinked file that is open", .timeLimit(.minutes(1)))
+@Suite("An unlinked file that is open", .timeLimit(.minutes(5)))
 struct HeldBlobTests {
     @Test func `without delete permission it keeps its name, and unlink says so`() async throws {
         try await onOwnThread {

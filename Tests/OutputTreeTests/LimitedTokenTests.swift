@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Tokens that do not permit everything: the tree works with what they do permit.
-@Suite("With a limited token", .timeLimit(.minutes(1)))
+@Suite("With a limited token", .timeLimit(.minutes(5)))
 struct LimitedTokenTests {
     private func with(
         denied operations: [StoreOperation],

@@ -9,7 +9,7 @@ import Testing
 @testable import OutputTree
 
 /// Files whose bytes are on the local disk, read by a kernel that passes through (`TreeFiles` stands for it).
-@Suite("Local copies", .timeLimit(.minutes(1)))
+@Suite("Local copies", .timeLimit(.minutes(5)))
 struct LocalCopyTests {
     private let size = 700_000
 

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Renames beside commits, changes elsewhere, and failures half-way.
-@Suite("A rename", .timeLimit(.minutes(1)))
+@Suite("A rename", .timeLimit(.minutes(5)))
 struct RenameTests {
     private static func rename(_ world: TreeWorld, _ old: String, _ new: String) -> Worker<Errno?> {
         Worker {

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Blobs that are not there for everybody, and versions that take each other's place.
-@Suite("Special blobs", .timeLimit(.minutes(1)))
+@Suite("Special blobs", .timeLimit(.minutes(5)))
 struct SpecialBlobTests {
     private func inWorld(
         keepsNames: Bool = false,

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What programs see of failures of the store, and that nothing lies about them.
-@Suite("When the store fails", .timeLimit(.minutes(1)))
+@Suite("When the store fails", .timeLimit(.minutes(5)))
 struct StoreFailureTests {
     /// §5.4
     @Test(

@@ -5,19 +5,19 @@ import Testing
 /// The file-system suite on the tree itself; `MountTests` runs the same behaviours through a mount.
 @Suite("The tree")
 struct TreeBehaviourTests {
-    @Test("the tree: ", .timeLimit(.minutes(1)), arguments: TreeBehaviours.all)
+    @Test("the tree: ", .timeLimit(.minutes(5)), arguments: TreeBehaviours.all)
     func tree(_ behaviour: Behaviour) async throws { try await show(behaviour) }
 
-    @Test("names: ", .timeLimit(.minutes(1)), arguments: NameBehaviours.all)
+    @Test("names: ", .timeLimit(.minutes(5)), arguments: NameBehaviours.all)
     func names(_ behaviour: Behaviour) async throws { try await show(behaviour) }
 
-    @Test("reading: ", .timeLimit(.minutes(1)), arguments: ReadingBehaviours.all)
+    @Test("reading: ", .timeLimit(.minutes(5)), arguments: ReadingBehaviours.all)
     func reading(_ behaviour: Behaviour) async throws { try await show(behaviour) }
 
-    @Test("writing: ", .timeLimit(.minutes(1)), arguments: WritingBehaviours.all)
+    @Test("writing: ", .timeLimit(.minutes(5)), arguments: WritingBehaviours.all)
     func writing(_ behaviour: Behaviour) async throws { try await show(behaviour) }
 
-    @Test("changes: ", .timeLimit(.minutes(1)), arguments: ChangeBehaviours.all)
+    @Test("changes: ", .timeLimit(.minutes(5)), arguments: ChangeBehaviours.all)
     func changes(_ behaviour: Behaviour) async throws { try await show(behaviour) }
 
     /// With a kernel that forgets every name at once, with one that keeps all and reads by itself what is on the disk, and

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What is asked of the store and when; and who is let go when it takes too long.
-@Suite("In its own time", .timeLimit(.minutes(1)))
+@Suite("In its own time", .timeLimit(.minutes(5)))
 struct TreeTimingTests {
     @Test func `within the validity stat, ls and absent names cost nothing`() async throws {
         try await onOwnThread {

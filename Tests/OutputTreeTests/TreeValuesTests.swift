@@ -102,7 +102,7 @@ import Testing
 }
 
 @Suite struct AsyncLockTests {
-    @Test(.timeLimit(.minutes(1))) func `only one holds the lock, and a cancelled waiter leaves`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `only one holds the lock, and a cancelled waiter leaves`() async throws {
         let lock = AsyncLock()
         let inside = Counter()
         await withTaskGroup(of: Void.self) { group in
@@ -128,7 +128,7 @@ import Testing
 }
 
 @Suite struct SharedWorkTests {
-    @Test(.timeLimit(.minutes(1))) func `a cancelled waiter stops waiting and the others get the value`() async throws {
+    @Test(.timeLimit(.minutes(5))) func `a cancelled waiter stops waiting and the others get the value`() async throws {
         let gate = AsyncLock()
         let work = SharedWork { () async throws(FileSystemError) in
             try await gate.withLock { () async throws(FileSystemError) in 42 }
@@ -147,7 +147,7 @@ import Testing
         #expect(!work.join())
     }
 
-    @Test(.timeLimit(.minutes(1))) func `work that its last waiter gave up is cancelled and cannot be joined`() async {
+    @Test(.timeLimit(.minutes(5))) func `work that its last waiter gave up is cancelled and cannot be joined`() async {
         let work = SharedWork { () async throws(FileSystemError) in
             while !Task.isCancelled { await Task.yield() }
             return 1

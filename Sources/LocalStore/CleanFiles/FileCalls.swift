@@ -1,10 +1,10 @@
-/// The calls that the disk cache makes to the system.
+/// The calls that the disk cache and the journal make to the system.
 enum FileCall: String, Sendable {
     case open, pread, preadv2, pwrite, ftruncate, fallocate, fstat, unlinkat, mkdirat, readdir, statvfs, fcntl, lseek
-    case futimens, fsync
+    case futimens, fsync, rename
 }
 
-/// What stands between the disk cache and the system: nothing, except in tests, where the n-th call fails, or all from
+/// What stands between the disk cache or the journal and the system: nothing, except in tests, where the n-th call fails, or all from
 /// the n-th on do nothing any more, as after the process died.
 struct FileGate: Sendable {
     enum Verdict: Sendable {

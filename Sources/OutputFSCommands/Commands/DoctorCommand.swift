@@ -69,7 +69,7 @@ struct DoctorCommand: ParsableCommand {
                 environment: System.environment,
                 workingDirectory: System.canonicalPath(".") ?? "/"
             )
-            findings.append(DirectoryChecks.spool(configuration.spoolDirectory, mountPoint: mountPoint))
+            findings.append(DirectoryChecks.journal(configuration.journalDirectory, mountPoint: mountPoint))
             findings.append(DirectoryChecks.cache(configuration.diskCache, mountPoint: mountPoint))
             let probe = try Composition.probe(source)
             let endpoint = source.account.endpoint.description

@@ -17,7 +17,7 @@ struct MountCommand: ParsableCommand {
               JOB_CONTAINER_URL=… outputfs mount --read-only /mnt/job
               outputfs mount myaccount /mnt/outputs -o ro,allow_other,uid=1000,attr_ttl=10s
 
-            Every long option with a value is also an -o option, with underscores: -o spool_dir=/mnt/disk/spool
+            Every long option with a value is also an -o option, with underscores: -o journal_dir=/mnt/disk/journal
             """
     )
 
@@ -82,8 +82,8 @@ struct MountCommand: ParsableCommand {
             environment: System.environment,
             workingDirectory: System.canonicalPath(".") ?? "/"
         )
-        try MountPoint.checkOutside(configuration.spoolDirectory, mountPoint: mountPoint, option: "--spool-dir")
-        try MountPoint.makePrivateDirectory(configuration.spoolDirectory, option: "--spool-dir")
+        try MountPoint.checkOutside(configuration.journalDirectory, mountPoint: mountPoint, option: "--journal-dir")
+        try MountPoint.makePrivateDirectory(configuration.journalDirectory, option: "--journal-dir")
         if let cache = configuration.diskCache {
             try MountPoint.checkCacheDirectory(cache.directory, mountPoint: mountPoint)
             try MountPoint.makePrivateDirectory(cache.directory, option: "--cache-dir")

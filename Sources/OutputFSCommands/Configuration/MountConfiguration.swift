@@ -1,5 +1,6 @@
 internal import BlobReading
 internal import OutputConventions
+internal import OutputTree
 
 /// Everything that one mount does, with no question left open.
 struct MountConfiguration: Sendable {
@@ -20,7 +21,8 @@ struct MountConfiguration: Sendable {
     /// `nil`: blocks are kept in memory only.
     var diskCache: DiskCacheSettings?
     /// Absolute; made when missing.
-    var spoolDirectory: String
+    var journalDirectory: String
+    var durability: Durability
     var verifiesReads: Bool
     var retryDeadline: Duration
     var commitDeadline: Duration
@@ -76,14 +78,34 @@ struct MountConfiguration: Sendable {
         retryDeadline = transfer.retryDeadline ?? Default.retryDeadline
         commitDeadline = transfer.commitDeadline ?? Default.commitDeadline
         drainTimeout = transfer.drainTimeout ?? Default.drainTimeout
-        let spool = transfer.spoolDir ?? Self.defaultSpoolDirectory(userID: user.id, environment: environment)
-        spoolDirectory = spool.hasPrefix("/") ? spool : Path.join(workingDirectory, spool)
+        durability = transfer.durability ?? .commit
+        journalDirectory = Self.journalDirectory(
+            given: transfer.journalDir,
+            userID: user.id,
+            environment: environment,
+            workingDirectory: workingDirectory
+        )
     }
 
-    private static func defaultSpoolDirectory(userID: UInt32, environment: [String: String]) -> String {
+    /// Absolute.
+    static func journalDirectory(
+        given: String?,
+        userID: UInt32,
+        environment: [String: String],
+        workingDirectory: String
+    ) -> String {
+        let directory = given ?? defaultJournalDirectory(userID: userID, environment: environment)
+        return directory.hasPrefix("/") ? directory : Path.join(workingDirectory, directory)
+    }
+
+    private static func defaultJournalDirectory(userID: UInt32, environment: [String: String]) -> String {
         if userID == 0 { return "/var/spool/outputfs" }
-        if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") { return Path.join(state, "outputfs/spool") }
-        if let home = environment["HOME"], home.hasPrefix("/") { return Path.join(home, ".local/state/outputfs/spool") }
-        return "/tmp/outputfs-\(userID)-spool"
+        if let state = environment["XDG_STATE_HOME"], state.hasPrefix("/") {
+            return Path.join(state, "outputfs/journal")
+        }
+        if let home = environment["HOME"], home.hasPrefix("/") {
+            return Path.join(home, ".local/state/outputfs/journal")
+        }
+        return "/tmp/outputfs-\(userID)-journal"
     }
 }

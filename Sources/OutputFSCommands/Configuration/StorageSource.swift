@@ -9,6 +9,9 @@ struct StorageSource: Sendable, CustomStringConvertible {
 
     /// As it stands in /proc/mounts and in `status`: the URL, without secrets.
     var description: String { container.map { "\(account.endpoint)/\($0)" } ?? "\(account.endpoint)" }
+
+    /// Who bytes in the journal are for: a mount takes over only what can be sent with its own credentials.
+    var journalOwner: String { description }
 }
 
 /// Finds the source among the command line and the environment.

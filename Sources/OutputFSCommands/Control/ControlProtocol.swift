@@ -17,13 +17,15 @@ struct ControlRequest: Codable, Sendable, Equatable {
         case status
         /// Send what waits, then unmount.
         case unmount
+        /// Send what waits, and go on.
+        case drain
     }
 
     var version = ControlProtocol.version
     var command: Command
     /// Unmount: even while it is in use, or when not everything could be sent.
     var isLazy = false
-    /// Unmount: how long to wait for uploads, in seconds; without it the mount's own drain timeout.
+    /// Unmount and drain: how long to wait for uploads, in seconds; without it the mount's own drain timeout.
     var timeout: Double?
 }
 
@@ -34,6 +36,15 @@ struct ControlAnswer: Codable, Sendable {
     var refusal: String?
     var status: MountStatus?
     var unmount: UnmountReport?
+    var drain: DrainAnswer?
+}
+
+/// What a drain left.
+struct DrainAnswer: Codable, Sendable, Equatable {
+    /// Files with bytes that are not in the store, and why.
+    var pending: [PendingFile]
+    /// Files that the journal keeps, and that this mount does not upload.
+    var kept: [PendingFile]
 }
 
 /// How asking a mount to end went.

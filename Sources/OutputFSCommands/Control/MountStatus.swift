@@ -16,7 +16,9 @@ struct MountStatus: Codable, Sendable {
     /// Seconds since the epoch.
     var mountedAt: Int
     var isReadOnly: Bool
-    var spoolDirectory: String
+    var journalDirectory: String
+    /// What close and fsync wait for: `commit` or `journal`.
+    var durability: String
     var logFile: String?
     /// In seconds.
     var drainTimeout: Double

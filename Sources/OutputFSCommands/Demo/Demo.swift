@@ -46,7 +46,7 @@ final class Demo: Sendable {
         try step(
             "mount",
             "/proc/self/exe",
-            ["mount", mountPoint, "--spool-dir", Path.join(directory, "spool")],
+            ["mount", mountPoint, "--journal-dir", Path.join(directory, "journal")],
             environment
         )
         say("Its account is mounted on \(mountPoint)")

@@ -2,16 +2,16 @@ internal import Glibc
 
 /// What a mount needs on the local disk. Nothing is made: what is missing is judged by the directory that it would be in.
 enum DirectoryChecks {
-    static func spool(_ directory: String, mountPoint: String?) -> Finding {
-        check("spool", directory, option: "--spool-dir", mountPoint: mountPoint) { room in
+    static func journal(_ directory: String, mountPoint: String?) -> Finding {
+        check("journal", directory, option: "--journal-dir", mountPoint: mountPoint) { room in
             // A block in each direction for a handful of files.
             room.free >= 1 << 30
-                ? Finding("spool", .ok, room.words)
+                ? Finding("journal", .ok, room.words)
                 : Finding(
-                    "spool",
+                    "journal",
                     .warning,
                     "\(room.words): writing fails with ENOSPC when it is full",
-                    try: "--spool-dir on a disk with as much room as is written at a time"
+                    try: "--journal-dir on a disk with as much room as is written at a time"
                 )
         }
     }

@@ -83,7 +83,7 @@ extension MountService {
         let pending = mounted.drain(timeout: drainTimeout)
         unlink(RuntimeDirectory.socket(of: configuration.mountPoint))
         guard !pending.isEmpty else { System.exit(.success) }
-        Terminal.error(Self.notUploaded(pending).report)
+        Terminal.error(Self.notUploaded(pending, in: configuration.journalDirectory).report)
         System.exit(.notUploaded)
     }
 

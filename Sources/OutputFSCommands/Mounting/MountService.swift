@@ -66,7 +66,7 @@ final class MountService: Sendable {
         control.stop()
         mounted.shutDown()
         if let failure = state.withLock({ $0.failure }) { throw failure }
-        guard report.isEmpty else { throw Self.notUploaded(report) }
+        guard report.isEmpty else { throw Self.notUploaded(report, in: configuration.journalDirectory) }
     }
 
     // MARK: Ending
@@ -110,6 +110,9 @@ final class MountService: Sendable {
     private func answer(_ request: ControlRequest) -> ControlAnswer {
         switch request.command {
         case .status: return ControlAnswer(status: status())
+        case .drain:
+            let timeout = request.timeout.map { Duration.seconds(max(0, min($0, 1e6))) } ?? configuration.drainTimeout
+            return ControlAnswer(drain: drain(timeout: timeout))
         case .unmount:
             let timeout = request.timeout.map { Duration.seconds(max(0, min($0, 1e6))) } ?? configuration.drainTimeout
             return ControlAnswer(unmount: unmount(lazily: request.isLazy, timeout: timeout))
@@ -124,7 +127,8 @@ final class MountService: Sendable {
             programVersion: Program.version,
             mountedAt: mountedAt,
             isReadOnly: configuration.isReadOnly,
-            spoolDirectory: configuration.spoolDirectory,
+            journalDirectory: configuration.journalDirectory,
+            durability: configuration.durability.rawValue,
             logFile: logFile,
             drainTimeout: Double(configuration.drainTimeout.components.seconds),
             state: state.withLock { $0.isUnmounting || $0.isSignalled } ? .draining : .serving,
@@ -139,14 +143,23 @@ final class MountService: Sendable {
         )
     }
 
-    static func notUploaded(_ pending: [PendingFile]) -> CommandFailure {
+    /// Waits for uploads, and goes on serving.
+    private func drain(timeout: Duration) -> DrainAnswer {
+        let pending = mounted.drain(timeout: timeout)
+        let kept = mounted.treeStatus.keptFiles.map { PendingFile(path: $0.path, reason: $0.reason) }
+        return DrainAnswer(pending: pending, kept: kept)
+    }
+
+    static func notUploaded(_ pending: [PendingFile], in journal: String) -> CommandFailure {
         var failure = CommandFailure(
             .notUploaded,
             (["\(pending.count) file\(pending.count == 1 ? " is" : "s are") not in the store:"]
                 + pending.map { "  \($0.path): \($0.reason)" }).joined(separator: "\n")
         )
-        // The spool's files have no names: they end with the process.
-        failure.remedies = ["outputfs unmount the next time: it stays mounted until all is sent"]
+        failure.remedies = [
+            "mount again with the journal in \(journal): what was closed is uploaded then",
+            "outputfs recover --list, for what was not",
+        ]
         return failure
     }
 }

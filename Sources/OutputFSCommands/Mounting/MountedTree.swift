@@ -102,5 +102,8 @@ struct MountedTree: Sendable {
     }
 
     /// The tree must not be asked any more. The store ends with its last user.
-    func shutDown() { tree.shutDown() }
+    func shutDown() {
+        tree.shutDown()
+        uploads.journal.close()
+    }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import OutputTree
 
 /// How bytes travel, and what they may cost.
 struct TransferFlags: ParsableArguments {
@@ -28,12 +29,22 @@ struct TransferFlags: ParsableArguments {
 
     @Option(
         help: .init(
-            "Where bytes wait until they are in the store (/var/spool/outputfs, or ~/.local/state/outputfs/spool).",
+            "Where bytes wait until they are in the store (/var/spool/outputfs, or ~/.local/state/outputfs/journal).",
             valueName: "directory"
         ),
         completion: .directory
     )
-    var spoolDir: String?
+    var journalDir: String?
+
+    @Option(
+        help: .init(
+            "What close and fsync wait for: the store, or this machine's disk (commit).",
+            valueName: "commit|journal"
+        ),
+        completion: .list(["commit", "journal"]),
+        transform: Values.durability
+    )
+    var durability: Durability?
 
     @Option(
         help: .init("Whether the store's checksums are checked while reading (on).", valueName: "on|off"),

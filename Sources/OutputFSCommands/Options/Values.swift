@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import OutputConventions
+internal import OutputTree
 
 /// How people write durations, sizes and modes. Each throws words that ArgumentParser puts behind the option's name.
 enum Values {
@@ -54,6 +55,14 @@ enum Values {
         case "off", "no", "false", "0": return false
         default: throw ValidationError("write on or off")
         }
+    }
+
+    /// `commit` or `journal`.
+    static func durability(_ text: String) throws -> Durability {
+        guard let durability = Durability(rawValue: text.lowercased()) else {
+            throw ValidationError("write commit or journal")
+        }
+        return durability
     }
 
     /// `jobs,containers`.

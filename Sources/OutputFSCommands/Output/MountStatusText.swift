@@ -5,10 +5,13 @@ extension MountStatus {
     /// What it is, what was read, written and asked for; then unsent files, then the last errors.
     func details(now: Int) -> String {
         var sections = [facts(now: now), reading, writing, requests]
+        if !tree.keptFiles.isEmpty {
+            sections.append("Kept in the journal (outputfs recover):\n" + indented(keptTable))
+        }
         if tree.pendingFiles.isEmpty {
             sections.append("Everything is in the store.")
         } else {
-            sections.append("Not in the store yet:\n" + indented(pendingTable))
+            sections.append("Not in the store yet:\n" + indented(pendingTable(now: now)))
         }
         if !tree.errors.isEmpty { sections.append("Last errors:\n" + indented(errorTable(now: now))) }
         return sections.joined(separator: "\n\n")
@@ -81,7 +84,7 @@ extension MountStatus {
                     "\(uploads.blocksInFlight) blocks, \(uploads.commitsRunning) commits, "
                         + "\(tree.pendingFiles.count) files not there yet"
                 ),
-                ("spool", spoolDirectory),
+                ("journal", "\(journalDirectory) (close waits for the \(durability == "journal" ? "disk" : "store"))"),
             ]
         )
     }
@@ -105,12 +108,21 @@ extension MountStatus {
             )
     }
 
-    private var pendingTable: String {
-        var table = TextTable([("SIZE", .right), ("STATE", .left), ("FILE", .left), ("LAST ERROR", .left)])
+    private var keptTable: String {
+        var table = TextTable([("SIZE", .right), ("FILE", .left), ("WHY", .left)])
+        for file in tree.keptFiles { table.add([HumanUnits.bytes(file.size), file.path, file.reason]) }
+        return table.text
+    }
+
+    private func pendingTable(now: Int) -> String {
+        var table = TextTable([
+            ("SIZE", .right), ("AGE", .right), ("STATE", .left), ("FILE", .left), ("LAST ERROR", .left),
+        ])
         for file in tree.pendingFiles {
             let attempts = file.failedAttempts
             let state = file.isOpen ? "open" : attempts == 0 ? "sending" : "failed \(attempts)x"
-            table.add([HumanUnits.bytes(file.size), state, file.path, file.lastError ?? ""])
+            let age = file.waitingSince.map { HumanUnits.age(seconds: max(0, now - Int($0))) } ?? ""
+            table.add([HumanUnits.bytes(file.size), age, state, file.path, file.lastError ?? ""])
         }
         return table.text
     }

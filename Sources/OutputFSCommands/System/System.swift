@@ -87,7 +87,7 @@ enum System {
         return names
     }
 
-    /// Each open file may cost a descriptor of the spool; the soft limit is 1,024 for the sake of select(2) only.
+    /// Each open file may cost two descriptors of the journal; the soft limit is 1,024 for the sake of select(2) only.
     static func raiseDescriptorLimit() {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }

@@ -36,6 +36,8 @@ struct FileState: Sendable {
     var mustBeNew = false
     /// O_EXCL was lost to somebody elsewhere: the name is theirs, these bytes go nowhere, and every close says EEXIST.
     var isOvertaken = false
+    /// An earlier process wrote it: the store is asked before it is uploaded.
+    var recovery: PendingRecovery?
     /// Attributes that were set here and are not in the store yet.
     var pending = PendingAttributes()
     /// Open handles, and those of them that may write.

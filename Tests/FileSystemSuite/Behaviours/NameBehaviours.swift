@@ -67,6 +67,10 @@ package enum NameBehaviours {
             #expect(try world.files.readText(world.path(shadowed[0].name)) == "the blob")
             #expect(try world.files.readText(world.path("a/b")) == "in the directory")
             #expect(try world.files.status(world.path("a")).kind == .directory)
+            // The blob is known by now, and what was listed is too old.
+            world.letValidityPass()
+            #expect(try world.files.status(world.path(shadowed[0].name)).kind == .file)
+            #expect(try world.files.status(world.path("a")).kind == .directory)
             try world.files.writeFile(world.path(shadowed[0].name), "written")
             #expect(world.stored("a") == "written")
             try world.files.unlink(world.path(shadowed[0].name))

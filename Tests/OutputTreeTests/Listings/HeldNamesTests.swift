@@ -8,7 +8,7 @@ import Testing
 @testable import OutputTree
 
 /// Names become final while a listing goes by, and the pages show what the whole listing would.
-@Suite("Pages of a listing", .timeLimit(.minutes(1)))
+@Suite("Pages of a listing", .timeLimit(.minutes(5)))
 struct HeldNamesTests {
     private static let facts = FileFacts(
         BlobProperties(version: BlobVersion(etag: ETag("\"0x1\""), lastModified: 0), length: 1)

@@ -8,7 +8,7 @@ import Testing
 
 @Suite struct NodeTableConcurrencyTests {
     /// Four threads look up, use and forget the same few files; what each counted, each gives back.
-    @Test(.timeLimit(.minutes(1))) func `threads that look up and forget the same files leave nothing behind`()
+    @Test(.timeLimit(.minutes(5))) func `threads that look up and forget the same files leave nothing behind`()
         async throws
     {
         let table = NodeTable(unsent: UnsentFiles(), liveCountMax: 2)

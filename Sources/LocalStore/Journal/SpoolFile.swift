@@ -1,19 +1,25 @@
 internal import CLinux
 internal import Glibc
 
-/// One sparse file of the spool: position for position the bytes of one blob. What was never written reads as zeros.
+/// The data file of one journal entry, sparse: position for position the bytes of one blob. What was never written reads as zeros.
 ///
 /// All calls go to the page cache and may be made from any thread at once; who writes where is the owner's concern.
 package final class SpoolFile: Sendable {
     private let descriptor: Int32
     private let path: String
     private let threads: WorkerThreads
+    private let gate: FileGate
 
     /// Takes the descriptor over.
-    package init(descriptor: Int32, path: String, threads: WorkerThreads) {
+    package convenience init(descriptor: Int32, path: String, threads: WorkerThreads) {
+        self.init(descriptor: descriptor, path: path, threads: threads, gate: FileGate())
+    }
+
+    init(descriptor: Int32, path: String, threads: WorkerThreads, gate: FileGate) {
         self.descriptor = descriptor
         self.path = path
         self.threads = threads
+        self.gate = gate
     }
 
     /// The last close of an unlinked file frees its blocks, which for gigabytes takes long: not on the caller's thread.
@@ -25,6 +31,7 @@ package final class SpoolFile: Sendable {
     /// did not take them all.
     package func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) -> (count: Int, failure: LocalStoreError?) {
         var done = 0
+        if let number = gate.refusal(.pwrite) { return (0, failure("pwrite", number)) }
         while done < bytes.count {
             let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
             let count = pwrite(descriptor, rest.baseAddress, rest.count, Int(offset) + done)
@@ -58,6 +65,7 @@ package final class SpoolFile: Sendable {
 
     /// Cuts or extends the file; what is new reads as zeros.
     package func truncate(to size: UInt64) throws(LocalStoreError) {
+        if let number = gate.refusal(.ftruncate) { throw failure("ftruncate", number) }
         while ftruncate(descriptor, Int(size)) != 0 {
             guard errno == EINTR else { throw failure("ftruncate") }
         }
@@ -84,6 +92,21 @@ package final class SpoolFile: Sendable {
             let written = zeros.withUnsafeBytes { write(UnsafeRawBufferPointer(rebasing: $0[..<count]), at: offset) }
             if let failure = written.failure { throw failure }
             offset += UInt64(count)
+        }
+    }
+
+    /// The file's length: what the program made it, as every change of it goes to this file first.
+    package func size() throws(LocalStoreError) -> UInt64 {
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw failure("fstat") }
+        return UInt64(status.st_size)
+    }
+
+    /// The bytes, and the length, to the disk.
+    package func synchronize() throws(LocalStoreError) {
+        if let number = gate.refusal(.fsync) { throw failure("fdatasync", number) }
+        while fdatasync(descriptor) != 0 {
+            guard errno == EINTR else { throw failure("fdatasync") }
         }
     }
 

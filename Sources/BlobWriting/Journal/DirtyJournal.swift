@@ -1,0 +1,185 @@
+internal import BlobStorage
+internal import LocalStore
+internal import Synchronization
+
+/// Keeps the log of one dirty file: says what is to be recorded when, and what need not be.
+///
+/// Its lock is held over one small write(2) at most, and nothing else is taken under it.
+final class DirtyJournal: Sendable {
+    /// Past it a log whose file is in the store is written anew: it takes thousands of commits, or of small changes.
+    static let logSizeMax = 1 << 20
+
+    private enum Phase { case untouched, changed, committed }
+
+    private struct State {
+        var identity: JournalIdentity
+        var phase: Phase
+        /// Records that are not in the log yet; they go in front of the next one.
+        var backlog: [JournalRecord] = []
+        /// What of the base's range the log knows to be in the data file.
+        var claimed = RangeSet<UInt64>()
+        var baseLimit: UInt64
+        var hasLog: Bool
+        /// The file was given up here, and stays for somebody to decide.
+        var isReleased = false
+    }
+
+    let entry: JournalEntry
+    private let state: Mutex<State>
+
+    init(entry: JournalEntry, identity: JournalIdentity) {
+        self.entry = entry
+        state = Mutex(
+            State(identity: identity, phase: .untouched, baseLimit: identity.base?.length ?? 0, hasLog: false)
+        )
+    }
+
+    /// Goes on with a log that another process began.
+    init(entry: JournalEntry, replay: JournalReplay) {
+        self.entry = entry
+        state = Mutex(
+            State(
+                identity: replay.identity,
+                phase: .changed,
+                claimed: replay.extents,
+                baseLimit: replay.baseLimit,
+                hasLog: true
+            )
+        )
+    }
+
+    var known: KnownName { state.withLock { $0.identity.known } }
+
+    // MARK: What the program does
+
+    /// Before the first byte of a change: a log must be there to say what the bytes are.
+    func willChange() throws(LocalStoreError) {
+        let failure = state.withLock { state -> LocalStoreError? in
+            guard state.phase != .changed || !state.hasLog || !state.backlog.isEmpty else { return nil }
+            if state.phase == .committed { state.backlog.append(.changed) }
+            state.phase = .changed
+            return flush(&state)
+        }
+        if let failure { throw failure }
+    }
+
+    /// The bytes are in the data file. Only what replaces bytes of the base needs a record.
+    func wrote(_ range: Range<UInt64>) throws(LocalStoreError) {
+        let failure = state.withLock { state -> LocalStoreError? in
+            let range = range.clamped(to: 0..<state.baseLimit)
+            guard !range.isEmpty else { return nil }
+            var new = RangeSet(range)
+            new.subtract(state.claimed)
+            guard !new.isEmpty else { return nil }
+            state.claimed.insert(contentsOf: range)
+            state.backlog += new.ranges.map { .extent($0) }
+            return flush(&state)
+        }
+        if let failure { throw failure }
+    }
+
+    func truncated(to size: UInt64) throws(LocalStoreError) {
+        let failure = state.withLock { state -> LocalStoreError? in
+            guard size < state.baseLimit else { return nil }
+            state.claimed.remove(contentsOf: size..<state.baseLimit)
+            state.baseLimit = size
+            state.backlog.append(.truncated(size))
+            return flush(&state)
+        }
+        if let failure { throw failure }
+    }
+
+    // MARK: What becomes of it
+
+    func due(_ headers: BlobHeaders, at time: Int64) throws(LocalStoreError) {
+        let failure = state.withLock { state -> LocalStoreError? in
+            state.backlog.append(.due(headers, at: time))
+            state.phase = .changed
+            return flush(&state)
+        }
+        if let failure { throw failure }
+    }
+
+    /// Bytes, log and names to the disk. Takes as long as the disk does.
+    func synchronize() throws(LocalStoreError) {
+        try entry.data.synchronize()
+        let failure = state.withLock { state -> LocalStoreError? in
+            guard state.phase == .changed else { return nil }
+            state.backlog.append(.synced)
+            return flush(&state)
+        }
+        if let failure { throw failure }
+        try entry.synchronizeLog()
+    }
+
+    /// Nothing is written yet: see `flush`. A log that lacks this says that the file is due, and recovery finds it done.
+    func committed(_ version: BlobVersion) {
+        state.withLock { state in
+            state.identity.known = .version(version.etag)
+            state.identity.base?.version = version
+            state.phase = .committed
+            state.backlog.append(.committed(version))
+        }
+    }
+
+    /// `nil` keeps what is known of the name.
+    func moved(to blob: BlobAddress, _ known: KnownName?, base: BlobVersion?) {
+        state.withLock { state in
+            state.identity.blob = blob
+            if let known { state.identity.known = known }
+            if let base { state.identity.base?.version = base }
+            guard state.hasLog else { return }
+            state.backlog.append(.moved(blob, state.identity.known, base: base))
+        }
+    }
+
+    /// Records what waits. A log that has grown long is written anew.
+    func flush() {
+        state.withLock { state in
+            guard state.hasLog else { return }
+            if state.phase == .committed, entry.logSize > Self.logSizeMax, compact(&state) { return }
+            _ = flush(&state)
+        }
+    }
+
+    /// Leaves the entry to whoever decides about it: `outputfs recover`, or a later mount.
+    func release(_ reason: String?) {
+        state.withLock { state in
+            if let reason { state.backlog.append(.kept(reason)) }
+            _ = flush(&state)
+            state.isReleased = true
+        }
+    }
+
+    /// The file is in the store, or nobody wants it any more.
+    func remove() {
+        let (isReleased, isCommitted) = state.withLock { ($0.isReleased, $0.phase != .changed) }
+        guard !isReleased else { return }
+        // What is not in the store must not come back: its names are gone before anybody hears that it is.
+        if isCommitted { entry.removeSoon() } else { entry.remove() }
+    }
+
+    // MARK: Parts
+
+    private func flush(_ state: inout State) -> LocalStoreError? {
+        guard !state.isReleased, !state.backlog.isEmpty || !state.hasLog else { return nil }
+        let first: [JournalRecord] = state.hasLog ? [] : [.identity(state.identity)]
+        do throws(LocalStoreError) {
+            try entry.append((first + state.backlog).map(\.payload))
+            state.hasLog = true
+            state.backlog = []
+            return nil
+        } catch { return error }
+    }
+
+    private func compact(_ state: inout State) -> Bool {
+        var records: [JournalRecord] = [.identity(state.identity)]
+        if let base = state.identity.base, state.baseLimit < base.length { records.append(.truncated(state.baseLimit)) }
+        records += state.claimed.ranges.map { .extent($0) }
+        guard case .committed(let version) = state.backlog.last else { return false }
+        records.append(.committed(version))
+        do throws(LocalStoreError) { try entry.replace(records.map(\.payload)) } catch { return false }
+        state.backlog = []
+        return true
+    }
+}

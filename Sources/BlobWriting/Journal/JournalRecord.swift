@@ -1,0 +1,123 @@
+package import BlobStorage
+
+/// What this mount knew of a name when it began to write the file: recovery puts the bytes there only if it is so still.
+package enum KnownName: Sendable, Hashable {
+    /// Nobody asked: whatever is there may be somebody else's.
+    case unknown
+    case absent
+    case version(ETag)
+}
+
+/// What a dirty file is: the first record of its log.
+package struct JournalIdentity: Sendable, Hashable {
+    /// The version that is edited; its bytes are part of the file where no others are here.
+    package struct Base: Sendable, Hashable {
+        package var version: BlobVersion
+        /// In bytes.
+        package var length: UInt64
+        package var type: BlobType
+    }
+
+    package var blob: BlobAddress
+    package var base: Base?
+    package var known: KnownName
+    /// The first 16 bytes of all block ids that this file stages.
+    package var uploadID: UInt128
+    /// Of the kernel that had the bytes in its page cache.
+    package var bootID: String
+}
+
+/// One line of a dirty file's log. The numbers are those in the files, for ever.
+package enum JournalRecord: Sendable, Hashable {
+    /// Also: something was written.
+    case identity(JournalIdentity)
+    /// These bytes, below the base's length, are in the data file. Written after them.
+    case extent(Range<UInt64>)
+    /// Bytes of the base from here on are no part of the file any more.
+    case truncated(UInt64)
+    /// Written to again after a commit.
+    case changed
+    /// close or fsync asked for the file as it is, with these headers. Seconds since the epoch.
+    case due(BlobHeaders, at: Int64)
+    /// Everything before this record survives a loss of power.
+    case synced
+    /// The store holds the file as it was due.
+    case committed(BlobVersion)
+    case moved(BlobAddress, KnownName, base: BlobVersion?)
+    /// Recovery does not touch it any more, for this reason: somebody has to decide.
+    case kept(String)
+
+    private enum Kind: UInt8 {
+        case identity = 1, extent, truncated, changed, due, synced, committed, moved, kept
+    }
+
+    package var payload: [UInt8] {
+        var writer = PayloadWriter()
+        switch self {
+        case .identity(let identity):
+            writer.byte(Kind.identity.rawValue)
+            writer.blob(identity.blob)
+            writer.optional(identity.base) { writer, base in
+                writer.version(base.version)
+                writer.integer(base.length)
+                writer.string(base.type.rawValue)
+            }
+            writer.known(identity.known)
+            writer.integer(UInt64(truncatingIfNeeded: identity.uploadID >> 64))
+            writer.integer(UInt64(truncatingIfNeeded: identity.uploadID))
+            writer.string(identity.bootID)
+        case .extent(let range):
+            writer.byte(Kind.extent.rawValue)
+            writer.integer(range.lowerBound)
+            writer.integer(range.upperBound)
+        case .truncated(let size):
+            writer.byte(Kind.truncated.rawValue)
+            writer.integer(size)
+        case .changed: writer.byte(Kind.changed.rawValue)
+        case .due(let headers, let time):
+            writer.byte(Kind.due.rawValue)
+            writer.integer(UInt64(bitPattern: time))
+            writer.headers(headers)
+        case .synced: writer.byte(Kind.synced.rawValue)
+        case .committed(let version):
+            writer.byte(Kind.committed.rawValue)
+            writer.version(version)
+        case .moved(let blob, let known, let base):
+            writer.byte(Kind.moved.rawValue)
+            writer.blob(blob)
+            writer.known(known)
+            writer.optional(base) { $0.version($1) }
+        case .kept(let reason):
+            writer.byte(Kind.kept.rawValue)
+            writer.string(reason)
+        }
+        return writer.bytes
+    }
+
+    /// `nil` for what this version did not write.
+    package init?(payload: [UInt8]) {
+        var reader = PayloadReader(payload)
+        guard let kind = reader.byte().flatMap(Kind.init) else { return nil }
+        let record: JournalRecord?
+        switch kind {
+        case .identity: record = reader.identity().map { .identity($0) }
+        case .extent:
+            guard let lower = reader.integer(), let upper = reader.integer(), lower <= upper else { return nil }
+            record = .extent(lower..<upper)
+        case .truncated: record = reader.integer().map { .truncated($0) }
+        case .changed: record = .changed
+        case .due:
+            guard let time = reader.integer(), let headers = reader.headers() else { return nil }
+            record = .due(headers, at: Int64(bitPattern: time))
+        case .synced: record = .synced
+        case .committed: record = reader.version().map { .committed($0) }
+        case .moved:
+            guard let blob = reader.blob(), let known = reader.known(), let base = reader.optional({ $0.version() })
+            else { return nil }
+            record = .moved(blob, known, base: base.value)
+        case .kept: record = reader.string().map { .kept($0) }
+        }
+        guard let record, reader.isAtEnd else { return nil }
+        self = record
+    }
+}

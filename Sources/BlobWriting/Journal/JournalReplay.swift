@@ -1,0 +1,93 @@
+package import BlobStorage
+
+/// What a log says in the end: a pure value.
+package struct JournalReplay: Sendable {
+    /// What recovery owes the file.
+    package enum Duty: Sendable, Hashable {
+        /// Nothing: the store has it.
+        case none
+        /// close or fsync was asked for: it is uploaded.
+        case publish
+        /// Written and never closed, or closed by a machine whose power went before anything was safe: it is offered.
+        case offer(String)
+    }
+
+    package private(set) var identity: JournalIdentity
+    /// Of the last close or fsync; with what is to be stored beside the bytes.
+    package private(set) var headers: BlobHeaders?
+    /// Seconds since the epoch.
+    package private(set) var dueSince: Int64?
+    /// Ranges of the data file, below the base's length, that are the file's.
+    package private(set) var extents = RangeSet<UInt64>()
+    /// Bytes of the base from here on are not the file's.
+    package private(set) var baseLimit: UInt64
+    package private(set) var keptReason: String?
+    private(set) var isDue = false
+    private(set) var hasChanges = true
+    private(set) var isSynced = false
+
+    /// `nil` when the log does not say what the file is.
+    package init?(_ records: [JournalRecord]) {
+        guard case .identity(let identity) = records.first else { return nil }
+        self.identity = identity
+        baseLimit = identity.base?.length ?? 0
+        for record in records.dropFirst() { apply(record) }
+    }
+
+    private mutating func apply(_ record: JournalRecord) {
+        switch record {
+        case .identity(let newer):
+            identity = newer
+            (hasChanges, isDue, isSynced) = (true, false, false)
+        case .extent(let range): extents.insert(contentsOf: range)
+        case .truncated(let size):
+            if size < baseLimit { extents.remove(contentsOf: size..<baseLimit) }
+            baseLimit = min(baseLimit, size)
+        case .changed: hasChanges = true
+        case .due(let headers, let time):
+            // Since when it waits, not when it was last tried.
+            if !isDue { dueSince = time }
+            self.headers = headers
+            (isDue, isSynced) = (true, false)
+        case .synced: isSynced = true
+        case .committed(let version):
+            (isDue, hasChanges, isSynced, dueSince) = (false, false, false, nil)
+            identity.known = .version(version.etag)
+            identity.base?.version = version
+        case .moved(let blob, let known, let version):
+            identity.blob = blob
+            identity.known = known
+            if let version { identity.base?.version = version }
+        case .kept(let reason): keptReason = reason
+        }
+    }
+
+    /// `bootID`: of the kernel that runs now. Another one has lost what was only in its page cache.
+    package func duty(bootID: String) -> Duty {
+        if let keptReason { return .offer(keptReason) }
+        if isDue {
+            return isSynced || bootID == identity.bootID
+                ? .publish : .offer("the machine went down before its bytes were safe on the disk")
+        }
+        return hasChanges ? .offer("written, and never closed") : .none
+    }
+
+    /// The records that say the same, in one go.
+    package var records: [JournalRecord] {
+        var records: [JournalRecord] = [.identity(identity)]
+        if let base = identity.base, baseLimit < base.length { records.append(.truncated(baseLimit)) }
+        records += extents.ranges.map { .extent($0) }
+        if isDue, let headers { records.append(.due(headers, at: dueSince ?? 0)) }
+        if isSynced { records.append(.synced) }
+        if !isDue, !hasChanges, case .version(let etag) = identity.known {
+            records.append(.committed(BlobVersion(etag: etag, lastModified: identity.base?.version.lastModified ?? 0)))
+        }
+        if let keptReason { records.append(.kept(keptReason)) }
+        return records
+    }
+
+    /// Where the bytes are; the data file's length is the file's.
+    func content(size: UInt64) -> LocalContent {
+        LocalContent(size: size, baseLimit: min(baseLimit, size), local: extents)
+    }
+}

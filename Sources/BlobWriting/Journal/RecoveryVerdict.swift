@@ -1,0 +1,36 @@
+package import BlobStorage
+
+/// What recovery may do with a file, as the store is now.
+package enum RecoveryVerdict: Sendable {
+    /// The name holds what the process knew, or what it had sent of this very file.
+    case upload(VersionCondition)
+    /// The store holds these bytes already: the answer was lost, not the commit.
+    case done(BlobProperties)
+    /// The name holds something else: the bytes are kept, and nothing is overwritten.
+    case conflict(String)
+}
+
+extension DirtyFile {
+    /// One HEAD, and a Get Block List where that does not tell.
+    package func judge(known: KnownName) async throws(StorageError) -> RecoveryVerdict {
+        let blob = blob
+        let properties: BlobProperties
+        do throws(StorageError) { properties = try await scheduler.store.properties(of: blob) } catch {
+            guard error.kind == .notFound else { throw error }
+            if case .version = known { return .conflict("somebody deleted the blob that it was to replace") }
+            return .upload(.absent)
+        }
+        if known == .version(properties.version.etag) { return .upload(.matches(properties.version.etag)) }
+        if properties.length == size, let stored = properties.contentMD5, await contentMD5() == stored {
+            return .done(properties)
+        }
+        if properties.type == .block, await holdsOwnBlocks() { return .upload(.matches(properties.version.etag)) }
+        return .conflict("somebody else put another version there")
+    }
+
+    /// Whether the committed blob was put together from blocks of this upload: an earlier commit, whose answer was lost.
+    private func holdsOwnBlocks() async -> Bool {
+        guard let list = try? await scheduler.store.blockList(of: blob) else { return false }
+        return list.committed.contains { isOwn($0.id) }
+    }
+}

@@ -1,0 +1,221 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// One file that is not, or not wholly, in the store: its bytes in `<id>.data`, and what is to become of them in
+/// `<id>.log`, which is made with the first record.
+///
+/// A data file without a log has no meaning yet; a log without a data file has none any more. So the log is made
+/// before the first byte is written, and the data file goes first.
+package final class JournalEntry: Sendable {
+    private struct Log {
+        var descriptor: Int32 = -1
+        /// Where the next record goes; what a failed write left behind it is written over.
+        var end = 0
+        var isRemoved = false
+    }
+
+    package let id: String
+    package let data: SpoolFile
+    /// Of the folder that it is in.
+    private let folder: String
+    private let threads: WorkerThreads
+    private let gate: FileGate
+    private let log: Mutex<Log>
+
+    private init(id: String, data: SpoolFile, folder: String, threads: WorkerThreads, gate: FileGate, log: Log) {
+        (self.id, self.data, self.folder, self.threads, self.gate) = (id, data, folder, threads, gate)
+        self.log = Mutex(log)
+    }
+
+    deinit {
+        let descriptor = log.withLock { $0.descriptor }
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    package var dataPath: String { "\(folder)/\(id).data" }
+    private var logPath: String { "\(folder)/\(id).log" }
+
+    // MARK: Making and finding
+
+    static func make(
+        id: String,
+        in folder: String,
+        threads: WorkerThreads,
+        gate: FileGate
+    ) throws(LocalStoreError) -> JournalEntry {
+        let path = "\(folder)/\(id).data"
+        if let number = gate.refusal(.open) { throw LocalStoreError(errno: number, operation: "open", path: path) }
+        let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw LocalStoreError(errno: errno, operation: "open", path: path) }
+        let data = SpoolFile(descriptor: descriptor, path: path, threads: threads, gate: gate)
+        return JournalEntry(id: id, data: data, folder: folder, threads: threads, gate: gate, log: Log())
+    }
+
+    /// An entry that another process left, for this one alone as long as it is held; `nil` if somebody has it, or it is
+    /// gone. The data file carries the lock.
+    static func claim(
+        id: String,
+        in folder: String,
+        threads: WorkerThreads
+    ) throws(LocalStoreError) -> JournalEntry? {
+        let path = "\(folder)/\(id).data"
+        let descriptor = open(path, O_RDWR | O_CLOEXEC)
+        if descriptor < 0 {
+            guard errno == ENOENT else { throw LocalStoreError(errno: errno, operation: "open", path: path) }
+            unlink("\(folder)/\(id).log")
+            return nil
+        }
+        let data = SpoolFile(descriptor: descriptor, path: path, threads: threads)
+        var status = stat()
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0, fstat(descriptor, &status) == 0, status.st_nlink > 0 else {
+            return nil
+        }
+        let logPath = "\(folder)/\(id).log"
+        let logDescriptor = open(logPath, O_RDWR | O_CLOEXEC)
+        guard logDescriptor >= 0 || errno == ENOENT else {
+            throw LocalStoreError(errno: errno, operation: "open", path: logPath)
+        }
+        // Nothing was recorded and nothing written: the process ended between the two, or before.
+        let isUnrecorded = logDescriptor < 0 || (fstat(logDescriptor, &status) == 0 && status.st_size == 0)
+        if isUnrecorded, lseek(descriptor, 0, Int32(clinux_seek_data)) < 0, errno == ENXIO {
+            unlink(path)
+            unlink(logPath)
+            if logDescriptor >= 0 { close(logDescriptor) }
+            return nil
+        }
+        return JournalEntry(
+            id: id,
+            data: data,
+            folder: folder,
+            threads: threads,
+            gate: FileGate(),
+            log: Log(descriptor: logDescriptor)
+        )
+    }
+
+    // MARK: The log
+
+    /// All records that are whole; what is appended later goes behind them.
+    package func records() throws(LocalStoreError) -> JournalFraming.Content {
+        let result = log.withLock { log -> Result<JournalFraming.Content, LocalStoreError> in
+            guard log.descriptor >= 0 else { return .success(JournalFraming.Content()) }
+            var status = stat()
+            guard fstat(log.descriptor, &status) == 0 else { return .failure(failure("fstat")) }
+            var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+            var done = 0
+            while done < bytes.count {
+                let count = bytes.withUnsafeMutableBytes { buffer in
+                    pread(log.descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, done)
+                }
+                if count > 0 {
+                    done += count
+                } else if count == 0 {
+                    break
+                } else if errno != EINTR {
+                    return .failure(failure("pread"))
+                }
+            }
+            let content = JournalFraming.parse(Array(bytes[..<done]))
+            log.end = content.end
+            return .success(content)
+        }
+        return try result.get()
+    }
+
+    /// Adds records with one write(2); on failure none of them is there.
+    package func append(_ payloads: [[UInt8]]) throws(LocalStoreError) {
+        let failure = log.withLock { log -> LocalStoreError? in
+            guard !log.isRemoved, !payloads.isEmpty else { return nil }
+            var bytes = JournalFraming.framed(payloads)
+            if log.descriptor < 0 {
+                if let number = gate.refusal(.open) { return self.failure("open", number) }
+                let descriptor = open(logPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+                guard descriptor >= 0 else { return self.failure("open") }
+                log.descriptor = descriptor
+            }
+            if log.end == 0 { bytes = JournalFraming.magic + bytes }
+            if let failure = write(bytes, to: log.descriptor, at: log.end) { return failure }
+            log.end += bytes.count
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    /// Puts these records in place of all others, in one step.
+    package func replace(_ payloads: [[UInt8]]) throws(LocalStoreError) {
+        let failure = log.withLock { log -> LocalStoreError? in
+            guard !log.isRemoved else { return nil }
+            let bytes = JournalFraming.magic + JournalFraming.framed(payloads)
+            let path = logPath + "-new"
+            if let number = gate.refusal(.open) { return self.failure("open", number) }
+            let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+            guard descriptor >= 0 else { return self.failure("open") }
+            var failure = write(bytes, to: descriptor, at: 0)
+            if failure == nil, let number = gate.refusal(.rename) { failure = self.failure("rename", number) }
+            if failure == nil, rename(path, logPath) != 0 { failure = self.failure("rename") }
+            guard failure == nil else {
+                close(descriptor)
+                unlink(path)
+                return failure
+            }
+            if log.descriptor >= 0 { close(log.descriptor) }
+            (log.descriptor, log.end) = (descriptor, bytes.count)
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    /// In bytes.
+    package var logSize: Int { log.withLock { $0.end } }
+
+    /// The log, and both names, to the disk.
+    package func synchronizeLog() throws(LocalStoreError) {
+        let descriptor = log.withLock { $0.descriptor }
+        guard descriptor >= 0 else { return }
+        if let number = gate.refusal(.fsync) { throw failure("fdatasync", number) }
+        guard fdatasync(descriptor) == 0 else { throw failure("fdatasync") }
+        let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard directory >= 0 else { throw failure("open") }
+        defer { close(directory) }
+        if let number = gate.refusal(.fsync) { throw failure("fsync", number) }
+        guard fsync(directory) == 0 else { throw failure("fsync") }
+    }
+
+    /// Takes both names away; the disk space is free when nobody reads any more. Nothing is recorded after it.
+    package func remove() {
+        let mustUnlink = log.withLock { log in
+            defer { log.isRemoved = true }
+            return !log.isRemoved
+        }
+        guard mustUnlink else { return }
+        // In this order: a log alone says nothing, bytes alone would be kept for somebody to look at.
+        unlink(dataPath)
+        unlink(logPath)
+    }
+
+    /// As `remove`, soon, on a thread that may wait for the disk.
+    package func removeSoon() { threads.run { self.remove() } }
+
+    // MARK: Parts
+
+    private func write(_ bytes: [UInt8], to descriptor: Int32, at offset: Int) -> LocalStoreError? {
+        if let number = gate.refusal(.pwrite) { return failure("pwrite", number) }
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                pwrite(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, offset + done)
+            }
+            if count > 0 {
+                done += count
+            } else if count == 0 || errno != EINTR {
+                return failure("pwrite", count == 0 ? ENOSPC : errno)
+            }
+        }
+        return nil
+    }
+
+    private func failure(_ operation: String, _ number: Int32? = nil) -> LocalStoreError {
+        LocalStoreError(errno: number ?? errno, operation: operation, path: logPath)
+    }
+}

@@ -1,0 +1,94 @@
+import BlobStorage
+import Testing
+
+@testable import BlobWriting
+
+@Suite struct JournalRecordTests {
+    private let identity = JournalIdentity(
+        blob: BlobAddress(container: "c", name: "dir/é/f"),
+        base: .init(version: BlobVersion(etag: ETag("\"0x1\""), lastModified: -5), length: 100, type: .append),
+        known: .version(ETag("\"0x1\"")),
+        uploadID: 1 << 100 | 7,
+        bootID: "here"
+    )
+
+    private var records: [JournalRecord] {
+        var headers = BlobHeaders(contentType: "text/plain", metadata: ["modtime": "5", "other": "ü"])
+        headers.cacheControl = ""
+        return [
+            .identity(identity), .extent(3..<9), .truncated(50), .changed, .due(headers, at: -1), .synced,
+            .committed(BlobVersion(etag: ETag("\"0x2\""), lastModified: 9)),
+            .moved(BlobAddress(container: "c", name: "g"), .absent, base: nil),
+            .moved(
+                BlobAddress(container: "c", name: "g"),
+                .unknown,
+                base: BlobVersion(etag: ETag("x"), lastModified: 1)
+            ),
+            .kept("reason"),
+        ]
+    }
+
+    @Test func `Every record reads back as it was written`() {
+        for record in records { #expect(JournalRecord(payload: record.payload) == record) }
+    }
+
+    @Test func `A payload that is cut or longer is no record`() {
+        for record in records {
+            let payload = record.payload
+            for count in 0..<payload.count { #expect(JournalRecord(payload: Array(payload[..<count])) == nil) }
+            #expect(JournalRecord(payload: payload + [0]) == nil)
+        }
+        #expect(JournalRecord(payload: [200]) == nil)
+    }
+
+    private func duty(_ records: JournalRecord..., bootID: String = "here") -> JournalReplay.Duty? {
+        JournalReplay([.identity(identity)] + records)?.duty(bootID: bootID)
+    }
+
+    @Test func `What was closed is published, what was not is offered, what was committed is done`() {
+        let (due, committed) = (JournalRecord.due(BlobHeaders(), at: 1), records[6])
+        #expect(duty() == .offer("written, and never closed"))
+        #expect(duty(due) == .publish)
+        #expect(duty(due, committed) == JournalReplay.Duty.none)
+        #expect(duty(due, committed, .changed) == .offer("written, and never closed"))
+        #expect(duty(due, committed, .changed, due) == .publish)
+        #expect(duty(due, .kept("why")) == .offer("why"))
+    }
+
+    @Test func `After a loss of power only what was synchronized is published`() {
+        let due = JournalRecord.due(BlobHeaders(), at: 1)
+        guard case .offer = duty(due, bootID: "another") else {
+            Issue.record("bytes that were never on the disk would be published")
+            return
+        }
+        #expect(duty(due, .synced, bootID: "another") == .publish)
+        // A later close, whose bytes were not made safe, is not covered by it.
+        guard case .offer = duty(due, .synced, due, bootID: "another") else {
+            Issue.record("the later close was not synchronized")
+            return
+        }
+    }
+
+    @Test func `A log without an identity says nothing`() {
+        #expect(JournalReplay([]) == nil)
+        #expect(JournalReplay([.changed]) == nil)
+    }
+
+    @Test func `A truncation forgets extents behind it, and what is appended is local`() {
+        let replay = JournalReplay([.identity(identity), .extent(10..<20), .extent(60..<70), .truncated(50)])
+        let content = replay?.content(size: 80)
+        #expect(content?.segments(of: 0..<80) == [.base(0..<10), .local(10..<20), .base(20..<50), .local(50..<80)])
+        // The data file was cut, and the process ended before the record.
+        let cut = JournalReplay([.identity(identity), .extent(10..<20)])?.content(size: 15)
+        #expect(cut?.segments(of: 0..<15) == [.base(0..<10), .local(10..<15)])
+    }
+
+    @Test func `A replay says the same when it is written anew`() {
+        let replay = JournalReplay(records)
+        let again = replay.flatMap { JournalReplay($0.records) }
+        #expect(again?.identity == replay?.identity)
+        #expect(again?.extents == replay?.extents)
+        #expect(again?.baseLimit == replay?.baseLimit)
+        #expect(again?.keptReason == replay?.keptReason)
+    }
+}
