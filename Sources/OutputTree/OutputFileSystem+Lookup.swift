@@ -181,10 +181,29 @@ extension OutputFileSystem {
         }
     }
 
+    /// The second name that is asked for in a directory that nobody listed lists its first page: who opens a thousand
+    /// files by name then pays for each open, and no more for the names on the way there.
+    private func listed(_ name: FileName, in directory: DirectoryNode) async -> Located? {
+        let now = clock.monotonic()
+        let hash = NameHash.of(name.string.utf8)
+        let window = max(options.attributeValidity, .seconds(1))
+        let place = directory.place
+        let plan = place.planned(views: options.views)
+        // Where there are no pages, all names would be listed.
+        guard case .blobs = plan.source, plan.fixed.isEmpty else { return nil }
+        guard directory.withState({ $0.questions.ask(hash, at: now, window: window, isWalk: false) }) else {
+            return nil
+        }
+        let since = now - options.attributeValidity
+        // If that fails, the name is asked for by itself.
+        guard (try? await content(of: 0, in: listing(of: directory), since: since)) != nil else { return nil }
+        return locateInMemory(name, in: directory, since: since)
+    }
+
     /// A name among many that are asked for while what was listed of them has grown too old: lists their page again, and
     /// says what it tells of the name; `nil` if nothing is gained by that.
     private func relisted(_ name: FileName, in directory: DirectoryNode) async -> Located? {
-        guard let listing = directory.withState({ $0.listing }) else { return nil }
+        guard let listing = directory.withState({ $0.listing }) else { return await listed(name, in: directory) }
         let now = clock.monotonic()
         let since = now - options.attributeValidity
         let resolution = directory.place.resolve(name.string, views: options.views)

@@ -1,4 +1,5 @@
 internal import CExpat
+internal import Glibc
 
 /// What an `XMLReader` found. Names are those of the service's elements: ASCII, without namespaces.
 protocol XMLVisitor: AnyObject {
@@ -11,16 +12,10 @@ protocol XMLVisitor: AnyObject {
 struct XMLName {
     fileprivate let start: UnsafePointer<CChar>
 
+    /// Both end in a NUL. The C library's comparison, since a listing of 5,000 names asks this a million times: it was
+    /// half of the time of `ls` when it was a loop here.
     func matches(_ name: StaticString) -> Bool {
-        name.utf8Start.withMemoryRebound(to: CChar.self, capacity: name.utf8CodeUnitCount) { expected in
-            // Both end in a NUL.
-            var index = 0
-            while expected[index] == start[index] {
-                if expected[index] == 0 { return true }
-                index += 1
-            }
-            return false
-        }
+        strcmp(start, UnsafeRawPointer(name.utf8Start).assumingMemoryBound(to: CChar.self)) == 0
     }
 
     var text: String { String(cString: start) }

@@ -68,6 +68,8 @@ final class DirectoryNode: Sendable {
         var facts: FileFacts?
         /// The last listing of it.
         var listing: DirectoryListing?
+        /// The names that were asked for while there was none.
+        var questions = PageQuestions()
     }
 
     let id: NodeID

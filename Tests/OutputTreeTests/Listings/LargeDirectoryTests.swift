@@ -161,6 +161,20 @@ struct LargeDirectoryTests {
         }
     }
 
+    @Test func `files that are looked up by name in a directory that nobody listed cost one listing`() async throws {
+        try await onOwnThread {
+            let many = try Many(4_000)
+            let reader = try many.reader()
+            let first = many.requests { _ = try? reader.lookup(ManyBlobs.name(7)) }
+            #expect(first.heads == 1)
+            let others = many.requests {
+                for number in 8..<108 { _ = try? reader.lookup(ManyBlobs.name(number)) }
+            }
+            #expect(others.heads == 0 && others.lists == 1)
+            reader.close()
+        }
+    }
+
     @Test func `a name that is not there costs nothing while its page is fresh`() async throws {
         try await onOwnThread {
             let many = try Many(20_000)
