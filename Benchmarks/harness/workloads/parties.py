@@ -12,7 +12,7 @@ from ..mounts import Mount
 LOCAL_CONNECTIONS, STORE_CONNECTIONS = 16, 32
 PART = 4 << 20
 
-# For streams. More streams or other chunks (4 to 16 MiB, 8 to 32 streams) were slower or equal.
+# For streams.
 RCLONE_STREAMS = ["--vfs-read-chunk-streams", "8", "--vfs-read-chunk-size", "8M"]
 # For small reads: a range is asked for in pieces that are about as small, and nothing is read ahead.
 RCLONE_RANDOM = ["--vfs-read-chunk-size", "128k", "--buffer-size", "0", "--vfs-read-wait", "1ms"]

@@ -9,7 +9,7 @@ internal import Synchronization
 /// says too much and never too little. What it says too much goes with the next count.
 ///
 /// A file and locks rather than shared memory: a mapped page that cannot be read kills the process (SIGBUS), and the
-/// mount with it. A change costs 2 µs; it is made once a save, of 4 MiB when a stream is saved.
+/// mount with it. A change costs about four system calls; it is made once a save, of 4 MiB when a stream is saved.
 final class UsageCounter: Sendable {
     struct Usage: Sendable, Hashable {
         var bytes: UInt64 = 0
