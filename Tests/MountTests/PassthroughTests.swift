@@ -222,8 +222,9 @@ extension PagesOfTheKernel {
                 let reader = try world.files.open(world.path("f"), O_RDONLY)
                 // Three times what the disk cache may hold.
                 let other = pattern(Self.size, seed: 1)
+                for number in 0..<27 { world.store.add(world.blob("other\(number)"), other) }
+                world.letValidityPass()
                 for number in 0..<27 {
-                    world.store.add(world.blob("other\(number)"), other)
                     #expect(try world.files.readFile(world.path("other\(number)")) == other)
                 }
                 let before = world.mount.requestCounts["read", default: 0]
