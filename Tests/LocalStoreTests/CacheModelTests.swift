@@ -18,6 +18,8 @@ private struct Model {
     private var held: [CleanFile] = []
     private var blobs: [TestBlob]
     private var saved: [String: Set<UInt64>] = [:]
+    /// Blobs with a damaged byte in their files.
+    private var damaged: Set<String> = []
     private let faults: RandomFaults?
 
     init(seed: UInt64, isExact: Bool) throws {
@@ -100,6 +102,8 @@ private struct Model {
 
     private func checkLease(_ file: CleanFile, _ blob: TestBlob) {
         guard let lease = file.lease() else { return #expect(!isExact, "seed \(seed)") }
+        // A file is verified once: what damages it after that is not seen by those whom the kernel serves.
+        guard !damaged.contains(blob.name) else { return }
         var bytes = [UInt8](repeating: 0, count: Int(lease.length))
         #expect(pread(lease.descriptor, &bytes, bytes.count, 0) == bytes.count)
         #expect(bytes == blob.bytes(0..<lease.length), "seed \(seed): a lease of \(blob.name)")
@@ -115,6 +119,7 @@ private struct Model {
     }
 
     private mutating func damage(_ blob: TestBlob) {
+        damaged.insert(blob.name)
         let path = Bool.random(using: &random) ? bench.dataPath(blob) : bench.indexPath(blob)
         var status = stat()
         guard stat(path, &status) == 0, status.st_size > 0 else { return }
