@@ -18,8 +18,8 @@ private struct Model {
     private var held: [CleanFile] = []
     private var blobs: [TestBlob]
     private var saved: [String: Set<UInt64>] = [:]
-    /// Blobs with a damaged byte in their files.
-    private var damaged: Set<String> = []
+    /// For each cache, the blobs that were damaged since it was opened.
+    private var damaged: [Set<String>] = [[], []]
     private let faults: RandomFaults?
 
     init(seed: UInt64, isExact: Bool) throws {
@@ -74,13 +74,14 @@ private struct Model {
         case 85..<88:
             if let file = cache.file(blob), file.verify() {
                 #expect(!isExact || saved[blob.name]?.count == Int(cellCount(blob)), "seed \(seed)")
-                checkLease(file, blob)
+                checkLease(file, blob, which)
             }
         case 88..<90 where !isExact: damage(blob)
         case 90..<93:
             held = []
             await cache.settle()
             caches[which] = try await open()
+            damaged[which] = []
         default: held = held.suffix(3)
         }
         if !isExact { #expect(bench.allocatedBytes() <= bench.capacity, "seed \(seed)") }
@@ -100,10 +101,10 @@ private struct Model {
         if isExact { #expect(holds == isSaved && isThere == isSaved, "seed \(seed): \(blob.name) \(cells)") }
     }
 
-    private func checkLease(_ file: CleanFile, _ blob: TestBlob) {
+    private func checkLease(_ file: CleanFile, _ blob: TestBlob, _ which: Int) {
         guard let lease = file.lease() else { return #expect(!isExact, "seed \(seed)") }
         // A file is verified once: what damages it after that is not seen by those whom the kernel serves.
-        guard !damaged.contains(blob.name) else { return }
+        guard !damaged[which].contains(blob.name) else { return }
         var bytes = [UInt8](repeating: 0, count: Int(lease.length))
         #expect(pread(lease.descriptor, &bytes, bytes.count, 0) == bytes.count)
         #expect(bytes == blob.bytes(0..<lease.length), "seed \(seed): a lease of \(blob.name)")
@@ -119,7 +120,7 @@ private struct Model {
     }
 
     private mutating func damage(_ blob: TestBlob) {
-        damaged.insert(blob.name)
+        for which in damaged.indices { damaged[which].insert(blob.name) }
         let path = Bool.random(using: &random) ? bench.dataPath(blob) : bench.indexPath(blob)
         var status = stat()
         guard stat(path, &status) == 0, status.st_size > 0 else { return }
