@@ -52,6 +52,15 @@ package struct LocalContent: Sendable {
         size = newSize
     }
 
+    /// The base goes on where the file ends: a copy of another blob that is made piece by piece.
+    mutating func extendBase(to newSize: UInt64) {
+        size = newSize
+        baseLimit = newSize
+    }
+
+    /// Nothing of the file is anywhere but in the base.
+    var isBaseAlone: Bool { baseLimit == size && local.isEmpty }
+
     /// Bytes of the base version came into the spool. What was written meanwhile must not be asked for.
     package mutating func fetched(_ range: Range<UInt64>) { local.insert(contentsOf: range) }
 

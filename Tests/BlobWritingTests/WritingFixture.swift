@@ -8,7 +8,8 @@ import Testing
 
 @testable import BlobWriting
 
-/// A scheduler over a store in memory, with a spool of its own that goes away with it. Blocks of 1 KiB.
+/// A scheduler over a store in memory, with a spool of its own that goes away with it. Blocks of 1 KiB; the
+/// store copies what is longer than 300 bytes.
 final class WritingFixture: Sendable {
     let store = MemoryStore(containers: ["c"])
     let scheduler: UploadScheduler
@@ -22,6 +23,7 @@ final class WritingFixture: Sendable {
         var configuration = UploadConfiguration(journalDirectory: path)
         configuration.blockSize = 1024
         configuration.singlePutMax = 1024
+        configuration.copyMin = 300
         change(&configuration)
         self.directory = path
         var logger = Logger(label: "test")
