@@ -25,11 +25,10 @@ extension UploadPlan {
         // A blocked file: one request replaces the blob together with the leftovers that are in the way.
         if isWhole, isShort || isBlocked && content.size <= Self.putBlobMax { return .putBlob(crc: crc) }
         let isHashed = isWhole && prepareHash()
-        if isWhole { recut([], mayCopy: false) }
-        while cutEnd < content.size {
-            cut(cutEnd..<min(content.size, cutEnd + layout.blockSize(after: blocks.count)), .held)
+        if isWhole {
+            recut([], mayCopy: false)
+            mergeBlocks()
         }
-        mergeBlocks()
         unsettledCount = 0
         for index in blocks.indices {
             switch blocks[index].state {

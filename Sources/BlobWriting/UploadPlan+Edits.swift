@@ -33,12 +33,16 @@ extension UploadPlan {
     mutating func recut(_ base: [BaseBlock], mayCopy: Bool) -> [Range<UInt64>] {
         reopenShortBlocks()
         let gaps = gaps
-        let isPlain = gaps.allSatisfy { $0.lowerBound >= cutEnd && content.isLocal($0) }
-        guard !isPlain else { return [] }
+        guard !gaps.allSatisfy({ $0.lowerBound >= cutEnd && content.isWritten($0) }) else {
+            while cutEnd < content.size {
+                cut(cutEnd..<min(content.size, cutEnd + layout.blockSize(after: blocks.count)), .held)
+            }
+            return []
+        }
         var fetches: [Range<UInt64>] = []
         let cuts = gaps.map { gap in
             var cutter = BlockCutter(base: base, copyMin: copyMin, shortMax: layout.base / 8, mayCopy: mayCopy)
-            cutter.cut(content.segments(of: gap))
+            cutter.cut(content.segmentsWithZeros(of: gap, min: copyMin))
             fetches += cutter.fetches
             return (gap: gap, pieces: cutter.pieces)
         }
@@ -54,7 +58,7 @@ extension UploadPlan {
         return fetches
     }
 
-    /// Runs of the file that are not in the store, blocks that are all local left out.
+    /// Runs of the file that are not in the store, blocks left out that stay as they are.
     private var gaps: [Range<UInt64>] {
         var gaps: [Range<UInt64>] = []
         func add(_ range: Range<UInt64>) {
@@ -64,7 +68,10 @@ extension UploadPlan {
                 gaps.append(range)
             }
         }
-        for block in blocks where !block.isInStore && !content.isLocal(block.range) { add(block.range) }
+        for block in blocks where !block.isInStore {
+            // Zeros whose one block did not get there may have been written to since.
+            if case .zeros = block.state { add(block.range) } else if !content.isWritten(block.range) { add(block.range) }
+        }
         if cutEnd < content.size { add(cutEnd..<content.size) }
         return gaps
     }
