@@ -19,6 +19,8 @@ extension DirtyFile {
         }
         guard isEdit, try await adaptToLeftovers(of: blob, &condition) else {
             try await fetchBase()
+            // Not tried: what is refused late would be staged as soon as the Put Blob has cleared the way for it.
+            state.withLock { if !$0.hasFittingNames { $0.plan.blockStaging() } }
             return condition
         }
         let fetches = state.withLock { $0.plan.cutEdit(blocks, mayCopy: $0.mayCopy) }
