@@ -39,7 +39,8 @@ package struct BlockNames: Sendable {
 
     func serial(of id: BlockID) -> UInt32? {
         guard let bytes = Base64.decode(id.base64), bytes.count >= Self.byteCountMin else { return nil }
-        let names = bytes.count == prefix.count + Self.serialByteCount
+        let names =
+            bytes.count == prefix.count + Self.serialByteCount
             ? self : BlockNames(uploadID: uploadID, byteCount: bytes.count)
         guard bytes.starts(with: names.prefix) else { return nil }
         return bytes.suffix(Self.serialByteCount).reduce(0) { $0 << 8 | UInt32($1) }

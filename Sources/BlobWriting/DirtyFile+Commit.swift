@@ -127,6 +127,9 @@ extension DirtyFile {
         let (checksum, md5) = try await wholeChecksums(size, crc)
         headers.contentMD5 = configuration.storesWholeMD5 ? md5 : nil
         let body = spool.body(0..<size, checksum: checksum)
+        // What is on its way and not wanted any more must not come after it, and stay for a week.
+        await wait { $0.runningStageCount == 0 }
+        guard !Task.isCancelled else { throw .cancelled("commit", blob) }
         let store = scheduler.store
         do throws(StorageError) {
             let version = try await scheduler.commits.withSlot { () async throws(StorageError) in
@@ -173,6 +176,7 @@ extension DirtyFile {
         await wait { $0.plan.isSettled || $0.stageFailure != nil }
         let (list, failure) = state.withLock { ($0.plan.blockList($0.names), $0.stageFailure) }
         if let failure { throw failure }
+        await wait { $0.runningStageCount == 0 }
         guard let list, !Task.isCancelled else { throw .cancelled("commit", blob) }
         await noteSending(list)
         var headers = headers
@@ -195,18 +199,20 @@ extension DirtyFile {
     }
 
     /// Waits until `condition` holds, or the commit is cancelled. Only the one commit that runs may wait so.
-    private func wait(_ condition: (borrowing State) -> Bool) async {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let mustWait = state.withLock { state in
-                    let mustWait = !condition(state) && !Task.isCancelled
-                    if mustWait { state.settledWaiter = continuation }
-                    return mustWait
+    private func wait(_ condition: @Sendable (borrowing State) -> Bool) async {
+        while !Task.isCancelled, !state.withLock({ condition($0) }) {
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let mustWait = state.withLock { state in
+                        let mustWait = !condition(state) && !Task.isCancelled
+                        if mustWait { state.settledWaiter = continuation }
+                        return mustWait
+                    }
+                    if !mustWait { continuation.resume() }
                 }
-                if !mustWait { continuation.resume() }
+            } onCancel: {
+                state.withLock { $0.settledWaiter.take() }?.resume()
             }
-        } onCancel: {
-            state.withLock { $0.settledWaiter.take() }?.resume()
         }
     }
 }

@@ -16,7 +16,8 @@ extension DirtyFile {
         of source: BlobAddress,
         _ version: BlobProperties
     ) throws(LocalStoreError) -> WriteOutcome? {
-        guard range.upperBound <= version.length, range.upperBound - range.lowerBound >= scheduler.configuration.copyMin,
+        guard range.upperBound <= version.length,
+            range.upperBound - range.lowerBound >= scheduler.configuration.copyMin,
             state.withLock({ $0.continues(range.lowerBound, source, version) })
         else { return nil }
         let base = JournalIdentity.Base(version: version.version, length: range.upperBound, type: version.type)

@@ -13,6 +13,7 @@ extension DirtyFile {
         state.withLock { state in
             guard let stage = state.plan.takeStage() else { return false }
             let blob = state.blob
+            state.runningStageCount += 1
             state.stages[stage.serial] = Task {
                 await self.run(stage, of: blob)
                 ended()
@@ -75,6 +76,7 @@ extension DirtyFile {
 extension DirtyFile.State {
     fileprivate mutating func end(_ stage: UploadPlan.Stage, failure: CommitError?) {
         stages.removeValue(forKey: stage.serial)
+        runningStageCount -= 1
         guard let failure else { return plan.staged(stage) }
         switch plan.failed(stage) {
         case .outdated: return
@@ -86,9 +88,9 @@ extension DirtyFile.State {
         if failure.isOfLeftovers { plan.blockStaging() } else if failure.isPermanent { plan.pauseStaging() }
     }
 
-    /// The commit that waits for its blocks, if it need not wait any more.
+    /// The commit that waits for its blocks, if it has something to look at.
     mutating func takeSettledWaiter() -> CheckedContinuation<Void, Never>? {
-        guard plan.isFlushing, plan.isSettled || stageFailure != nil else { return nil }
+        guard plan.isFlushing, plan.isSettled || stageFailure != nil || runningStageCount == 0 else { return nil }
         return settledWaiter.take()
     }
 }

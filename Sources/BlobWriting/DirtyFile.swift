@@ -37,6 +37,8 @@ package final class DirtyFile: Sendable {
         /// Why the commit that runs cannot succeed.
         var stageFailure: CommitError?
         var stages: [UInt32: Task<Void, Never>] = [:]
+        /// Those, and the ones that were cancelled and have not ended yet.
+        var runningStageCount = 0
         var isHashing = false
         var writableWaiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0

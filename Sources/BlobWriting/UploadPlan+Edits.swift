@@ -70,7 +70,11 @@ extension UploadPlan {
         }
         for block in blocks where !block.isInStore {
             // Zeros whose one block did not get there may have been written to since.
-            if case .zeros = block.state { add(block.range) } else if !content.isWritten(block.range) { add(block.range) }
+            if case .zeros = block.state {
+                add(block.range)
+            } else if !content.isWritten(block.range) {
+                add(block.range)
+            }
         }
         if cutEnd < content.size { add(cutEnd..<content.size) }
         return gaps

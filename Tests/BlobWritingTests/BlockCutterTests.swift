@@ -52,7 +52,9 @@ struct BlockCutterTests {
     @Test func `Pieces cover the segments without gaps, whatever the blocks`() {
         var random = SeededRandom(seed: testSeed())
         for _ in 0..<300 {
-            let base = blocks((0..<Int.random(in: 0...30, using: &random)).map { _ in .random(in: 0...40, using: &random) })
+            let base = blocks(
+                (0..<Int.random(in: 0...30, using: &random)).map { _ in .random(in: 0...40, using: &random) }
+            )
             let baseEnd = base.last?.range.upperBound ?? 0
             var content = LocalContent(baseSize: baseEnd)
             for _ in 0..<Int.random(in: 0...8, using: &random) {

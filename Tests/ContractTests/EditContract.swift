@@ -151,7 +151,10 @@ struct EditContract {
             for index in place..<end { model[index] = 0 }
         default:
             let start = Bool.random(using: &random) ? model.count : place
-            let bytes = [UInt8](repeating: .random(in: 1...255, using: &random), count: .random(in: 1...9000, using: &random))
+            let bytes = [UInt8](
+                repeating: .random(in: 1...255, using: &random),
+                count: .random(in: 1...9000, using: &random)
+            )
             #expect(try bytes.withUnsafeBytes { try file.write($0, at: UInt64(start)) } == .done)
             model += [UInt8](repeating: 0, count: max(0, start + bytes.count - model.count))
             model.replaceSubrange(start..<start + bytes.count, with: bytes)
