@@ -90,5 +90,15 @@ package enum EditBehaviours {
             #expect(world.store.bytes(of: world.blob("g")) == pattern(600_000))
             try world.files.close(source)
         },
+        // §6.2
+        Behaviour("an exchange of two names is refused, and changes nothing") { (world) throws in
+            world.put("f", "one")
+            world.put("g", "two")
+            expect(.invalidArgument) {
+                try world.files.rename(world.path("f"), to: world.path("g"), flags: 2)
+            }
+            #expect(try world.files.readText(world.path("f")) == "one")
+            #expect(try world.files.readText(world.path("g")) == "two")
+        },
     ]
 }
