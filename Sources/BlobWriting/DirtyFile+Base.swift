@@ -16,6 +16,9 @@ extension DirtyFile {
         if isOwn {
             let list = try await findBase(blob, &condition, wantsBlocks: isEdit)
             blocks = list.map { BaseBlock.all(of: $0.committed) } ?? []
+            // Blocks that are not the whole blob would be put in the wrong places: the service copies ranges instead.
+            let length = state.withLock { $0.base?.length }
+            if blocks.last?.range.upperBound != length { blocks = [] }
         }
         guard isEdit, try await adaptToLeftovers(of: blob, &condition) else {
             try await fetchBase()
@@ -111,6 +114,7 @@ extension DirtyFile.State {
         adoptNames(of: list)
         guard version.etag != base.version.etag else { return .same }
         self.base?.version = version
+        self.base?.length = list.committed.reduce(0) { $0 + $1.byteCount }
         return .landed(base.version.etag)
     }
 

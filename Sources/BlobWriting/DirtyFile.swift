@@ -226,6 +226,7 @@ extension DirtyFile.State {
         guard base != nil else { return }
         source = nil
         base?.version = file.version
+        base?.length = file.size
     }
 
     /// What a rename asked for while a commit ran. The commit went to the old name: if nothing under the new one holds
