@@ -230,6 +230,9 @@ package enum TreeBehaviours {
             try world.files.close(descriptor)
             expect(.directoryNotEmpty) { try world.files.removeDirectory(world.path("d")) }
             try world.files.unlink(world.path("d/unsent"))
+            try world.files.makeDirectory(world.path("d/made"))
+            expect(.directoryNotEmpty) { try world.files.removeDirectory(world.path("d")) }
+            try world.files.removeDirectory(world.path("d/made"))
             try world.files.removeDirectory(world.path("d"))
             #expect(!world.files.exists(world.path("d")))
         },
