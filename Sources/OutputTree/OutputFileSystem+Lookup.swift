@@ -125,7 +125,7 @@ extension OutputFileSystem {
     private func knownFolder(_ folder: TreePlace, since: Duration) -> Located? {
         guard let marker = folder.markerBlob, let change = changes.folder(marker, since: since) else { return nil }
         switch change {
-        case .present: return .directory(folder, nil)
+        case .present(let marker): return .directory(folder, marker?.facts)
         case .absent: return .absent
         }
     }
