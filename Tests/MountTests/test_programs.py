@@ -5,17 +5,15 @@ Each works on a mount and, where it can be compared, on a local directory. OPERA
 
 import mmap
 import os
-import pathlib
 import random
 import shutil
-import subprocess
 import sys
-import sysconfig
 import time
+import zipfile
 
 import pytest
 
-from mounts import run, wait_until
+from mounts import Mount, run, wait_until
 
 NASTY = ["with space", "new\nline", "tab\there", "ünï-é-€", "quo\"te'", "-dash", "back\\slash", "100%", "a&b=c+d?e#f", "dot."]
 
@@ -28,8 +26,6 @@ def needs(*programs):
 @pytest.fixture(scope="module")
 def reader(server, tmp_path_factory):
     """A second mount: another machine's view."""
-    from mounts import Mount
-
     mount = Mount(tmp_path_factory.mktemp("reader") / "mnt", server)
     yield mount
     mount.end()
@@ -100,25 +96,19 @@ def test_zip_adds_in_place_and_unzip_restores_times(work, tmp_path):
 
 
 def test_pip_installs_into_a_target(work, tmp_path):
-    """A small package of its own: no index is asked."""
-    package = tmp_path / "package"
-    (package / "src/trial").mkdir(parents=True)
-    (package / "src/trial/__init__.py").write_text("def answer():\n    return 42\n")
-    (package / "setup.py").write_text(
-        "from setuptools import setup\n"
-        "setup(name='trial', version='1', packages=['trial'], package_dir={'': 'src'},\n"
-        "      entry_points={'console_scripts': ['trial=trial:answer']})\n"
-    )
-    python = next((p for p in (sys.executable, "/usr/bin/python3", "python3") if has_setuptools(p)), None)
-    if python is None:
-        pytest.skip("no Python here has pip, setuptools and wheel")
-    run(f"{python} -m pip install -q --no-index --no-build-isolation --no-deps --target lib {package}", work, timeout=100)
-    assert run("PYTHONPATH=lib python3 -c 'import trial; print(trial.answer())'", work) == "42\n"
-    assert os.access(work / "lib/bin/trial", os.X_OK)
-
-
-def has_setuptools(python):
-    return subprocess.run([python, "-c", "import pip, setuptools, wheel"], capture_output=True).returncode == 0
+    """A wheel of its own: no index is asked, and nothing is built."""
+    wheel = tmp_path / "trial-1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("trial/__init__.py", "def answer():\n    print(42)\n")
+        archive.writestr("trial/data.bin", random.Random(6).randbytes(300_000))
+        archive.writestr("trial-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: trial\nVersion: 1\n")
+        archive.writestr("trial-1.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("trial-1.dist-info/entry_points.txt", "[console_scripts]\ntrial = trial:answer\n")
+        archive.writestr("trial-1.dist-info/RECORD", "")
+    for _ in range(2):
+        command = f"{sys.executable} -m pip install -q --no-index --no-deps --upgrade --target lib {wheel}"
+        run(command, work, timeout=100)
+    assert run(f"PYTHONPATH=lib {sys.executable} lib/bin/trial", work) == "42\n"
 
 
 def test_hdf5_writes_appends_and_reads(work):
@@ -182,7 +172,7 @@ def test_sqlite_in_its_journal_modes(work, mode):
 
 
 @needs("vim")
-@pytest.mark.parametrize("how", ["nowritebackup", "backupcopy=yes", "backupcopy=no", "backupcopy=no backup", "fsync"])
+@pytest.mark.parametrize("how", ["nowritebackup", "backupcopy=yes", "backupcopy=no", "fsync"])
 def test_vim_saves_in_each_of_its_ways(work, how):
     (work / "f").write_text("line\n" * 10_000)
     os.chmod(work / "f", 0o640)
@@ -190,8 +180,7 @@ def test_vim_saves_in_each_of_its_ways(work, how):
         run(f"vim -es -u NONE --cmd 'set {how}' -c '%s/^.*$/{word}/' -c wq f < /dev/null", work)
         assert (work / "f").read_text() == f"{word}\n" * 10_000
         assert (work / "f").stat().st_mode & 0o777 == 0o640
-    wanted = {"f", "f~"} if how.endswith(" backup") else {"f"}
-    assert set(os.listdir(work)) == wanted
+    assert os.listdir(work) == ["f"]
 
 
 @needs("git")
@@ -209,7 +198,7 @@ def test_git_clones_commits_packs_and_rebases(work, tmp_path):
         work,
         timeout=100,
     )
-    assert run(f"git -C repo log --oneline | wc -l", work) == "31\n"
+    assert run("git -C repo log --oneline | wc -l", work) == "31\n"
 
 
 @needs("rsync")
