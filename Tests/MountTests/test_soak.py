@@ -16,7 +16,8 @@ import pytest
 
 from mounts import Mount, Server
 
-SECONDS = int(os.environ.get("OUTPUTFS_SOAK_SECONDS") or 12)
+# Of each of the four kinds of run.
+SECONDS = int(os.environ.get("OUTPUTFS_SOAK_SECONDS") or 20) / 4
 SEED = int(os.environ.get("SEED") or random.randrange(1 << 32))
 PASSING = [
     {"effect": "status", "status": 503, "code": "ServerBusy"},
