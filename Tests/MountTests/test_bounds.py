@@ -9,7 +9,7 @@ import resource
 
 import pytest
 
-from mounts import wait_until
+from mounts import Background, run, wait_until
 
 PIECE = random.Random(7).randbytes(1 << 20)
 
@@ -97,3 +97,33 @@ def test_a_directory_of_a_thousand_files_moves_with_two_requests_each(own_server
     assert requests["Copy Blob From URL"] == 1000 and requests["Delete Blob"] <= 1002
     assert len(os.listdir(outputs / "moved")) == 1000
     assert not (outputs / "many").exists()
+
+
+@pytest.mark.parametrize("operation", ["Copy Blob From URL", "Delete Blob"])
+def test_a_mount_killed_while_a_directory_moves_leaves_each_file_whole_under_a_name(own_server, mounting, job, operation):
+    """§3.7: and what is left under the old name can be moved after."""
+    mount = mounting(server=own_server)
+    outputs = mount.job(job)
+    (outputs / "d").mkdir()
+    content = {f"f{number}": random.Random(number).randbytes(1000) for number in range(100)}
+    for name, data in content.items():
+        own_server.blob(f"job-{job}", f"$JobOutput/d/{name}").upload_blob(data)
+    wait_until(lambda: len(os.listdir(outputs / "d")) == 100, 5)
+    own_server.faults({"operation": operation, "skip": 40, "effect": "delay", "milliseconds": 60_000})
+    own_server.reset_counters()
+    mover = Background(lambda: os.rename(outputs / "d", outputs / "e"))
+    wait_until(lambda: own_server.requests().get(operation, 0) >= 40, 10)
+    mount.process.kill()
+    mount.process.wait()
+    with pytest.raises(OSError):
+        mover.join()
+    own_server.faults()
+    outputs = mounting(server=own_server).place / f"jobs/{job}/JobOutput"
+    if operation == "Copy Blob From URL":
+        assert {name: (outputs / "d" / name).read_bytes() for name in content} == content
+    for name, data in content.items():
+        found = [path.read_bytes() for path in (outputs / "d" / name, outputs / "e" / name) if path.exists()]
+        assert found and set(found) == {data}, name
+    run("rsync -a --remove-source-files d/ e/ && rmdir d", outputs)
+    assert {name: (outputs / "e" / name).read_bytes() for name in content} == content
+    assert os.listdir(outputs) == ["e"]
