@@ -11,7 +11,7 @@ final class DirtyJournal: Sendable {
 
     private enum Phase { case untouched, changed, committed }
 
-    private struct State {
+    fileprivate struct State {
         var identity: JournalIdentity
         var phase: Phase
         /// Records that are not in the log yet; they go in front of the next one.
@@ -20,6 +20,9 @@ final class DirtyJournal: Sendable {
         var claimed = RangeSet<UInt64>()
         var baseLimit: UInt64
         var hasLog: Bool
+        /// Whether the bytes are on the disk as they are; and how often they changed, to tell.
+        var isSafe = false
+        var changeCount = 0
         /// The file was given up here, and stays for somebody to decide.
         var isReleased = false
     }
@@ -55,6 +58,7 @@ final class DirtyJournal: Sendable {
     /// Before the first byte of a change: a log must be there to say what the bytes are.
     func willChange() throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
+            state.noteChange()
             guard state.phase != .changed || !state.hasLog || !state.backlog.isEmpty else { return nil }
             if state.phase == .committed { state.backlog.append(.changed) }
             state.phase = .changed
@@ -66,6 +70,8 @@ final class DirtyJournal: Sendable {
     /// The bytes are in the data file. Only what replaces bytes of the base needs a record.
     func wrote(_ range: Range<UInt64>) throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
+            // Once more: the bytes may have come after a synchronization that began after `willChange`.
+            state.noteChange()
             let range = range.clamped(to: 0..<state.baseLimit)
             guard !range.isEmpty else { return nil }
             var new = RangeSet(range)
@@ -80,6 +86,7 @@ final class DirtyJournal: Sendable {
 
     func truncated(to size: UInt64) throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
+            state.noteChange()
             guard size < state.baseLimit else { return nil }
             state.claimed.remove(contentsOf: size..<state.baseLimit)
             state.baseLimit = size
@@ -94,6 +101,8 @@ final class DirtyJournal: Sendable {
     func due(_ headers: BlobHeaders, at time: Int64) throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
             state.backlog.append(.due(headers, at: time))
+            // What was safe stays so while it is uploaded, and tried again.
+            if state.isSafe { state.backlog.append(.synced) }
             state.phase = .changed
             return flush(&state)
         }
@@ -102,9 +111,11 @@ final class DirtyJournal: Sendable {
 
     /// Bytes, log and names to the disk. Takes as long as the disk does.
     func synchronize() throws(LocalStoreError) {
+        let changeCount = state.withLock { $0.changeCount }
         try entry.data.synchronize()
         let failure = state.withLock { state -> LocalStoreError? in
             guard state.phase == .changed else { return nil }
+            state.isSafe = state.changeCount == changeCount
             state.backlog.append(.synced)
             return flush(&state)
         }
@@ -181,5 +192,12 @@ final class DirtyJournal: Sendable {
         do throws(LocalStoreError) { try entry.replace(records.map(\.payload)) } catch { return false }
         state.backlog = []
         return true
+    }
+}
+
+extension DirtyJournal.State {
+    fileprivate mutating func noteChange() {
+        changeCount += 1
+        isSafe = false
     }
 }

@@ -43,7 +43,8 @@ package struct RecoveredFile: Sendable {
                 ? "its log has a record that this version does not know" : "its log does not say what it is"
             throw Unreadable(name: survivor.name, dataPath: entry.dataPath, size: size, reason: reason)
         }
-        (self.entry, self.replay) = (entry, replay)
+        self.entry = entry
+        self.replay = replay.identity.bootID == BootID.current ? replay : replay.afterLossOfPower()
         (owner, name, isTorn) = (survivor.owner, survivor.name, content.isTorn)
     }
 

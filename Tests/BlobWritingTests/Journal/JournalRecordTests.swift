@@ -70,6 +70,18 @@ import Testing
         }
     }
 
+    @Test func `After a loss of power what was recorded behind the bytes that are safe is the base's again`() {
+        let due = JournalRecord.due(BlobHeaders(), at: 1)
+        let replay = JournalReplay([
+            .identity(identity), .extent(10..<20), .truncated(60), due, .synced, .extent(30..<40), .truncated(35),
+        ])
+        #expect(replay?.extents == RangeSet([10..<20, 30..<35]))
+        #expect(replay?.afterLossOfPower().extents == RangeSet([10..<20]))
+        #expect(replay?.afterLossOfPower().baseLimit == 60)
+        let unsafe = JournalReplay([.identity(identity), .extent(10..<20), due])
+        #expect(unsafe?.afterLossOfPower().extents == RangeSet([10..<20]))
+    }
+
     @Test func `A log without an identity says nothing`() {
         #expect(JournalReplay([]) == nil)
         #expect(JournalReplay([.changed]) == nil)
