@@ -11,7 +11,7 @@ final class DirtyJournal: Sendable {
 
     private enum Phase { case untouched, changed, committed }
 
-    fileprivate struct State {
+    private struct State {
         var identity: JournalIdentity
         var phase: Phase
         /// Records that are not in the log yet; they go in front of the next one.
@@ -25,6 +25,11 @@ final class DirtyJournal: Sendable {
         var changeCount = 0
         /// The file was given up here, and stays for somebody to decide.
         var isReleased = false
+
+        mutating func noteChange() {
+            changeCount += 1
+            isSafe = false
+        }
     }
 
     let entry: JournalEntry
@@ -192,12 +197,5 @@ final class DirtyJournal: Sendable {
         do throws(LocalStoreError) { try entry.replace(records.map(\.payload)) } catch { return false }
         state.backlog = []
         return true
-    }
-}
-
-extension DirtyJournal.State {
-    fileprivate mutating func noteChange() {
-        changeCount += 1
-        isSafe = false
     }
 }

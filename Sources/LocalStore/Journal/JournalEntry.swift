@@ -187,11 +187,13 @@ package final class JournalEntry: Sendable {
         guard descriptor >= 0 else { return }
         if let number = gate.refusal(.fsync) { throw failure("fdatasync", number) }
         guard fdatasync(descriptor) == 0 else { throw failure("fdatasync") }
+        gate.synchronized?(logPath)
         let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw failure("open") }
         defer { close(directory) }
         if let number = gate.refusal(.fsync) { throw failure("fsync", number) }
         guard fsync(directory) == 0 else { throw failure("fsync") }
+        gate.synchronized?(folder)
         try ownerLine.synchronize(gate)
     }
 

@@ -21,6 +21,7 @@ final class OwnerLine: Sendable {
             guard descriptor >= 0 else { throw LocalStoreError(errno: errno, operation: "open", path: path) }
             defer { close(descriptor) }
             guard fsync(descriptor) == 0 else { throw LocalStoreError(errno: errno, operation: "fsync", path: path) }
+            gate.synchronized?(path)
         }
         isSafe.store(true, ordering: .releasing)
     }

@@ -110,6 +110,7 @@ package final class SpoolFile: Sendable {
         while fdatasync(descriptor) != 0 {
             guard errno == EINTR else { throw failure("fdatasync") }
         }
+        gate.synchronized?(path)
     }
 
     private func failure(_ operation: String, _ number: Int32? = nil) -> LocalStoreError {
