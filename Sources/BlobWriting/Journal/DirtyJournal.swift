@@ -20,16 +20,8 @@ final class DirtyJournal: Sendable {
         var claimed = RangeSet<UInt64>()
         var baseLimit: UInt64
         var hasLog: Bool
-        /// Whether the bytes are on the disk as they are; and how often they changed, to tell.
-        var isSafe = false
-        var changeCount = 0
         /// The file was given up here, and stays for somebody to decide.
         var isReleased = false
-
-        mutating func noteChange() {
-            changeCount += 1
-            isSafe = false
-        }
     }
 
     let entry: JournalEntry
@@ -63,7 +55,6 @@ final class DirtyJournal: Sendable {
     /// Before the first byte of a change: a log must be there to say what the bytes are.
     func willChange() throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
-            state.noteChange()
             guard state.phase != .changed || !state.hasLog || !state.backlog.isEmpty else { return nil }
             if state.phase == .committed { state.backlog.append(.changed) }
             state.phase = .changed
@@ -75,8 +66,6 @@ final class DirtyJournal: Sendable {
     /// The bytes are in the data file. Only what replaces bytes of the base needs a record.
     func wrote(_ range: Range<UInt64>) throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
-            // Once more: the bytes may have come after a synchronization that began after `willChange`.
-            state.noteChange()
             let range = range.clamped(to: 0..<state.baseLimit)
             guard !range.isEmpty else { return nil }
             var new = RangeSet(range)
@@ -91,7 +80,6 @@ final class DirtyJournal: Sendable {
 
     func truncated(to size: UInt64) throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
-            state.noteChange()
             guard size < state.baseLimit else { return nil }
             state.claimed.remove(contentsOf: size..<state.baseLimit)
             state.baseLimit = size
@@ -106,8 +94,6 @@ final class DirtyJournal: Sendable {
     func due(_ headers: BlobHeaders, at time: Int64) throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
             state.backlog.append(.due(headers, at: time))
-            // What was safe stays so while it is uploaded, and tried again.
-            if state.isSafe { state.backlog.append(.synced) }
             state.phase = .changed
             return flush(&state)
         }
@@ -116,11 +102,9 @@ final class DirtyJournal: Sendable {
 
     /// Bytes, log and names to the disk. Takes as long as the disk does.
     func synchronize() throws(LocalStoreError) {
-        let changeCount = state.withLock { $0.changeCount }
         try entry.data.synchronize()
         let failure = state.withLock { state -> LocalStoreError? in
             guard state.phase == .changed else { return nil }
-            state.isSafe = state.changeCount == changeCount
             state.backlog.append(.synced)
             return flush(&state)
         }

@@ -50,12 +50,14 @@ package struct JournalReplay: Sendable {
             // Since when it waits, not when it was last tried.
             if !isDue { dueSince = time }
             self.headers = headers
-            (isDue, isSynced) = (true, false)
+            // What an earlier close was told stays true while the next one, or the upload behind it, is under way.
+            isDue = true
         case .synced:
             isSynced = true
             safe = (extents, baseLimit)
         case .committed(let version):
             (isDue, hasChanges, isSynced, dueSince) = (false, false, false, nil)
+            safe = nil
             keptReason = nil
             identity.known = .version(version.etag)
             identity.base?.version = version
