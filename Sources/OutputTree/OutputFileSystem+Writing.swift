@@ -272,7 +272,10 @@ extension OutputFileSystem {
             file.properties = properties
             file.facts = FileFacts(properties)
             file.learnedAt = now
-            file.reader = nil
+            // What is not here is in the new version, too.
+            file.reader =
+                file.local?.needsBase == true
+                ? BlobReader(cache: cache, blob: work.address, properties: properties) : nil
             file.isPlacementPending = false
             file.hasWrites = false
             file.coversStoredBlob = false
@@ -373,9 +376,8 @@ extension OutputFileSystem {
             // Of an unlinked file that is open the blob may still have the name.
             return file.facts.map { .matches($0.etag) } ?? (file.coversStoredBlob ? .any : .absent)
         }
-        guard let etag = file.facts?.etag, local.size > 0 else { return .any }
-        let usesBase = local.segments(of: 0..<local.size).contains { if case .base = $0 { true } else { false } }
-        return usesBase ? .matches(etag) : .any
+        guard let etag = file.facts?.etag, local.needsOwnBase else { return .any }
+        return .matches(etag)
     }
 
     /// Somebody else made the file first: from now on the name means theirs, as if ours had been unlinked. Trying on
