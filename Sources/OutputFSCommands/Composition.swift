@@ -48,6 +48,8 @@ enum Composition {
         options.usesPosixMetadata = configuration.usesPosixMetadata
         options.isReadOnly = configuration.isReadOnly
         options.durability = configuration.durability
+        options.exclusiveCreation = configuration.exclusiveCreation
+        options.conflictPolicy = configuration.conflictPolicy
         let tree = OutputFileSystem(store: store, cache: cache, uploads: uploads, options: options, logger: logger)
         if !configuration.isReadOnly { recover(tree, uploads, configuration, logger) }
 

@@ -19,9 +19,16 @@ final class LocalChanges: Sendable {
     }
 
     enum FolderChange: Sendable {
-        /// Made here, or emptied here of its last blob and kept for a while, so that `rm -r` finds what it removes.
-        case present
+        /// Made or changed here, or emptied here of its last blob and kept for a while, so that `rm -r` finds what it
+        /// removes. With what its marker says, where this mount put that there.
+        case present(Marker?)
         case absent
+    }
+
+    /// The blob that marks a directory.
+    struct Marker: Sendable {
+        let facts: FileFacts
+        let storedAt: Duration
     }
 
     private struct Change<What: Sendable>: Sendable {
@@ -65,7 +72,11 @@ final class LocalChanges: Sendable {
         var name = Substring(address.name).utf8
         while let slash = name.lastIndex(of: UInt8(ascii: "/")) {
             name = name[..<slash]
-            record(folder: BlobAddress(container: address.container, name: String(Substring(name))), .present, at: now)
+            record(
+                folder: BlobAddress(container: address.container, name: String(Substring(name))),
+                .present(nil),
+                at: now
+            )
         }
     }
 
@@ -89,7 +100,14 @@ final class LocalChanges: Sendable {
 
     /// `folder.name` without the slash at its end.
     func record(folder address: BlobAddress, _ change: FolderChange, at now: Duration) {
-        update(address, now) { folder in folder.folders[.init(address.name)] = Change(what: change, at: now) }
+        update(address, now) { folder in
+            var change = change
+            // A file in it says nothing of the marker, and takes nothing back.
+            if case .present(nil) = change, case .present(let marker?) = folder.folders[.init(address.name)]?.what {
+                change = .present(marker)
+            }
+            folder.folders[.init(address.name)] = Change(what: change, at: now)
+        }
     }
 
     func record(container: String, jobID: String?, at now: Duration) {
@@ -137,7 +155,7 @@ final class LocalChanges: Sendable {
     func folder(_ address: BlobAddress, since: Duration) -> FolderChange? {
         let parent = BlobAddress(container: address.container, name: Self.parentPrefix(of: address.name))
         guard let change = state.withLock({ $0.folders[parent]?.folders[.init(address.name)] }) else { return nil }
-        return change.at >= since ? change.what : nil
+        return change.at >= since ? change.what.known(since: since) : nil
     }
 
     func container(_ name: String, since: Duration) -> Bool {
@@ -160,7 +178,8 @@ final class LocalChanges: Sendable {
             key.text.utf8.starts(with: prefix.utf8) && Self.isRelevant(change, since) ? (key.text, change.what) : nil
         }
         let folders = folder.folders.compactMap { key, change in
-            key.text.utf8.starts(with: prefix.utf8) && change.at >= since ? (key.text, change.what) : nil
+            key.text.utf8.starts(with: prefix.utf8) && change.at >= since
+                ? (key.text, change.what.known(since: since)) : nil
         }
         return (files, folders)
     }
@@ -187,6 +206,14 @@ extension LocalChanges.FileChange {
             guard !file.hasUnsentContent, let facts = file.facts else { return self }
             return .stored(facts, learnedAt: file.learnedAt)
         }
+    }
+}
+
+extension LocalChanges.FolderChange {
+    /// A listing that began after the marker was stored knows it better.
+    fileprivate func known(since: Duration) -> LocalChanges.FolderChange {
+        guard case .present(let marker?) = self, marker.storedAt < since else { return self }
+        return .present(nil)
     }
 }
 

@@ -257,7 +257,10 @@ extension OutputFileSystem {
             )
             return
         }
-        node.withState { $0.facts = FileFacts(updated) }
+        let (facts, now) = (FileFacts(updated), clock.monotonic())
+        node.withState { $0.facts = facts }
+        // A listing that began before this would take it back.
+        self.changes.record(folder: marker, .present(LocalChanges.Marker(facts: facts, storedAt: now)), at: now)
     }
 
     /// For a directory that has nowhere to keep attributes: times of directories are nobody's promise, the rest is EPERM.

@@ -31,11 +31,9 @@ extension OutputFileSystem {
             return
         }
         request.later { [self] () async throws(FileSystemError) in
-            if flags.truncates {
-                try await truncateAtOpen(file)
-            } else {
-                try await pinVersion(file, flags)
-            }
+            // O_TRUNC needs no version, unless one that came since the last lookup would pass for a conflict.
+            if !flags.truncates || options.conflictPolicy == .fail { try await pinVersion(file, flags) }
+            if flags.truncates { try await truncateAtOpen(file) }
             return try opened(file, flags, await backing(for: file, flags))
         }
     }
@@ -55,7 +53,8 @@ extension OutputFileSystem {
             if unsent != nil, flags.isExclusive { throw FileSystemError(errno: EEXIST, "\(name) is there") }
             // O_TRUNC replaces whatever is there, and O_EXCL is told at the commit. Who wants the old bytes, as `>>`
             // does, must not miss a blob that somebody made since the kernel's last lookup: that costs a HEAD.
-            guard unsent == nil, flags.truncates || flags.isExclusive else {
+            let mustAsk = !flags.isExclusive && (!flags.truncates || options.conflictPolicy == .fail)
+            guard unsent == nil, !mustAsk else {
                 request.later { [self] () async throws(FileSystemError) in
                     let known = if let unsent { unsent } else { try await storedFile(name, in: directory, flags) }
                     if let known {
@@ -70,7 +69,21 @@ extension OutputFileSystem {
                 }
                 return
             }
-            request.succeed(try created(try makeFile(name, in: directory, permissions, caller, flags), flags))
+            let made = try makeFile(name, in: directory, permissions, caller, flags)
+            guard flags.isExclusive, options.exclusiveCreation == .open else {
+                request.succeed(try created(made, flags))
+                return
+            }
+            request.later { [self] () async throws(FileSystemError) in
+                do throws(FileSystemError) {
+                    try await commit(made, placesUntouched: true)
+                    return try created(made, flags)
+                } catch {
+                    removeLocally(made)
+                    nodes.forget(made.id, count: 1)
+                    throw error
+                }
+            }
         } catch { request.fail(error) }
     }
 

@@ -125,7 +125,7 @@ extension OutputFileSystem {
     private func knownFolder(_ folder: TreePlace, since: Duration) -> Located? {
         guard let marker = folder.markerBlob, let change = changes.folder(marker, since: since) else { return nil }
         switch change {
-        case .present: return .directory(folder, nil)
+        case .present(let marker): return .directory(folder, marker?.facts)
         case .absent: return .absent
         }
     }
@@ -289,10 +289,11 @@ extension OutputFileSystem {
         } catch {
             switch error.kind {
             case .notFound: return nil
-            // A token that only writes cannot tell; the name must stay free for open(O_CREAT).
+            // A token that only writes cannot tell; the name must stay free for open(O_CREAT). What this mount put
+            // there it shows, as its listings do.
             case .denied:
                 rights.learnHidden(in: address.container)
-                return nil
+                return knownFile(address, since: .zero)
             default: throw failure(error, "lookup", address.description)
             }
         }

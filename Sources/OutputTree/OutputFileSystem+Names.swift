@@ -114,8 +114,10 @@ extension OutputFileSystem {
                 condition: newName(marker)
             )
             changes.record(file: marker, .absent, at: clock.monotonic())
-            changes.record(folder: marker, .present, at: clock.monotonic())
-            return FileFacts(BlobProperties(version: version, length: 0, metadata: metadata))
+            let facts = FileFacts(BlobProperties(version: version, length: 0, metadata: metadata))
+            let now = clock.monotonic()
+            changes.record(folder: marker, .present(LocalChanges.Marker(facts: facts, storedAt: now)), at: now)
+            return facts
         } catch { throw failure(error, "mkdir", marker.description) }
     }
 

@@ -134,7 +134,11 @@ extension OutputFileSystem {
                 changes.record(file: source, .absent, at: now)
             }
         }
-        if let marker = move.destination.markerBlob { changes.record(folder: marker, .present, at: now) }
+        if let marker = move.destination.markerBlob {
+            // What was known of a marker there is no longer true.
+            changes.record(folder: marker, .absent, at: now)
+            changes.record(folder: marker, .present(nil), at: now)
+        }
         if let failure = failures.first {
             // The old directory is still one, and the kernel, told of the failure, leaves its name to it.
             nodes.directory(at: move.place)?.withState { $0.listing = nil }

@@ -236,6 +236,10 @@ extension OutputFileSystem {
                 try await commitLocked(node, placesUntouched: placesUntouched, triesLeft: triesLeft - 1)
                 return
             }
+            if triesLeft > 0, mayConflict(error, node) {
+                try await commitLocked(node, placesUntouched: placesUntouched, triesLeft: triesLeft - 1)
+                return
+            }
             let isRecovered = node.withState { $0.recovery != nil }
             // Of a recovered file somebody was faster since it was asked about: it is asked about again.
             if isRecovered, triesLeft > 0, case .storage(let refusal) = error, refusal.isOvertaken {
@@ -322,6 +326,19 @@ extension OutputFileSystem {
         return node.withState { $0.observe(newer, startedAt: startedAt) } == .sameBytes
     }
 
+    /// With `--on-conflict fail`: whether the store holds another version than was opened. That may be an earlier commit
+    /// of this file whose answer was lost; so it is asked about, as a file that an earlier process left.
+    private func mayConflict(_ error: CommitError, _ node: FileNode) -> Bool {
+        guard options.conflictPolicy == .fail, case .storage(let refusal) = error, refusal.isOvertaken else {
+            return false
+        }
+        return node.withState { file in
+            guard !file.mustBeNew, file.recovery == nil else { return false }
+            file.recovery = PendingRecovery(known: file.facts.map { .version($0.etag) } ?? .absent)
+            return true
+        }
+    }
+
     /// A blob keeps its type until it is deleted: for an append or page blob that is written here there is no single
     /// step. By the time the store refuses, all bytes of it that are still wanted are here.
     private func commit(
@@ -355,6 +372,10 @@ extension OutputFileSystem {
     /// A file that still lives on bytes of an older version goes up only if that version is still there; one whose
     /// bytes are all here replaces whatever is: the last close wins as a whole.
     private func condition(of local: DirtyFile, _ file: FileState) -> VersionCondition {
+        if options.conflictPolicy == .fail {
+            // Of an unlinked file that is open the blob may still have the name.
+            return file.facts.map { .matches($0.etag) } ?? (file.coversStoredBlob ? .any : .absent)
+        }
         guard let etag = file.facts?.etag, local.needsOwnBase else { return .any }
         return .matches(etag)
     }

@@ -135,7 +135,8 @@ extension OutputFileSystem {
             return true
         case .conflict(let reason):
             let answer = FileSystemError(errno: ESTALE, "\(address): \(reason); the bytes are kept in the journal")
-            report(answer, "recover", address.description)
+            report(answer, "commit", address.description)
+            noteFailure(answer, of: node)
             await giveUp(node, local, reason)
             throw answer
         }

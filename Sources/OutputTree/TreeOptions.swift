@@ -1,5 +1,21 @@
 package import OutputConventions
 
+/// When O_EXCL puts the new name into the store.
+package enum ExclusiveCreation: String, Sendable, Hashable, CaseIterable {
+    /// With the first commit: a race that is lost shows as EEXIST at close.
+    case close
+    /// An empty blob at once: EEXIST comes from open, as lock files want it, at the price of a request.
+    case open
+}
+
+/// What a commit does when somebody elsewhere replaced the file since it was opened.
+package enum ConflictPolicy: String, Sendable, Hashable, CaseIterable {
+    /// The later close wins, as a whole.
+    case replace
+    /// close fails with ESTALE, and the bytes stay in the journal.
+    case fail
+}
+
 /// How a tree behaves; everything that a mount may be told about it.
 package struct TreeOptions: Sendable {
     /// The top-level folders that are shown.
@@ -19,6 +35,8 @@ package struct TreeOptions: Sendable {
     /// Refuses every change (EROFS).
     package var isReadOnly = false
     package var durability: Durability = .commit
+    package var exclusiveCreation: ExclusiveCreation = .close
+    package var conflictPolicy: ConflictPolicy = .replace
 
     package init(userID: UInt32, groupID: UInt32) {
         self.userID = userID

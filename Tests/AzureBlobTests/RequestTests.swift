@@ -135,9 +135,18 @@ struct RequestTests {
                 ]
         )
         #expect(
-            rendered(.putBlockList(of: someBlob, byteCount: 70, headers: BlobHeaders(), condition: .matches(etag)))
+            rendered(
+                .putBlockList(
+                    of: someBlob,
+                    byteCount: 70,
+                    checksum: .crc64(1),
+                    headers: BlobHeaders(),
+                    condition: .matches(etag)
+                )
+            )
                 == [
                     "PUT /jobs/out/a.bin?comp=blocklist", "Content-Type: application/xml",
+                    "x-ms-content-crc64: AQAAAAAAAAA=",
                     "x-ms-blob-content-type: application/octet-stream", "If-Match: \"0x1\"", "Content-Length: 70",
                 ]
         )

@@ -92,6 +92,23 @@ struct FaultTests {
     }
 
     @Test
+    func `a request is lost half way, or comes in with one wrong byte`() throws {
+        server.emulator.faults.replace(with: [
+            FaultRule(.reset(.afterRequestBytes(5)), operation: "Put Blob", blob: "lost"),
+            FaultRule(.reset(.afterRequestBytes(50)), operation: "Put Blob", blob: "short"),
+            FaultRule(.corruptRequest(byte: 2), operation: "Put Blob", blob: "wrong"),
+        ])
+        for name in ["lost", "short"] {
+            let client = try RawClient(port: server.emulator.port)
+            client.send(server.head("PUT", "/jobs/\(name)", ["x-ms-blob-type": "BlockBlob"], length: 10) + "0123456789")
+            #expect(throws: RawClient.RawClientError.self) { try client.readAnswer() }
+            #expect(try server.request("HEAD", "/jobs/\(name)").status == 404)
+        }
+        #expect(try server.put("/jobs/wrong", "0123456789").status == 201)
+        #expect(try server.request("GET", "/jobs/wrong").body == [0x30, 0x31, 0x32 ^ 0xFF] + Array("3456789".utf8))
+    }
+
+    @Test
     func `checksums lie on request`() throws {
         server.emulator.faults.add(FaultRule(.wrongChecksum, operation: "Get Blob"))
         #expect(try server.request("GET", "/jobs/a").headers["content-md5"] == "AAAAAAAAAAAAAAAAAAAAAA==")
@@ -166,6 +183,7 @@ struct FaultTests {
             FaultRule(.reset(.beforeApplying)), FaultRule(.reset(.afterApplying)),
             FaultRule(.reset(.afterBodyBytes(4))), FaultRule(.cut(afterBytes: 5)),
             FaultRule(.stall(.head, afterBytes: 6, milliseconds: 7)), FaultRule(.corrupt(byte: 8)),
+            FaultRule(.corruptRequest(byte: 9)), FaultRule(.reset(.afterRequestBytes(10))),
             FaultRule(.wrongChecksum), FaultRule(.shortPages(entries: 9)),
             FaultRule(.throttle(requestsPerSecond: 10, retryAfter: nil)), FaultRule(.pendingCopy(milliseconds: 11)),
             FaultRule(.containerBeingDeleted(seconds: 12)),

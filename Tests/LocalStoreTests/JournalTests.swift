@@ -51,6 +51,22 @@ struct JournalTests {
         }
     }
 
+    @Test func `Whose a folder is reaches the disk with the first entry that is safe there`() throws {
+        let count = Mutex(0)
+        let gate = FileGate(verdict: { call in
+            if call == .fsync { count.withLock { $0 += 1 } }
+            return .proceed
+        })
+        let journal = try directory(gate: gate)
+        for wanted in [4, 6] {
+            let entry = try journal.makeEntry()
+            try entry.append([[1]])
+            try entry.synchronizeLog()
+            // The log and its name; once, the owner's line and the folder's name.
+            #expect(count.withLock { $0 } == wanted)
+        }
+    }
+
     @Test func `A record that the disk refused leaves the log whole, and the next one follows`() throws {
         let verdict = Mutex<FileGate.Verdict>(.proceed)
         let gate = FileGate(verdict: { call in call == .pwrite ? verdict.withLock { $0 } : .proceed })

@@ -185,6 +185,11 @@ class Mount:
         text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", text).group(1)) << 10
 
+    def drain(self, timeout="30s") -> int:
+        """The exit status of `outputfs drain`."""
+        command = [binary(), "drain", str(self.place), "--timeout", timeout]
+        return subprocess.run(command, env=self.environment, capture_output=True, timeout=60).returncode
+
     def signal(self, number):
         self.process.send_signal(number)
 

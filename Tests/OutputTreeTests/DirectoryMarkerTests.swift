@@ -63,4 +63,27 @@ struct DirectoryMarkerTests {
             #expect(world.store.storedProperties(of: world.blob("a"))?.metadata["hdi_isfolder"] == nil)
         }
     }
+
+    /// `rsync -a` sets the times of directories last, and looks at them again at once.
+    @Test func `what was set of a directory is not taken back by a listing that began before it`() async throws {
+        try await onOwnThread {
+            let world = try TreeWorld()
+            defer { world.end() }
+            try world.makeJob()
+            let path = world.path("d")
+            try world.files.makeDirectory(path, permissions: 0o755)
+            world.letValidityPass()
+            for time in [1_000_000_000, 2_000_000_000] as [Int64] {
+                #expect(try world.files.names(world.folder) == ["d"])
+                _ = try world.files.status(path)
+                try world.files.setModificationTime(path, time)
+                #expect(try world.files.names(world.folder) == ["d"])
+                #expect(try world.files.status(path).modificationTime == time)
+                try world.files.writeFile(world.path("d/f"), "x")
+                #expect(try world.files.status(path).modificationTime == time)
+            }
+            try world.files.setPermissions(path, 0o700)
+            #expect(try world.files.status(path).permissions == 0o700)
+        }
+    }
 }

@@ -36,10 +36,12 @@ extension StorageRequest {
         return request
     }
 
-    /// The body is `BlockListXML.text`, of this length.
+    /// The body is `BlockListXML.text`, of this length. Without a checksum a damaged list is one that makes no sense, or
+    /// worse, one that does.
     static func putBlockList(
         of blob: BlobAddress,
         byteCount: Int,
+        checksum: BodyChecksum,
         headers: BlobHeaders,
         condition: VersionCondition
     ) -> StorageRequest {
@@ -47,6 +49,7 @@ extension StorageRequest {
         request.query = [QueryItem("comp", "blocklist")]
         request.contentLength = byteCount
         request.add("Content-Type", "application/xml")
+        request.add(checksum)
         request.add(contentOf: headers)
         request.add(headers.metadata)
         request.add(condition)

@@ -1,4 +1,5 @@
 package import BlobStorage
+internal import Checksums
 
 /// Limits of the pinned version, in bytes and blocks.
 enum UploadLimit {
@@ -66,10 +67,12 @@ extension AzureBlobStore {
     ) async throws(StorageError) -> BlobVersion {
         let isRepeatable = blocks.allSatisfy { if case .uncommitted = $0 { false } else { true } }
         let (marked, mark) = Self.marked(headers, condition, isRepeatable: isRepeatable)
-        let document = UploadBody(Array(BlockListXML.text(blocks).utf8))
+        let text = Array(BlockListXML.text(blocks).utf8)
+        let document = UploadBody(text)
         let request = StorageRequest.putBlockList(
             of: blob,
             byteCount: document.byteCount,
+            checksum: .crc64(text.withUnsafeBytes { CRC64.checksum($0) }),
             headers: marked,
             condition: condition
         )

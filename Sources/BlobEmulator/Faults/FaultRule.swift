@@ -41,8 +41,10 @@ package enum FaultEffect: Sendable, Equatable {
     case cut(afterBytes: Int)
     /// Stops sending for a while, so many bytes into the head or the body.
     case stall(StalledPart, afterBytes: Int, milliseconds: Int)
-    /// Turns over the bits of one byte of the body.
+    /// Turns over the bits of one byte of the answer's body.
     case corrupt(byte: Int)
+    /// Turns over the bits of one byte of the request's body, as a bad link would: the checksum that came with it is wrong.
+    case corruptRequest(byte: Int)
     /// Sends `Content-MD5` and `x-ms-content-crc64` that belong to other bytes.
     case wrongChecksum
     /// Computes no checksums of ranges, as other servers of this protocol: no CRC-64, or none at all.
@@ -64,6 +66,8 @@ package enum FaultEffect: Sendable, Equatable {
         /// The work is done, and nobody learns of it.
         case afterApplying
         case afterBodyBytes(Int)
+        /// So many bytes of the request's body were read; at once where it has no more.
+        case afterRequestBytes(Int)
     }
 
     package enum Checksum: String, Sendable, Equatable, Codable {

@@ -40,6 +40,7 @@ extension FaultRule: Codable {
             case "beforeApplying": return .reset(.beforeApplying)
             case "afterApplying": return .reset(.afterApplying)
             case "afterBodyBytes": return .reset(.afterBodyBytes(try integer(.bytes)))
+            case "afterRequestBytes": return .reset(.afterRequestBytes(try integer(.bytes)))
             default: throw unknown("when", fields)
             }
         case "cut": return .cut(afterBytes: try integer(.bytes))
@@ -50,6 +51,7 @@ extension FaultRule: Codable {
                 milliseconds: try integer(.milliseconds)
             )
         case "corrupt": return .corrupt(byte: try integer(.byte))
+        case "corruptRequest": return .corruptRequest(byte: try integer(.byte))
         case "wrongChecksum": return .wrongChecksum
         case "withoutRangeChecksum":
             return .withoutRangeChecksum(try fields.decode(FaultEffect.Checksum.self, forKey: .checksum))
@@ -97,6 +99,9 @@ extension FaultRule: Codable {
             case .afterBodyBytes(let bytes):
                 try fields.encode("afterBodyBytes", forKey: .when)
                 try fields.encode(bytes, forKey: .bytes)
+            case .afterRequestBytes(let bytes):
+                try fields.encode("afterRequestBytes", forKey: .when)
+                try fields.encode(bytes, forKey: .bytes)
             }
         case .cut(let bytes):
             try fields.encode("cut", forKey: .effect)
@@ -108,6 +113,9 @@ extension FaultRule: Codable {
             try fields.encode(milliseconds, forKey: .milliseconds)
         case .corrupt(let byte):
             try fields.encode("corrupt", forKey: .effect)
+            try fields.encode(byte, forKey: .byte)
+        case .corruptRequest(let byte):
+            try fields.encode("corruptRequest", forKey: .effect)
             try fields.encode(byte, forKey: .byte)
         case .wrongChecksum:
             try fields.encode("wrongChecksum", forKey: .effect)

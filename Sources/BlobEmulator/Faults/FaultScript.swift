@@ -89,6 +89,7 @@ struct FaultPlan: Sendable {
     var cutAfter: Int?
     var stall: Stall?
     var corruptedByte: Int?
+    var corruptedRequestByte: Int?
     var hasWrongChecksum = false
     var missingChecksum: FaultEffect.Checksum?
     var pageLimit: Int?
@@ -113,6 +114,7 @@ struct FaultPlan: Sendable {
         case .stall(let part, let bytes, let milliseconds):
             stall = Stall(part: part, afterBytes: bytes, milliseconds: milliseconds)
         case .corrupt(let byte): corruptedByte = byte
+        case .corruptRequest(let byte): corruptedRequestByte = byte
         case .wrongChecksum: hasWrongChecksum = true
         case .withoutRangeChecksum(let checksum): missingChecksum = checksum
         case .shortPages(let entries): pageLimit = entries

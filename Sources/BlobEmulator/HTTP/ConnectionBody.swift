@@ -7,6 +7,10 @@ final class ConnectionBody: RequestBody {
     private(set) var awaitsContinue: Bool
     /// Set by a fault: the body is read no faster than this.
     var bytesPerSecond: Int?
+    /// Set by a fault: this byte comes in with its bits turned over.
+    var corruptedByte: Int?
+    /// Set by a fault: the connection is lost when so many bytes were read.
+    var resetAfter: Int?
     private var pacer = Pacer()
 
     init(of head: RequestHead, on connection: Connection) {
@@ -25,8 +29,12 @@ final class ConnectionBody: RequestBody {
         }
         // A slow body is read in small steps, or it would come in bursts.
         let step = bytesPerSecond.map { min(max($0 / 20, 1), buffer.count) } ?? buffer.count
-        let count = connection.readBody(into: .init(rebasing: buffer[..<min(step, remaining)]))
+        let most = resetAfter.map { max($0 - received, 0) } ?? remaining
+        let count = connection.readBody(into: .init(rebasing: buffer[..<min(step, remaining, most)]))
         guard count > 0 else { throw .connectionLost }
+        if let corruptedByte, corruptedByte >= received, corruptedByte < received + count {
+            buffer[corruptedByte - received] ^= 0xFF
+        }
         remaining -= count
         if let bytesPerSecond {
             connection.pause(milliseconds: pacer.milliseconds(after: count, bytesPerSecond: bytesPerSecond))

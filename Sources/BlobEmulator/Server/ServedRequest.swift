@@ -34,6 +34,8 @@ extension Service {
             plan = faults.plan(operation: operation, blob: exchange.address.blob)
             exchange.faults = plan
             body.bytesPerSecond = plan.bytesPerSecond
+            body.corruptedByte = plan.corruptedRequestByte
+            if case .afterRequestBytes(let count) = plan.reset { body.resetAfter = count }
             guard body.length != nil else { throw .code(.missingContentLengthHeader) }
             outcome = try serve(&exchange, pause: pause)
         } catch {
@@ -63,6 +65,8 @@ extension Service {
         if plan.reset == .beforeApplying { return .reset }
         if let refusal = plan.refusal, !refusal.isApplied { throw refusal.failure }
         exchange.grant = try authorizer.grant(exchange)
+        // A body that ends before that is lost with its last byte, and nothing is done.
+        if case .afterRequestBytes(let count) = plan.reset, count >= exchange.body.length ?? 0 { return .reset }
         var response = try handle(exchange)
         // Nothing is acknowledged, and no fault pretends that an answer was lost, before the change is on disk.
         if exchange.head.method != "GET", !exchange.isHead, journal?.commit() == false { throw .code(.internalError) }

@@ -27,6 +27,8 @@ package struct JournalReplay: Sendable {
     private(set) var isDue = false
     private(set) var hasChanges = true
     private(set) var isSynced = false
+    /// What was the file's when its bytes were last made safe.
+    private var safe: (extents: RangeSet<UInt64>, baseLimit: UInt64)?
 
     /// `nil` when the log does not say what the file is.
     package init?(_ records: [JournalRecord]) {
@@ -50,10 +52,14 @@ package struct JournalReplay: Sendable {
             // Since when it waits, not when it was last tried.
             if !isDue { dueSince = time }
             self.headers = headers
-            (isDue, isSynced) = (true, false)
-        case .synced: isSynced = true
+            // What an earlier close was told stays true while the next one, or the upload behind it, is under way.
+            isDue = true
+        case .synced:
+            isSynced = true
+            safe = (extents, baseLimit)
         case .committed(let version):
             (isDue, hasChanges, isSynced, dueSince) = (false, false, false, nil)
+            safe = nil
             keptReason = nil
             identity.known = .version(version.etag)
             identity.base?.version = version
@@ -79,6 +85,15 @@ package struct JournalReplay: Sendable {
                 ? .publish : .offer("the machine went down before its bytes were safe on the disk")
         }
         return hasChanges ? .offer("written, and never closed") : .none
+    }
+
+    /// What another life of the kernel finds. A record may have reached the disk before the bytes that it tells of, which
+    /// read as zeros then: of a file that was made safe, what came later is the base's again.
+    package func afterLossOfPower() -> JournalReplay {
+        guard isDue, isSynced, let safe else { return self }
+        var replay = self
+        (replay.extents, replay.baseLimit) = safe
+        return replay
     }
 
     /// The records that say the same, in one go.

@@ -13,6 +13,8 @@ package struct RecoveredFile: Sendable {
     package let size: UInt64
     /// The log ends in the middle of a record, as after a crash.
     package let isTorn: Bool
+    /// Of the kernel that runs now.
+    private let bootID: String
 
     /// Why it cannot be understood; its bytes are in the data file all the same.
     package struct Unreadable: Error, Sendable {
@@ -24,6 +26,10 @@ package struct RecoveredFile: Sendable {
     }
 
     package init(_ survivor: JournalSurvivors.Entry) throws(Unreadable) {
+        try self.init(survivor, bootID: BootID.current)
+    }
+
+    init(_ survivor: JournalSurvivors.Entry, bootID: String) throws(Unreadable) {
         let entry = survivor.entry
         let content: JournalFraming.Content
         do throws(LocalStoreError) {
@@ -43,11 +49,13 @@ package struct RecoveredFile: Sendable {
                 ? "its log has a record that this version does not know" : "its log does not say what it is"
             throw Unreadable(name: survivor.name, dataPath: entry.dataPath, size: size, reason: reason)
         }
-        (self.entry, self.replay) = (entry, replay)
+        self.entry = entry
+        self.bootID = bootID
+        self.replay = replay.identity.bootID == bootID ? replay : replay.afterLossOfPower()
         (owner, name, isTorn) = (survivor.owner, survivor.name, content.isTorn)
     }
 
-    package var duty: JournalReplay.Duty { replay.duty(bootID: BootID.current) }
+    package var duty: JournalReplay.Duty { replay.duty(bootID: bootID) }
 
     /// Where the bytes are.
     package func segments(of range: Range<UInt64>) -> [Segment] { replay.content(size: size).segments(of: range) }

@@ -18,6 +18,8 @@ struct FileGate: Sendable {
     }
 
     var verdict: (@Sendable (FileCall) -> Verdict)?
+    /// Hears of each file and directory of the journal that is on the disk as it is now.
+    var synchronized: (@Sendable (_ path: String) -> Void)?
     /// What `statvfs` is to say.
     var space: (@Sendable () -> FreeSpace)?
 }

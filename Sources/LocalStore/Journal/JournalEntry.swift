@@ -19,12 +19,22 @@ package final class JournalEntry: Sendable {
     package let data: SpoolFile
     /// Of the folder that it is in.
     private let folder: String
+    private let ownerLine: OwnerLine
     private let threads: WorkerThreads
     private let gate: FileGate
     private let log: Mutex<Log>
 
-    private init(id: String, data: SpoolFile, folder: String, threads: WorkerThreads, gate: FileGate, log: Log) {
+    private init(
+        id: String,
+        data: SpoolFile,
+        folder: String,
+        _ ownerLine: OwnerLine,
+        threads: WorkerThreads,
+        gate: FileGate,
+        log: Log
+    ) {
         (self.id, self.data, self.folder, self.threads, self.gate) = (id, data, folder, threads, gate)
+        self.ownerLine = ownerLine
         self.log = Mutex(log)
     }
 
@@ -41,6 +51,7 @@ package final class JournalEntry: Sendable {
     static func make(
         id: String,
         in folder: String,
+        _ ownerLine: OwnerLine,
         threads: WorkerThreads,
         gate: FileGate
     ) throws(LocalStoreError) -> JournalEntry {
@@ -49,7 +60,7 @@ package final class JournalEntry: Sendable {
         let descriptor = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw LocalStoreError(errno: errno, operation: "open", path: path) }
         let data = SpoolFile(descriptor: descriptor, path: path, threads: threads, gate: gate)
-        return JournalEntry(id: id, data: data, folder: folder, threads: threads, gate: gate, log: Log())
+        return JournalEntry(id: id, data: data, folder: folder, ownerLine, threads: threads, gate: gate, log: Log())
     }
 
     /// An entry that another process left, for this one alone as long as it is held; `nil` if somebody has it, or it is
@@ -88,6 +99,7 @@ package final class JournalEntry: Sendable {
             id: id,
             data: data,
             folder: folder,
+            OwnerLine(folder: folder),
             threads: threads,
             gate: FileGate(),
             log: Log(descriptor: logDescriptor)
@@ -175,11 +187,14 @@ package final class JournalEntry: Sendable {
         guard descriptor >= 0 else { return }
         if let number = gate.refusal(.fsync) { throw failure("fdatasync", number) }
         guard fdatasync(descriptor) == 0 else { throw failure("fdatasync") }
+        gate.synchronized?(logPath)
         let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw failure("open") }
         defer { close(directory) }
         if let number = gate.refusal(.fsync) { throw failure("fsync", number) }
         guard fsync(directory) == 0 else { throw failure("fsync") }
+        gate.synchronized?(folder)
+        try ownerLine.synchronize(gate)
     }
 
     /// Takes both names away; the disk space is free when nobody reads any more. Nothing is recorded after it.

@@ -8,11 +8,13 @@ package final class JournalFolder: Sendable {
     private let owner: Int32
     private let threads: WorkerThreads
     private let gate: FileGate
+    private let ownerLine: OwnerLine
     private let nextID = Atomic<UInt64>(1)
 
     /// Takes the descriptor of the locked owner file over.
     init(path: String, owner: Int32, threads: WorkerThreads, gate: FileGate) {
         (self.path, self.owner, self.threads, self.gate) = (path, owner, threads, gate)
+        ownerLine = OwnerLine(folder: path)
     }
 
     deinit { close(owner) }
@@ -22,6 +24,6 @@ package final class JournalFolder: Sendable {
         let number = nextID.add(1, ordering: .relaxed).oldValue
         let digits = String(number, radix: 16)
         let id = String(repeating: "0", count: 8 - min(8, digits.count)) + digits
-        return try JournalEntry.make(id: id, in: path, threads: threads, gate: gate)
+        return try JournalEntry.make(id: id, in: path, ownerLine, threads: threads, gate: gate)
     }
 }

@@ -49,6 +49,7 @@ package final class SpoolFile: Sendable {
     /// Fills the whole buffer with the bytes from `offset` on; behind the file's end there are zeros.
     package func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(LocalStoreError) {
         var done = 0
+        if let number = gate.refusal(.pread) { throw failure("pread", number) }
         while done < buffer.count {
             let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
             let count = pread(descriptor, rest.baseAddress, rest.count, Int(offset) + done)
@@ -73,6 +74,7 @@ package final class SpoolFile: Sendable {
 
     /// Makes the range read as zeros and gives its blocks back; never changes the file's size.
     package func punchHole(_ range: Range<UInt64>) throws(LocalStoreError) {
+        if let number = gate.refusal(.fallocate) { throw failure("fallocate", number) }
         let mode = Int32(clinux_falloc_punch_hole | clinux_falloc_keep_size)
         while fallocate(descriptor, mode, Int(range.lowerBound), range.count) != 0 {
             switch errno {
@@ -108,6 +110,7 @@ package final class SpoolFile: Sendable {
         while fdatasync(descriptor) != 0 {
             guard errno == EINTR else { throw failure("fdatasync") }
         }
+        gate.synchronized?(path)
     }
 
     private func failure(_ operation: String, _ number: Int32? = nil) -> LocalStoreError {

@@ -23,6 +23,8 @@ struct MountConfiguration: Sendable {
     /// Absolute; made when missing.
     var journalDirectory: String
     var durability: Durability
+    var exclusiveCreation: ExclusiveCreation
+    var conflictPolicy: ConflictPolicy
     var verifiesReads: Bool
     var retryDeadline: Duration
     var commitDeadline: Duration
@@ -79,6 +81,8 @@ struct MountConfiguration: Sendable {
         commitDeadline = transfer.commitDeadline ?? Default.commitDeadline
         drainTimeout = transfer.drainTimeout ?? Default.drainTimeout
         durability = transfer.durability ?? .commit
+        exclusiveCreation = transfer.exclusive ?? .close
+        conflictPolicy = transfer.onConflict ?? .replace
         journalDirectory = Self.journalDirectory(
             given: transfer.journalDir,
             userID: user.id,

@@ -14,7 +14,7 @@ enum MountOptionList {
     /// Those with a value: `uid=1000` is `--uid 1000`, `attr_ttl=1s` is `--attr-ttl 1s`.
     static let settings = [
         "uid", "gid", "umask", "file_mode", "dir_mode", "attr_ttl", "views", "memory", "cache_dir", "cache_size",
-        "journal_dir", "durability", "verify",
+        "journal_dir", "durability", "exclusive", "on_conflict", "verify",
         "posix_metadata", "retry_deadline", "commit_deadline", "drain_timeout", "log_level", "log_file", "account",
         "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file",
     ]

@@ -47,6 +47,26 @@ struct TransferFlags: ParsableArguments {
     var durability: Durability?
 
     @Option(
+        help: .init(
+            "When O_EXCL puts the name into the store: with the first commit, or empty at open (close).",
+            valueName: "close|open"
+        ),
+        completion: .list(["close", "open"]),
+        transform: Values.exclusiveCreation
+    )
+    var exclusive: ExclusiveCreation?
+
+    @Option(
+        help: .init(
+            "What close does when somebody replaced the file since it was opened (replace).",
+            valueName: "replace|fail"
+        ),
+        completion: .list(["replace", "fail"]),
+        transform: Values.conflictPolicy
+    )
+    var onConflict: ConflictPolicy?
+
+    @Option(
         help: .init("Whether the store's checksums are checked while reading (on).", valueName: "on|off"),
         completion: .list(["on", "off"]),
         transform: Values.onOff

@@ -65,6 +65,22 @@ enum Values {
         return durability
     }
 
+    /// `close` or `open`.
+    static func exclusiveCreation(_ text: String) throws -> ExclusiveCreation {
+        guard let creation = ExclusiveCreation(rawValue: text.lowercased()) else {
+            throw ValidationError("write close or open")
+        }
+        return creation
+    }
+
+    /// `replace` or `fail`.
+    static func conflictPolicy(_ text: String) throws -> ConflictPolicy {
+        guard let policy = ConflictPolicy(rawValue: text.lowercased()) else {
+            throw ValidationError("write replace or fail")
+        }
+        return policy
+    }
+
     /// `jobs,containers`.
     static func views(_ text: String) throws -> [OutputView] {
         let names = text.split(separator: ",").map(String.init)

@@ -56,7 +56,7 @@ extension OutputFileSystem {
         for (folder, change) in local.folders {
             switch change {
             case .absent: builder.removePrefix(folder)
-            case .present: builder.addPrefix(folder)
+            case .present(let marker): builder.addPrefix(folder, facts: marker?.facts)
             }
         }
         // A directory is there when a file in it is, also if that is on this mount only.

@@ -62,17 +62,30 @@ import Testing
     }
 
     @Test func `After a loss of power only what was synchronized is published`() {
-        let due = JournalRecord.due(BlobHeaders(), at: 1)
+        let (due, committed) = (JournalRecord.due(BlobHeaders(), at: 1), records[6])
         guard case .offer = duty(due, bootID: "another") else {
             Issue.record("bytes that were never on the disk would be published")
             return
         }
         #expect(duty(due, .synced, bootID: "another") == .publish)
-        // A later close, whose bytes were not made safe, is not covered by it.
-        guard case .offer = duty(due, .synced, due, bootID: "another") else {
-            Issue.record("the later close was not synchronized")
+        // A later close, whose bytes were not made safe, takes nothing back; after a commit it begins anew.
+        #expect(duty(due, .synced, due, bootID: "another") == .publish)
+        guard case .offer = duty(due, .synced, committed, .changed, due, bootID: "another") else {
+            Issue.record("what was synchronized is in the store; the later close was not")
             return
         }
+    }
+
+    @Test func `After a loss of power what was recorded behind the bytes that are safe is the base's again`() {
+        let due = JournalRecord.due(BlobHeaders(), at: 1)
+        let replay = JournalReplay([
+            .identity(identity), .extent(10..<20), .truncated(60), due, .synced, .extent(30..<40), .truncated(35),
+        ])
+        #expect(replay?.extents == RangeSet([10..<20, 30..<35]))
+        #expect(replay?.afterLossOfPower().extents == RangeSet([10..<20]))
+        #expect(replay?.afterLossOfPower().baseLimit == 60)
+        let unsafe = JournalReplay([.identity(identity), .extent(10..<20), due])
+        #expect(unsafe?.afterLossOfPower().extents == RangeSet([10..<20]))
     }
 
     @Test func `A log without an identity says nothing`() {

@@ -166,6 +166,18 @@ struct JournalRecoveryTests {
         #expect(try recovered(try scheduler()).map(\.duty) == [.none])
     }
 
+    /// With `--durability journal` close has answered by then.
+    @Test func `What is safe on the disk stays so while it is uploaded`() async throws {
+        let first = try scheduler()
+        let file = try DirtyFile(scheduler: first, blob: blob, base: nil, known: .absent)
+        _ = try file.write(pattern(5000), at: 0)
+        try await file.persist(BlobHeaders())
+        await file.noteDue(BlobHeaders())
+        first.journal.close()
+        #expect(try #require(try recovered(try scheduler()).first).replay.duty(bootID: "another") == .publish)
+        file.discard()
+    }
+
     @Test func `A file that was renamed before its upload goes to its new name`() async throws {
         let first = try scheduler()
         let file = try DirtyFile(scheduler: first, blob: BlobAddress(container: "c", name: "old"), base: nil)
