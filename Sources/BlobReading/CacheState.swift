@@ -41,6 +41,8 @@ struct CacheState: Sendable {
     var fetches = SlotTable<Fetch>()
     var reads = SlotTable<WaitingRead>()
     var saves = SlotTable<Save>()
+    /// Cells that first bytes are on their way to, of versions that only the answer will tell.
+    var unplaced = SlotTable<Range<Int32>>()
     var savingCount = 0
     /// Reads that wait for memory, first come, first served.
     var line = Deque<SlotID>()
