@@ -33,8 +33,9 @@ extension OutputFileSystem {
         request.later { [self] () async throws(FileSystemError) in
             if flags.truncates {
                 try await truncateAtOpen(file)
-            } else {
-                try await pinVersion(file, flags)
+            } else if try await pinVersion(file, flags) {
+                // Not even if it is small and has got to the disk by now: who reads what is in memory should not turn on that.
+                return try opened(file, flags)
             }
             return try opened(file, flags, await backing(for: file, flags))
         }

@@ -10,11 +10,16 @@ extension OutputFileSystem {
     /// Asks the store once which version there is, and has the handle read that one to its end.
     ///
     /// A version that somebody else put there is another node: ESTALE makes the kernel look the name up again.
-    func pinVersion(_ node: FileNode, _ flags: OpenFlags) async throws(FileSystemError) {
+    ///
+    /// - Returns: whether the first bytes came from the store just now, and are in memory.
+    func pinVersion(_ node: FileNode, _ flags: OpenFlags) async throws(FileSystemError) -> Bool {
         // Held to the end: the version's file on disk is looked for once.
         let known = node.withState { $0.readerOfUnseen(flags, cache) }
         defer { withExtendedLifetime(known) {} }
-        guard let known, await !known.holdsFirstBytes() else { return try await pinByProperties(node, flags) }
+        guard let known, await !known.holdsFirstBytes() else {
+            try await pinByProperties(node, flags)
+            return false
+        }
         let (first, isOurs) = node.withState { file in
             if let first = file.firstRead { return (first, false) }
             let first = SharedWork { [self] () async throws(FileSystemError) in
@@ -29,9 +34,12 @@ extension OutputFileSystem {
             try await pinByProperties(node, flags)
             if first.join() { _ = try? await first.value() }
             if Task.isCancelled { throw FileSystemError(errno: EINTR, "interrupted") }
-            return
+            return true
         }
-        guard first.join(), try await first.value() else { return try await pinByProperties(node, flags) }
+        _ = first.join()
+        if try await first.value() { return true }
+        try await pinByProperties(node, flags)
+        return false
     }
 
     /// By a HEAD.
