@@ -201,7 +201,11 @@ extension ScriptedStore {
         throw refusal
     }
     func deleteContainer(_ name: String) async throws(StorageError) { throw refusal }
-    func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage {
+    func listBlobs(
+        _ query: BlobQuery,
+        after marker: ListMarker?,
+        nextKnown: @Sendable (ListMarker) -> Void
+    ) async throws(StorageError) -> BlobPage {
         throw refusal
     }
     func properties(of blob: BlobAddress) async throws(StorageError) -> BlobProperties { throw refusal }
@@ -237,10 +241,11 @@ extension ScriptedStore {
     func copy(
         _ source: BlobAddress,
         sourceCondition: VersionCondition,
+        known: BlobProperties?,
         to destination: BlobAddress,
         metadata: BlobMetadata?,
         condition: VersionCondition
-    ) async throws(StorageError) -> BlobVersion { throw refusal }
+    ) async throws(StorageError) -> BlobProperties { throw refusal }
     func setMetadata(
         _ metadata: BlobMetadata,
         of blob: BlobAddress,
