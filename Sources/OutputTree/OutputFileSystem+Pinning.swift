@@ -117,7 +117,7 @@ extension StorageError {
     /// that do not come right, that only reading them fails.
     fileprivate var concernsBytesOnly: Bool {
         switch kind {
-        case .archived, .conditionFailed, .corrupted, .invalid, .tooLarge, .unexpected: true
+        case .archived, .conditionFailed, .conflict, .corrupted, .invalid, .tooLarge, .unexpected: true
         default: false
         }
     }

@@ -204,7 +204,9 @@ struct FirstBytesTests {
     }
 
     /// §2.6: it is the read that fails.
-    @Test(arguments: [.corrupted, .invalid, .tooLarge, .unexpected, .conditionFailed] as [StorageError.Kind])
+    @Test(
+        arguments: [.corrupted, .invalid, .tooLarge, .unexpected, .conditionFailed, .conflict] as [StorageError.Kind]
+    )
     func `whose bytes do not come right succeeds, and they are asked for again`(kind: StorageError.Kind) async throws {
         try await inListedWorld {
             $0.put("f", "bytes")
