@@ -158,7 +158,9 @@ struct FirstBytesTests {
             let text = try await other.value()
             #expect(text == "bytes")
         }
-        #expect(world.store.counts == [.read: 1, .properties: 3])
+        #expect(world.store.count(of: .read) == 1)
+        // One more for who is overtaken, between his open and his read, by the last close of the others.
+        #expect((3...6).contains(world.store.count(of: .properties)))
         try await onOwnThread { world.end() }
     }
 
