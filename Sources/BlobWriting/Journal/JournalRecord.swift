@@ -25,6 +25,8 @@ package struct JournalIdentity: Sendable, Hashable {
     package var uploadID: UInt128
     /// Of the kernel that had the bytes in its page cache.
     package var bootID: String
+    /// Whose version the base is; `nil` for this blob's own. A record of its own.
+    package var source: BlobAddress?
 }
 
 /// One line of a dirty file's log. The numbers are those in the files, for ever.
@@ -46,9 +48,13 @@ package enum JournalRecord: Sendable, Hashable {
     case moved(BlobAddress, KnownName, base: BlobVersion?)
     /// Recovery does not touch it any more, for this reason: somebody has to decide.
     case kept(String)
+    /// The base is that version of that blob from now on, to its length here.
+    case source(BlobAddress, JournalIdentity.Base)
+    /// A list of blocks with this digest, some of them the base's, was sent: it may be what the name holds.
+    case sending(UInt64)
 
     private enum Kind: UInt8 {
-        case identity = 1, extent, truncated, changed, due, synced, committed, moved, kept
+        case identity = 1, extent, truncated, changed, due, synced, committed, moved, kept, source, sending
     }
 
     package var payload: [UInt8] {
@@ -57,11 +63,7 @@ package enum JournalRecord: Sendable, Hashable {
         case .identity(let identity):
             writer.byte(Kind.identity.rawValue)
             writer.blob(identity.blob)
-            writer.optional(identity.base) { writer, base in
-                writer.version(base.version)
-                writer.integer(base.length)
-                writer.string(base.type.rawValue)
-            }
+            writer.optional(identity.base) { $0.base($1) }
             writer.known(identity.known)
             writer.integer(UInt64(truncatingIfNeeded: identity.uploadID >> 64))
             writer.integer(UInt64(truncatingIfNeeded: identity.uploadID))
@@ -90,6 +92,13 @@ package enum JournalRecord: Sendable, Hashable {
         case .kept(let reason):
             writer.byte(Kind.kept.rawValue)
             writer.string(reason)
+        case .source(let blob, let base):
+            writer.byte(Kind.source.rawValue)
+            writer.blob(blob)
+            writer.base(base)
+        case .sending(let digest):
+            writer.byte(Kind.sending.rawValue)
+            writer.integer(digest)
         }
         return writer.bytes
     }
@@ -116,6 +125,10 @@ package enum JournalRecord: Sendable, Hashable {
             else { return nil }
             record = .moved(blob, known, base: base.value)
         case .kept: record = reader.string().map { .kept($0) }
+        case .source:
+            guard let blob = reader.blob(), let base = reader.base() else { return nil }
+            record = .source(blob, base)
+        case .sending: record = reader.integer().map { .sending($0) }
         }
         guard let record, reader.isAtEnd else { return nil }
         self = record

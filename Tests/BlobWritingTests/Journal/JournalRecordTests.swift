@@ -25,6 +25,11 @@ import Testing
                 base: BlobVersion(etag: ETag("x"), lastModified: 1)
             ),
             .kept("reason"),
+            .source(
+                BlobAddress(container: "d", name: "g"),
+                .init(version: BlobVersion(etag: ETag("y"), lastModified: 2), length: 7, type: .block)
+            ),
+            .sending(1 << 63 | 5),
         ]
     }
 
