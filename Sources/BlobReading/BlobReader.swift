@@ -7,8 +7,8 @@ internal import Synchronization
 /// Reads never mix versions: every GET carries If-Match, or, for an append blob, is held against its creation time. A
 /// version that is gone shows as `.conditionFailed` or `.notFound`; what is in memory of it can still be read.
 package final class BlobReader: Sendable {
-    private let cache: BlockCache
-    private let version: SlotID
+    let cache: BlockCache
+    let version: SlotID
     private let lengthNow: Atomic<UInt64>
     private let isClosed = Atomic(false)
 

@@ -39,7 +39,7 @@ extension BlockCache {
         }
     }
 
-    private func attachedFile(of version: SlotID) -> AttachedFile? {
+    func attachedFile(of version: SlotID) -> AttachedFile? {
         disk == nil ? nil : state.withLock { $0.versions.file(of: version) }
     }
 

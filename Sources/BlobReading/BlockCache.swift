@@ -12,10 +12,10 @@ internal import Synchronization
 package final class BlockCache: Sendable {
     let limits: ReadAhead.Limits
     let geometry: CacheGeometry
-    private let verification: RangeVerification
-    private let store: any BlobStore
+    let verification: RangeVerification
+    let store: any BlobStore
     private let logger: Logger
-    private let memory: SlabMemory
+    let memory: SlabMemory
     let state: Mutex<CacheState>
     let disk: DiskCache?
     /// `CacheState.blocksPerStream`, to be had without the lock.

@@ -57,6 +57,16 @@ struct CacheGeometry: Sendable {
         piecesPerBlock = blockSize / pieceSize
     }
 
+    /// A blob of no more pieces comes whole, whatever is read of it: 256 KiB take 2.5 ms at 100 MiB/s per connection, a
+    /// round trip to a store 20.
+    var smallBlobPieces: Int { min(4, piecesPerBlock) }
+
+    /// What a first small read at a blob's start brings, in pieces. The length is not 0.
+    func firstPieces(ofLength length: UInt64) -> Int {
+        let count = pieces(of: 0..<length).count
+        return count <= smallBlobPieces ? count : 1
+    }
+
     /// The numbers of the pieces that hold these bytes. The range is not empty.
     func pieces(of range: Range<UInt64>) -> Range<UInt64> {
         let size = UInt64(pieceSize)

@@ -124,6 +124,15 @@ extension CacheState {
         end(id, checked(result, fetch), isFromDisk: false, &effects)
     }
 
+    /// Bytes have arrived in cells that nobody knew to be this version's until now.
+    mutating func arrive(_ fetch: Fetch, _ effects: inout CacheEffects) {
+        for (offset, cell) in fetch.cells.enumerated() { assign(cell, fetch.version, piece: UInt64(offset)) }
+        versions.retain(fetch.version)
+        let id = fetches.insert(fetch)
+        for cell in fetch.cells { cells[Int(cell)].fetch = id.index }
+        end(id, .success(fetch.range.count), isFromDisk: false, &effects)
+    }
+
     /// The bytes have arrived, or will not.
     mutating func end(
         _ id: SlotID,

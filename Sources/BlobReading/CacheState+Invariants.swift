@@ -4,7 +4,7 @@ extension CacheState {
         pinViolations() + placeViolations() + referenceViolations() + waitingViolations()
     }
 
-    /// A cell is pinned for its fetch, for each read that waits with it, and while it is saved.
+    /// A cell is pinned for its fetch, for each read that waits with it, while it is saved, and before it has a place.
     private func pinViolations() -> [String] {
         var expected = [Int32](repeating: 0, count: cells.count)
         for fetch in fetches.ids.compactMap({ fetches[$0] }) {
@@ -15,6 +15,9 @@ extension CacheState {
         }
         for read in reads.ids.compactMap({ reads[$0] }) {
             for cell in read.cells { expected[Int(cell)] += 1 }
+        }
+        for cells in unplaced.ids.compactMap({ unplaced[$0] }) {
+            for cell in cells { expected[Int(cell)] += 1 }
         }
         return cells.indices.compactMap { cell in
             let actual = slabs.pinCount(Int32(cell))
@@ -30,7 +33,8 @@ extension CacheState {
             if index.cell(content.block, Int(content.slot)) != Int32(cell) { violations.append("cell \(cell) is lost") }
             if content.valid == 0, content.fetch < 0 { violations.append("cell \(cell) holds nothing") }
         }
-        let used = cells.count(where: { $0.block >= 0 })
+        let unplacedCount = unplaced.ids.reduce(0) { $0 + (unplaced[$1]?.count ?? 0) }
+        let used = cells.count(where: { $0.block >= 0 }) + unplacedCount
         if used != slabs.usedCount { violations.append("\(slabs.usedCount) cells in use, \(used) in the index") }
         let unread = cells.indices.count(where: { slabs.isUnread(Int32($0)) })
         if unread != slabs.unreadCount {

@@ -170,12 +170,10 @@ extension CacheState {
     private func widenIfSmall(_ gaps: inout [Gap], _ version: Int32) {
         guard gaps.count == 1, gaps[0].partial < 0, let length = versions[version]?.length else { return }
         let all = geometry.pieces(of: 0..<length)
-        guard all.count <= min(Self.smallBlobPieces, geometry.piecesPerBlock) else { return }
+        guard all.count <= geometry.smallBlobPieces else { return }
         guard all.allSatisfy({ cell(version, piece: $0) < 0 }) else { return }
         gaps[0] = Gap(piece: 0, count: all.count)
     }
-
-    private static let smallBlobPieces = 4
 
     /// Takes cells for a gap: in one run if there is such a run, else in several.
     private mutating func takeRuns(_ piece: UInt64, _ count: Int, into runs: inout [Run]) -> Bool {

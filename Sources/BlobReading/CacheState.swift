@@ -9,10 +9,10 @@ typealias ReadCompletion = @Sendable (Result<UnsafeBufferPointer<UnsafeRawBuffer
 /// Events go in, effects come out (`CacheEffects`), which the caller performs when the lock is free again. Rules:
 /// - A piece has one cell at most, and a cell that is being filled one fetch: nothing is fetched twice.
 /// - A read takes all cells that it needs at once, or none and waits in line: no reader holds memory while it waits for
-///   memory, so the line always moves. What holds memory is a fetch under way (it ends), bytes lent to a reader
-///   (a system call), or a read all of whose fetches are under way.
-/// - A cell is pinned once for the fetch that fills it, once for each read that needs it, and while it is saved. Pinned
-///   cells stay.
+///   memory, so the line always moves. What holds memory is a fetch under way (it ends), an open's first
+///   bytes (so do they), bytes lent to a reader (a system call), or a read all of whose fetches are under way.
+/// - A cell is pinned once for the fetch that fills it, once for each read that needs it, while it is saved, and before it
+///   has a place. Pinned cells stay.
 struct CacheState: Sendable {
     /// What a cell holds.
     struct Cell: Sendable {
@@ -41,6 +41,8 @@ struct CacheState: Sendable {
     var fetches = SlotTable<Fetch>()
     var reads = SlotTable<WaitingRead>()
     var saves = SlotTable<Save>()
+    /// Cells that first bytes are on their way to, of versions that only the answer will tell.
+    var unplaced = SlotTable<Range<Int32>>()
     var savingCount = 0
     /// Reads that wait for memory, first come, first served.
     var line = Deque<SlotID>()

@@ -97,6 +97,8 @@ struct VersionTable: Sendable {
         return id
     }
 
+    func number(of key: VersionKey) -> SlotID? { numbers[key] }
+
     /// Whether the number still means what it meant.
     func isCurrent(_ id: SlotID) -> Bool { versions.contains(id) }
 

@@ -15,7 +15,7 @@ package enum RangeVerification: Sendable, Hashable {
 /// One ranged GET into memory that the caller lends until the completion is called.
 package struct BlobRead: Sendable {
     package var blob: BlobAddress
-    /// In bytes; not empty. An end past the blob's is clipped by the service.
+    /// In bytes; not empty. An end past the blob's is clipped by the service; of a range that begins there nothing comes.
     package var range: Range<UInt64>
     package var condition: VersionCondition
     package var verification: RangeVerification
@@ -23,6 +23,8 @@ package struct BlobRead: Sendable {
     package nonisolated(unsafe) var destination: UnsafeMutableRawPointer
     /// Foreground reads overtake read-ahead in the transport's queue.
     package var isForeground: Bool
+    /// Whether the result is to tell what a HEAD would: for the read that comes with an open.
+    package var wantsProperties: Bool
     /// Called on the transport's thread as bytes arrive, with their number so far; not called while `verification`
     /// holds the bytes back, and counts from 0 again after a retry never: a retry resumes behind the last byte.
     package var onProgress: (@Sendable (_ byteCount: Int) -> Void)?
@@ -34,6 +36,7 @@ package struct BlobRead: Sendable {
         verification: RangeVerification,
         destination: UnsafeMutableRawPointer,
         isForeground: Bool = true,
+        wantsProperties: Bool = false,
         onProgress: (@Sendable (_ byteCount: Int) -> Void)? = nil
     ) {
         self.blob = blob
@@ -42,6 +45,7 @@ package struct BlobRead: Sendable {
         self.verification = verification
         self.destination = destination
         self.isForeground = isForeground
+        self.wantsProperties = wantsProperties
         self.onProgress = onProgress
     }
 }
@@ -56,12 +60,22 @@ package struct BlobReadResult: Sendable, Hashable {
     /// `x-ms-creation-time`, seconds since the epoch: tells an append blob that has grown from one that was replaced,
     /// for those are read without a condition. `nil` where the answer did not carry it.
     package var creationTime: Int64?
+    /// Where they were asked for: all that a HEAD tells, but for the tier and whether it is about to change, which a GET
+    /// does not say. What it can read is in no archive.
+    package var properties: BlobProperties?
 
-    package init(byteCount: Int, blobLength: UInt64, version: BlobVersion, creationTime: Int64? = nil) {
+    package init(
+        byteCount: Int,
+        blobLength: UInt64,
+        version: BlobVersion,
+        creationTime: Int64? = nil,
+        properties: BlobProperties? = nil
+    ) {
         self.byteCount = byteCount
         self.blobLength = blobLength
         self.version = version
         self.creationTime = creationTime
+        self.properties = properties
     }
 }
 

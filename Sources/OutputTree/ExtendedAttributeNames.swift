@@ -25,6 +25,8 @@ enum ExtendedAttributeNames {
 
     /// Attributes that show a blob's properties; they cannot be set.
     static let readOnlyPrefix = "user.blob."
+    /// Those of them that only a HEAD tells.
+    static let tierNames = [readOnlyPrefix + "access_tier", readOnlyPrefix + "archive_status"]
 
     private static func hexadecimal(_ bytes: Substring.UTF8View) -> String {
         let digits = Array("0123456789abcdef".utf8)

@@ -16,7 +16,7 @@ extension OutputFileSystem {
             return
         }
         request.later { [self] () async throws(FileSystemError) in
-            let all = try await extendedAttributes(of: file)
+            let all = try await extendedAttributes(of: file, withTier: ExtendedAttributeNames.tierNames.contains(name))
             guard let value = all.first(where: { $0.name.utf8.elementsEqual(name.utf8) })?.value else {
                 throw FileSystemError(errno: ENODATA, name)
             }
@@ -31,7 +31,7 @@ extension OutputFileSystem {
         }
         request.later { [self] () async throws(FileSystemError) in
             var names: [UInt8] = []
-            for attribute in try await extendedAttributes(of: file) {
+            for attribute in try await extendedAttributes(of: file, withTier: true) {
                 names.append(contentsOf: attribute.name.utf8)
                 names.append(0)
             }
@@ -107,9 +107,16 @@ extension OutputFileSystem {
         }
     }
 
-    private func extendedAttributes(of node: FileNode) async throws(FileSystemError) -> [(name: String, value: [UInt8])]
-    {
-        if node.withState({ $0.properties == nil && $0.facts != nil }) { try await pinForChange(node) }
+    /// `withTier`: a GET or a commit, by which the properties may be known, did not say in which tier the blob is.
+    private func extendedAttributes(
+        of node: FileNode,
+        withTier: Bool = false
+    ) async throws(FileSystemError) -> [(name: String, value: [UInt8])] {
+        let isKnown = node.withState { file in
+            guard let properties = file.properties else { return file.facts == nil }
+            return !withTier || properties.accessTier != nil || properties.type != .block
+        }
+        if !isKnown { try await pinForChange(node) }
         let (properties, pending, facts) = node.withState { ($0.properties, $0.pending.extended, $0.facts) }
         var attributes: [(name: String, value: [UInt8])] = []
         var metadata = properties?.metadata ?? [:]

@@ -31,9 +31,14 @@ extension OutputFileSystem {
             return
         }
         request.later { [self] () async throws(FileSystemError) in
-            // O_TRUNC needs no version, unless one that came since the last lookup would pass for a conflict.
-            if !flags.truncates || options.conflictPolicy == .fail { try await pinVersion(file, flags) }
-            if flags.truncates { try await truncateAtOpen(file) }
+            if flags.truncates {
+                // The old bytes go: no version is needed, unless one that came since the last lookup is a conflict.
+                if options.conflictPolicy == .fail { _ = try await pinVersion(file, flags) }
+                try await truncateAtOpen(file)
+            } else if try await pinVersion(file, flags) {
+                // Not even if it is small and has got to the disk by now: who reads what is in memory should not turn on that.
+                return try opened(file, flags)
+            }
             return try opened(file, flags, await backing(for: file, flags))
         }
     }
@@ -225,54 +230,6 @@ extension OutputFileSystem {
             keepsPageCache: keepsPageCache,
             backing: lease.map { BackingFile(descriptor: $0.descriptor) }
         )
-    }
-
-    /// Asks the store once which version there is, and has the handle read that one to its end.
-    ///
-    /// A version that somebody else put there is another node: ESTALE makes the kernel look the name up again.
-    private func pinVersion(_ node: FileNode, _ flags: OpenFlags) async throws(FileSystemError) {
-        let address = node.address
-        let startedAt = clock.monotonic()
-        let properties: BlobProperties
-        do throws(StorageError) { properties = try await store.properties(of: address) } catch {
-            // A token that only writes cannot ask, and need not: it replaces.
-            if error.kind == .denied, flags.access == .writeOnly { return }
-            if error.kind == .notFound { noteAbsence(of: node, since: startedAt) }
-            throw failure(error, "open", address.description, pinned: true)
-        }
-        try refuseArchived(properties, flags, address)
-        guard adopt(properties, by: node, startedAt: startedAt) == .replaced else { return }
-        throw replaced(address, by: FileFacts(properties), startedAt: startedAt)
-    }
-
-    private func refuseArchived(
-        _ properties: BlobProperties,
-        _ flags: OpenFlags,
-        _ address: BlobAddress
-    ) throws(FileSystemError) {
-        guard properties.isArchived, flags.allowsReading else { return }
-        let remedy =
-            properties.archiveStatus.map { "it is being rehydrated (\($0)): wait until it is" }
-            ?? "set its tier to Hot, Cool or Cold and wait until it is rehydrated"
-        let error = FileSystemError(errno: EREMOTE, "\(address) is in the archive tier; \(remedy)")
-        report(error, "open", address.description)
-        throw error
-    }
-
-    /// Takes a HEAD's answer over into the node, with the reader of that version.
-    @discardableResult
-    func adopt(_ properties: BlobProperties, by node: FileNode, startedAt: Duration) -> VersionRelation {
-        node.withState { file -> VersionRelation in
-            let facts = FileFacts(properties)
-            guard file.facts != nil else { return .same }
-            let relation = file.observe(facts, startedAt: startedAt)
-            guard relation != .replaced, file.facts?.etag == facts.etag else { return relation }
-            file.properties = properties
-            if file.reader == nil {
-                file.reader = BlobReader(cache: cache, blob: file.address, properties: properties)
-            }
-            return relation
-        }
     }
 
     /// O_TRUNC: the old content is gone for this mount at once; the store keeps it until the commit. Waits for a commit

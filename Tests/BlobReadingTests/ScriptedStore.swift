@@ -78,11 +78,11 @@ final class ScriptedStore: BlobStore {
         if let error { pending.completion(.failure(error)) } else { pending.completion(answer(pending.read)) }
     }
 
-    /// Delivers the first bytes of a GET.
+    /// Delivers the first bytes of a GET. It cannot be cancelled meanwhile: its memory would be another's by then.
     func progress(_ pending: Pending, _ count: Int) {
-        guard state.withLock({ $0.pending[pending.number] != nil }) else { return }
-        guard case .success = fill(pending.read, count) else { return }
-        pending.read.onProgress?(count)
+        guard let taken = state.withLock({ $0.pending.removeValue(forKey: pending.number) }) else { return }
+        if case .success = fill(pending.read, count) { pending.read.onProgress?(count) }
+        state.withLock { $0.pending[pending.number] = taken }
     }
 
     /// Ends all that are under way, and what is started meanwhile.
@@ -136,7 +136,9 @@ final class ScriptedStore: BlobStore {
         if case .matches(let etag) = read.condition, etag != blob.version.etag {
             return .failure(Self.error(.conditionFailed))
         }
-        guard read.range.lowerBound < blob.length else { return .failure(Self.error(.invalid)) }
+        guard read.range.lowerBound < blob.length || read.wantsProperties else {
+            return .failure(Self.error(.invalid))
+        }
         let count = min(countMax, Int(blob.length - read.range.lowerBound))
         let content = Content(blob)
         let destination = UnsafeMutableRawBufferPointer(start: read.destination, count: count)
@@ -146,7 +148,8 @@ final class ScriptedStore: BlobStore {
                 byteCount: count,
                 blobLength: blob.length,
                 version: blob.version,
-                creationTime: blob.creationTime
+                creationTime: blob.creationTime,
+                properties: read.wantsProperties ? blob : nil
             )
         )
     }

@@ -44,7 +44,8 @@ struct Bench: Sendable {
         _ name: String,
         _ range: Range<UInt64>,
         condition: VersionCondition = .any,
-        verification: RangeVerification = .none
+        verification: RangeVerification = .none,
+        wantsProperties: Bool = false
     ) async throws -> (bytes: [UInt8], result: BlobReadResult) {
         let buffer = ReadBuffer(byteCount: range.count)
         let read = BlobRead(
@@ -52,7 +53,8 @@ struct Bench: Sendable {
             range: range,
             condition: condition,
             verification: verification,
-            destination: buffer.start
+            destination: buffer.start,
+            wantsProperties: wantsProperties
         )
         let result = try await withCheckedContinuation { continuation in
             store.read(read) { continuation.resume(returning: $0) }

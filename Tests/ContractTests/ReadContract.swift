@@ -44,6 +44,34 @@ struct ReadContract {
         }
     }
 
+    @Test(arguments: StorageUnderTest.available, [UInt64(0), 10, 70_000])
+    func `a read that asks for the properties gets all that a HEAD tells, but for the tier`(
+        storage: StorageUnderTest,
+        length: UInt64
+    ) async throws {
+        try await Bench.run(storage) { bench in
+            var headers = BlobHeaders(contentType: "text/x-odd", metadata: ["a": "b"])
+            headers.cacheControl = "no-cache"
+            headers.contentEncoding = "odd"
+            let body = UploadBody([UInt8](repeating: 1, count: Int(length)))
+            _ = try await bench.store.putBlob(bench.address("x"), body, headers: headers, condition: .any)
+            headers.contentMD5 = "XrY7u+Ae7tCTyyK7j1rNww=="
+            _ = try await bench.store.setProperties(headers, of: bench.address("x"), condition: .any)
+            var told = try await bench.store.properties(of: bench.address("x"))
+            told.accessTier = nil
+            for verification in [RangeVerification.none, .crc64, .md5] {
+                let result = try await bench.read("x", 0..<65_536, verification: verification, wantsProperties: true)
+                    .result
+                #expect(result.byteCount == Int(min(length, 65_536)))
+                var answer = result.properties
+                // Of an empty blob a HEAD had to tell them.
+                answer?.accessTier = nil
+                #expect(answer == told)
+            }
+            #expect(told.contentMD5 == "XrY7u+Ae7tCTyyK7j1rNww==")
+        }
+    }
+
     @Test(arguments: StorageUnderTest.available)
     func `a read of one version never shows another`(storage: StorageUnderTest) async throws {
         try await Bench.run(storage) { bench in

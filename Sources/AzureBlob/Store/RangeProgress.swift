@@ -9,6 +9,7 @@ struct RangeProgress: Sendable {
     /// What is asked for now: weaker than at first where a server lacks it and the reader takes what there is.
     private(set) var verification: RangeVerification
     private let takesWeaker: Bool
+    private let wantsProperties: Bool
     /// Bytes at the destination's start that are there to stay. With verification none are before all are.
     private(set) var delivered = 0
     /// What the first answer said, once bytes of it were delivered.
@@ -27,6 +28,7 @@ struct RangeProgress: Sendable {
         range = read.range
         condition = read.condition
         takesWeaker = read.verification == .offered
+        wantsProperties = read.wantsProperties
         verification = takesWeaker ? offered : read.verification
     }
 
@@ -125,12 +127,18 @@ struct RangeProgress: Sendable {
                 return .failed(failure, madeProgress: hasGrown)
             }
             if let step = verify(bytes, answer.head) { return step }
+            let properties =
+                wantsProperties ? BlobProperties(rangeHead: answer.head, length: promise.blobLength) : nil
+            if wantsProperties, properties == nil {
+                return corrupted("the answer lacks the version", answer.head)
+            }
             return .done(
                 BlobReadResult(
                     byteCount: delivered + bytes.count,
                     blobLength: promise.blobLength,
                     version: version,
-                    creationTime: answer.head["x-ms-creation-time"].flatMap { HTTPDate.parse($0) }
+                    creationTime: answer.head["x-ms-creation-time"].flatMap { HTTPDate.parse($0) },
+                    properties: properties
                 )
             )
         }

@@ -202,7 +202,8 @@ final class RangeRead: ReadOperation, Sendable {
                     byteCount: range.delivered,
                     blobLength: properties.length,
                     version: properties.version,
-                    creationTime: properties.creationTime
+                    creationTime: properties.creationTime,
+                    properties: read.wantsProperties ? properties : nil
                 )
                 complete(.success(answer), isOnTransport: false)
             }

@@ -98,6 +98,16 @@ struct FileFacts: Sendable, Hashable {
         set { times = min(max(newValue, -(1 << 33)), 1 << 33 - 1) << 30 | times & (1 << 30 - 1) }
     }
 
+    /// As much as a reader of these bytes has to know.
+    var version: BlobProperties {
+        BlobProperties(
+            version: BlobVersion(etag: etag, lastModified: lastModified),
+            length: length,
+            type: type,
+            creationTime: creationTime
+        )
+    }
+
     var isArchived: Bool { flags.contains(.archived) }
 
     private(set) var posix: PosixMetadata {

@@ -25,6 +25,8 @@ struct FileState: Sendable {
     var properties: BlobProperties?
     /// The bytes of that version.
     var reader: BlobReader?
+    /// An open that fetches its first bytes: those who open it meanwhile wait for them.
+    var firstRead: SharedWork<Bool>?
     /// The bytes as this mount's programs see them, when they were changed here.
     var local: DirtyFile?
     /// Created or truncated here, and not committed since: to be committed even if nobody writes a byte.

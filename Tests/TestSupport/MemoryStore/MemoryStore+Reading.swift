@@ -38,7 +38,17 @@ extension MemoryStore {
         guard !stored.properties.isArchived else { throw failures(.archived, 409, "BlobArchived") }
         let length = stored.bytes.count
         let start = Int(clamping: read.range.lowerBound)
-        guard start < length else { throw failures(.invalid, 416, "InvalidRange") }
+        let properties = read.wantsProperties ? stored.properties.withoutTier : nil
+        guard start < length else {
+            // As the client does, which asks once more for where the end is.
+            guard let properties else { throw failures(.invalid, 416, "InvalidRange") }
+            return BlobReadResult(
+                byteCount: 0,
+                blobLength: UInt64(length),
+                version: properties.version,
+                properties: properties
+            )
+        }
         let count = Int(clamping: min(read.range.upperBound, UInt64(length))) - start
         traffic.add(count, ordering: .relaxed)
         // In two pieces, so that progress is more than one step; with a checksum the bytes come all at once.
@@ -51,7 +61,22 @@ extension MemoryStore {
             (read.destination + firstCount).copyMemory(from: source + start + firstCount, byteCount: count - firstCount)
             read.onProgress?(count)
         }
-        return BlobReadResult(byteCount: count, blobLength: UInt64(length), version: stored.properties.version)
+        return BlobReadResult(
+            byteCount: count,
+            blobLength: UInt64(length),
+            version: stored.properties.version,
+            properties: properties
+        )
+    }
+}
+
+extension BlobProperties {
+    /// What the answer to a GET tells.
+    fileprivate var withoutTier: BlobProperties {
+        var properties = self
+        properties.accessTier = nil
+        properties.archiveStatus = nil
+        return properties
     }
 }
 
