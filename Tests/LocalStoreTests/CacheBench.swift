@@ -139,7 +139,7 @@ struct TestBlob: Sendable, Hashable {
 extension CleanFile {
     /// Saves the blob's bytes of a range, which begins with a cell.
     func save(_ blob: TestBlob, _ range: Range<UInt64>) {
-        blob.bytes(range).withUnsafeBytes { save($0, at: range.lowerBound) }
+        blob.bytes(range).withUnsafeBytes { _ = save($0, at: range.lowerBound) }
     }
 
     /// What is read; `nil` when it is not all there.

@@ -5,11 +5,12 @@ internal import Synchronization
 extension CleanFile {
     /// Saves whole cells from `offset` on, a multiple of the cell size; the last may be short where the file ends.
     ///
-    /// A cell's part at the end of `bytes` that is not a whole cell is left out. Failing means not saved, and tells
-    /// nobody but the statistics. Blocks: evicts what is in the way.
-    package func save(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {
+    /// A cell's part at the end of `bytes` that is not a whole cell is left out. Says whether all the others are there
+    /// now. Blocks: evicts what is in the way, waits while the directory is counted.
+    @discardableResult
+    package func save(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) -> Bool {
         let (header, isGone) = state.withLock { ($0.header, $0.isGone) }
-        guard !isGone, offset % UInt64(header.cellSize) == 0, offset < header.length else { return }
+        guard !isGone, offset % UInt64(header.cellSize) == 0, offset < header.length else { return false }
         let cells = header.wholeCells(of: offset..<offset + UInt64(bytes.count))
         var cell = cells.lowerBound
         while cell < cells.upperBound {
@@ -24,6 +25,7 @@ extension CleanFile {
             }
             cell = end
         }
+        return state.withLock { !$0.isGone && $0.map.contains(cells) }
     }
 
     /// Cells of one block.
