@@ -13,6 +13,8 @@ struct Save: Sendable {
     /// Of the version, in bytes.
     let length: UInt64
     let file: AttachedFile
+    /// The page cache did not take the version's bytes in time.
+    let isLate: Bool
 
     var cells: Range<Int32> { firstCell..<firstCell + Int32(cellCount) }
 }
@@ -56,6 +58,7 @@ extension CacheState {
             guard let first = unsaved.next() else { return nil }
             let head = cells[Int(first)]
             let number = index.version(of: head.block)
+            if slabs.backlog.cellCount > lateCount { versions.noteLate(number) }
             guard let version = versions[number], let file = version.file, !version.isSuperseded else {
                 // Nothing more goes into the file of a blob that began anew.
                 _ = slabs.clearUnsaved(first)
@@ -76,7 +79,8 @@ extension CacheState {
                 cellCount: Int(last - first) + 1,
                 range: lower..<upper,
                 length: version.length,
-                file: file
+                file: file,
+                isLate: version.isLate
             )
         }
         return nil

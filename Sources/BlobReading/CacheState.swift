@@ -33,6 +33,8 @@ struct CacheState: Sendable {
     let blocksMax: Int
     /// Cells that may be pinned for the disk at a time.
     let savingCountMax: Int
+    /// Unsaved cells beyond which the disk is behind: an eighth of the pool.
+    let lateCount: Int
 
     var slabs: SlabAllocator
     var cells: [Cell]
@@ -62,6 +64,7 @@ struct CacheState: Sendable {
         unreadCountMax = slabs.cellCount / 2
         readCountMax = slabCount * geometry.blockSize / 2
         blocksMax = min(configuration.readAheadBlocksMax, slabCount / 2)
+        lateCount = slabs.cellCount / 8
         savingCountMax = Self.savingCountMax(slabCount: slabCount, geometry: geometry)
     }
 

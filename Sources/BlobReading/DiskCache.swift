@@ -52,7 +52,7 @@ final class DiskCache: Sendable {
         guard let file = save.file.file else { return false }
         // An append blob that grew: this may be the first that comes of the new bytes.
         file.extend(to: save.range.upperBound)
-        return file.save(bytes, at: save.range.lowerBound)
+        return file.save(bytes, at: save.range.lowerBound, isDirect: save.isLate)
     }
 
     func read(isForeground: Bool, _ job: @escaping @Sendable () -> Void) {

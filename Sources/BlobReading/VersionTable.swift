@@ -70,6 +70,9 @@ struct VersionTable: Sendable {
         var file: AttachedFile?
         /// Cells that are to be saved, or being saved.
         var unsavedCount = 0
+        /// They came faster than the page cache took them: from then on they go past it, or the one after the other would
+        /// be late.
+        var isLate = false
     }
 
     private var numbers: [VersionKey: SlotID] = [:]
@@ -138,6 +141,8 @@ struct VersionTable: Sendable {
             if version.file == nil { version.file = file }
         }
     }
+
+    mutating func noteLate(_ number: Int32) { versions.update(versions.id(at: number)) { $0.isLate = true } }
 
     /// So many are saved, or will not be. Gives the file with the last one, if no reader has it open.
     mutating func removeUnsaved(_ number: Int32, _ count: Int) -> AttachedFile? {

@@ -23,6 +23,7 @@ package final class CleanFile: Sendable {
     let index: OpenFile
     let data: OpenFile
     let state: Mutex<State>
+    let direct = Mutex(DirectFile.unopened)
     /// Threads share `index`'s lock of changes. Held over system calls.
     private let change = Mutex(())
 
