@@ -211,6 +211,26 @@ struct SavingTests {
         #expect(bench.state.violations() == [])
     }
 
+    @Test func `a version that is late once goes past the page cache from then on, and no other`() throws {
+        var bench = Bench(slabs: 32)
+        bench.fetch(block: 0)
+        #expect(bench.effects.saves.allSatisfy { !$0.save.isLate })
+        // Four are under way, and five wait: more than an eighth of the pool.
+        for block in 1..<9 as Range<UInt64> { bench.fetch(block: block) }
+        bench.saveOne()
+        #expect(bench.effects.saves.last?.save.isLate == true)
+        bench.saveAll()
+        bench.fetch(block: 9)
+        #expect(bench.effects.saves.last?.save.isLate == true)
+        bench.saveAll()
+        let other = BlobProperties(version: BlobVersion(etag: ETag("\"2\""), lastModified: 0), length: 1 << 20)
+        let key = VersionKey(BlobAddress(container: "c", name: "other"), other)
+        bench.version = bench.state.versions.open(key, length: 1 << 20)
+        _ = bench.state.versions.attach(AttachedFile(key), to: bench.version)
+        bench.fetch(block: 0)
+        #expect(bench.effects.saves.last?.save.isLate == false)
+    }
+
     @Test func `what the disk refused is counted, and not tried again`() {
         var bench = Bench(slabs: 8)
         bench.fetch(block: 0)

@@ -49,7 +49,9 @@ import Testing
         }
         if let file = cache.file(Self.large) {
             for number in 0..<5 as Range<UInt64> {
-                file.save(Self.large, number * Self.block..<(number + 1) * Self.block)
+                // Every other past the page cache.
+                let range = number * Self.block..<(number + 1) * Self.block
+                file.save(Self.large, range, isDirect: number % 2 == 0)
             }
             check(Self.large, 4 * Self.block..<4 * Self.block + 8 * Self.cell)
         }

@@ -16,6 +16,11 @@ extension CleanFile {
 
     private static let pageSize = 4_096
 
+    /// Some of it was written so, by this process.
+    var isPastPageCache: Bool {
+        direct.withLock { if case .open = $0 { true } else { false } }
+    }
+
     /// Writes all of it. Needs the lock of changes.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, isDirect: Bool) throws(LocalStoreError) {
         let count = isDirect ? try writePages(bytes, at: offset) : 0

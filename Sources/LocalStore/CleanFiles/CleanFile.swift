@@ -117,7 +117,12 @@ package final class CleanFile: Sendable {
             guard let now = try CleanFiles.header(index), now == header, try data.status().size == header.length,
                 try CleanFiles.cells(index, header).isComplete
             else { return nil }
-            return CleanFileLease(index: index, data: data, length: header.length)
+            return CleanFileLease(
+                index: index,
+                data: data,
+                length: header.length,
+                isPastPageCache: isPastPageCache
+            )
         } catch {
             return nil
         }
