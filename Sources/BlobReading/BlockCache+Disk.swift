@@ -19,7 +19,8 @@ extension BlockCache {
         save.file.whenKnown { [self] _ in
             disk?.runSave { [self] in
                 let source = bytes(at: Int(save.firstCell) * geometry.pieceSize, count: save.range.count)
-                let isOnDisk = disk?.save(save, UnsafeRawBufferPointer(source)) == true
+                let isLate = state.withLock { $0.versions[save.version]?.isLate == true }
+                let isOnDisk = disk?.save(save, UnsafeRawBufferPointer(source), isLate: isLate) == true
                 change { state, effects in state.saved(id, isOnDisk: isOnDisk, &effects) }
             }
         }

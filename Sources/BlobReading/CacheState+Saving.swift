@@ -13,8 +13,6 @@ struct Save: Sendable {
     /// Of the version, in bytes.
     let length: UInt64
     let file: AttachedFile
-    /// The page cache did not take the version's bytes in time.
-    let isLate: Bool
 
     var cells: Range<Int32> { firstCell..<firstCell + Int32(cellCount) }
 }
@@ -33,6 +31,7 @@ extension CacheState {
         var count = 0
         for cell in fetch.cells where cells[Int(cell)].valid > 0 && slabs.markUnsaved(cell) { count += 1 }
         versions.addUnsaved(fetch.version, count, file)
+        if slabs.backlog.cellCount > lateCount { versions.noteLate(fetch.version) }
         startSaves(&effects)
     }
 
@@ -58,7 +57,6 @@ extension CacheState {
             guard let first = unsaved.next() else { return nil }
             let head = cells[Int(first)]
             let number = index.version(of: head.block)
-            if slabs.backlog.cellCount > lateCount { versions.noteLate(number) }
             guard let version = versions[number], let file = version.file, !version.isSuperseded else {
                 // Nothing more goes into the file of a blob that began anew.
                 _ = slabs.clearUnsaved(first)
@@ -79,8 +77,7 @@ extension CacheState {
                 cellCount: Int(last - first) + 1,
                 range: lower..<upper,
                 length: version.length,
-                file: file,
-                isLate: version.isLate
+                file: file
             )
         }
         return nil

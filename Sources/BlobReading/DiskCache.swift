@@ -20,6 +20,7 @@ final class DiskCache: Sendable {
     private let kept = Mutex<[CleanFile]>([])
     /// Files that are being copied, or wait for it.
     let copies = Atomic(0)
+    private let pace = Mutex(SavePace())
     let isShutDown = Atomic(false)
 
     init(_ files: CleanFiles, account: String) {
@@ -46,13 +47,16 @@ final class DiskCache: Sendable {
     }
 
     /// Brings bytes to the version's file; `false` if they will not get there. Blocks.
-    func save(_ save: Save, _ bytes: UnsafeRawBufferPointer) -> Bool {
+    func save(_ save: Save, _ bytes: UnsafeRawBufferPointer, isLate: Bool) -> Bool {
         guard !isShutDown.load(ordering: .relaxed) else { return false }
         if save.file.file == nil, let made = make(save.file.key, length: save.length) { save.file.found(made) }
         guard let file = save.file.file else { return false }
         // An append blob that grew: this may be the first that comes of the new bytes.
         file.extend(to: save.range.upperBound)
-        return file.save(bytes, at: save.range.lowerBound, isDirect: save.isLate)
+        let isDirect = pace.withLock { $0.isDirect(bytes.count, isLate: isLate) }
+        let start = ContinuousClock.now
+        defer { pace.withLock { $0.note(bytes.count, start.duration(to: .now), isDirect: isDirect) } }
+        return file.save(bytes, at: save.range.lowerBound, isDirect: isDirect)
     }
 
     func read(isForeground: Bool, _ job: @escaping @Sendable () -> Void) {

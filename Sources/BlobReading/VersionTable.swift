@@ -70,8 +70,7 @@ struct VersionTable: Sendable {
         var file: AttachedFile?
         /// Cells that are to be saved, or being saved.
         var unsavedCount = 0
-        /// They came faster than the page cache took them: from then on they go past it, or the one after the other would
-        /// be late.
+        /// They came faster than the page cache took them: from then on they may go past it.
         var isLate = false
     }
 

@@ -24,6 +24,7 @@ package final class CleanFile: Sendable {
     let data: OpenFile
     let state: Mutex<State>
     let direct = Mutex(DirectFile.unopened)
+    let directBytes = Atomic<UInt64>(0)
     /// Threads share `index`'s lock of changes. Held over system calls.
     private let change = Mutex(())
 

@@ -2,7 +2,7 @@
 package final class CleanFileLease: Sendable {
     /// The file's size, bytes.
     package let length: UInt64
-    /// This process wrote some of it past the page cache.
+    /// This process wrote a part of it, an eighth or more, past the page cache.
     package let isPastPageCache: Bool
     private let index: OpenFile
     private let data: OpenFile
