@@ -16,26 +16,13 @@ extension BlockCache {
 
     /// Brings cells, which are pinned until then, to the disk.
     func save(_ save: Save, _ id: SlotID) {
-        save.file.whenKnown { [self] file in
-            guard let file, let disk else {
-                change { state, effects in state.saved(id, isOnDisk: false, &effects) }
-                return
-            }
-            disk.save { [self] in
-                // An append blob that grew: this may be the first that comes of the new bytes.
-                if file.length < save.range.upperBound { file.extend(to: save.range.upperBound) }
+        save.file.whenKnown { [self] _ in
+            disk?.runSave { [self] in
                 let source = bytes(at: Int(save.firstCell) * geometry.pieceSize, count: save.range.count)
-                file.save(UnsafeRawBufferPointer(source), at: save.range.lowerBound)
-                change { state, effects in state.saved(id, isOnDisk: true, &effects) }
+                let isLate = state.withLock { $0.versions[save.version]?.isLate == true }
+                let isOnDisk = disk?.save(save, UnsafeRawBufferPointer(source), isLate: isLate) == true
+                change { state, effects in state.saved(id, isOnDisk: isOnDisk, &effects) }
             }
-        }
-    }
-
-    func extendFile(of version: SlotID, to length: UInt64) {
-        guard let disk, let attached = attachedFile(of: version) else { return }
-        attached.whenKnown { file in
-            guard let file, file.length < length else { return }
-            disk.read(isForeground: true) { file.extend(to: length) }
         }
     }
 
@@ -83,8 +70,8 @@ extension BlockCache {
             return
         }
         let (key, length) = (VersionKey(blob, properties), properties.length)
-        disk.save {
-            guard let file = disk.open(key, length: length) else {
+        disk.runSave {
+            guard let file = disk.make(key, length: length) else {
                 disk.copies.wrappingSubtract(1, ordering: .relaxed)
                 completion()
                 return
@@ -116,8 +103,8 @@ extension BlockCache {
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: range.count, alignment: 16)
             defer { buffer.deallocate() }
             guard source(range, buffer) else { return completion() }
-            file.save(UnsafeRawBufferPointer(buffer), at: offset)
+            guard file.save(UnsafeRawBufferPointer(buffer), at: offset) else { return completion() }
         }
-        disk.save { copy(file, from: range.upperBound, to: length, on: disk, source, completion: completion) }
+        disk.runSave { copy(file, from: range.upperBound, to: length, on: disk, source, completion: completion) }
     }
 }

@@ -62,6 +62,7 @@ package final class BlockCache: Sendable {
             statistics.residentBytes = UInt64(state.slabs.usedCount * geometry.pieceSize)
             statistics.memoryBudget = UInt64(memory.count)
             statistics.queuedReads = UInt64(state.line.count)
+            statistics.bytesToSave = UInt64((state.slabs.backlog.cellCount + state.savingCount) * geometry.pieceSize)
             return statistics
         }
     }
@@ -69,12 +70,7 @@ package final class BlockCache: Sendable {
     /// Cancels what is under way: whoever waits, and whoever asks later, gets `.cancelled`.
     package func shutDown() {
         disk?.isShutDown.store(true, ordering: .relaxed)
-        let effects = state.withLock { state in
-            var effects = CacheEffects()
-            state.shutDown(&effects)
-            return effects
-        }
-        perform(effects)
+        change { state, effects in state.shutDown(&effects) }
     }
 
     /// See `CacheState.violations`.
@@ -86,18 +82,17 @@ package final class BlockCache: Sendable {
 
     func open(_ key: VersionKey, length: UInt64) -> SlotID {
         guard let disk else { return state.withLock { $0.versions.open(key, length: length) } }
-        let attached = AttachedFile()
+        let attached = AttachedFile(key)
         let (version, isNew) = state.withLock { state in
             let version = state.versions.open(key, length: length)
             return (version, state.versions.attach(attached, to: version))
         }
-        if isNew { disk.find(key, length: length, for: attached) } else { extendFile(of: version, to: length) }
+        if isNew { disk.find(attached, length: length) }
         return version
     }
 
     func extend(_ version: SlotID, to length: UInt64) {
         state.withLock { $0.versions.extend(version, to: length) }
-        extendFile(of: version, to: length)
     }
 
     func adopt(_ version: SlotID, _ etag: ETag) {
@@ -177,6 +172,7 @@ package final class BlockCache: Sendable {
         let effects = state.withLock { state in
             var effects = CacheEffects()
             body(&state, &effects)
+            swap(&effects.released, &state.released)
             return effects
         }
         perform(effects)

@@ -61,6 +61,9 @@ struct BlockIndex: Sendable {
         return version(of: block)
     }
 
+    /// The block of the blob that an entry is of.
+    func number(of block: Int32) -> UInt64 { blocks[Int(block)].key & 0xFFFF_FFFF }
+
     /// The version that an entry belongs to.
     func version(of block: Int32) -> Int32 { Int32(bitPattern: UInt32(blocks[Int(block)].key >> 32)) }
 

@@ -1,7 +1,7 @@
 extension CacheState {
     /// What is wrong with the bookkeeping, for the tests; empty when all is well. Call it while no bytes are lent.
     func violations() -> [String] {
-        pinViolations() + placeViolations() + referenceViolations() + waitingViolations()
+        pinViolations() + placeViolations() + referenceViolations() + waitingViolations() + savingViolations()
     }
 
     /// A cell is pinned for its fetch, for each read that waits with it, while it is saved, and before it has a place.
@@ -11,7 +11,7 @@ extension CacheState {
             for cell in fetch.cells { expected[Int(cell)] += 1 }
         }
         for save in saves.ids.compactMap({ saves[$0] }) {
-            for cell in save.firstCell..<save.firstCell + Int32(save.cellCount) { expected[Int(cell)] += 1 }
+            for cell in save.cells { expected[Int(cell)] += 1 }
         }
         for read in reads.ids.compactMap({ reads[$0] }) {
             for cell in read.cells { expected[Int(cell)] += 1 }
@@ -56,6 +56,43 @@ extension CacheState {
             guard version.references != expected else { return nil }
             return "version \(number) has \(version.references) references instead of \(expected)"
         }
+    }
+
+    /// What is to be saved holds bytes, has a file to go to, and is counted with its version.
+    private func savingViolations() -> [String] {
+        var violations: [String] = []
+        var unsaved: [Int32: Int] = [:]
+        var count = 0
+        for slab in 0..<Int32(cells.count / geometry.piecesPerBlock) {
+            for cell in CellSet(first: slab * Int32(geometry.piecesPerBlock), bits: slabs.backlog.cells(in: slab)) {
+                count += 1
+                let content = cells[Int(cell)]
+                if content.block < 0 || content.valid == 0 {
+                    violations.append("cell \(cell) is to be saved and holds nothing")
+                } else {
+                    unsaved[index.version(of: content.block), default: 0] += 1
+                }
+            }
+        }
+        if count != slabs.backlog.cellCount {
+            violations.append("\(count) unsaved cells, not \(slabs.backlog.cellCount)")
+        }
+        let underWay = saves.ids.compactMap { saves[$0] }
+        for save in underWay { unsaved[save.version, default: 0] += save.cellCount }
+        let saving = underWay.reduce(0) { $0 + $1.cellCount }
+        if saving != savingCount { violations.append("\(saving) cells are being saved, not \(savingCount)") }
+        for number in versions.numbersInUse {
+            guard let version = versions[number] else { continue }
+            let expected = unsaved[number, default: 0]
+            if version.unsavedCount != expected {
+                violations.append("version \(number) has \(version.unsavedCount) unsaved cells instead of \(expected)")
+            }
+            if expected > 0, version.file == nil { violations.append("version \(number) has no file to save to") }
+            if expected == 0, version.readerCount == 0, version.file != nil {
+                violations.append("version \(number) holds a file that nobody needs")
+            }
+        }
+        return violations
     }
 
     /// A read waits for fetches that know it, or in line and then holds nothing.

@@ -85,8 +85,8 @@ extension CacheState {
         if versions[id.index]?.readerCount == 1 {
             cancelReadAhead(&effects) { $0.version == id.index }
             forgetUnread(id.index)
-            // An open file each is too much for versions that only have blocks here.
-            if let file = versions.detachFile(id) { effects.released.append(file) }
+            // An open file each is too much for versions that only have blocks here; it stays for what is to be saved.
+            if let file = versions.detachFile(id) { released.append(file) }
         }
         versions.close(id.index)
     }

@@ -31,8 +31,10 @@ struct CacheState: Sendable {
     let unreadCountMax: Int
     let readCountMax: Int
     let blocksMax: Int
-    /// Cells that may wait for the disk at a time.
+    /// Cells that may be pinned for the disk at a time.
     let savingCountMax: Int
+    /// Unsaved cells beyond which the disk is behind: an eighth of the pool.
+    let lateCount: Int
 
     var slabs: SlabAllocator
     var cells: [Cell]
@@ -44,6 +46,8 @@ struct CacheState: Sendable {
     /// Cells that first bytes are on their way to, of versions that only the answer will tell.
     var unplaced = SlotTable<Range<Int32>>()
     var savingCount = 0
+    /// Files that nobody needs any more, to be let go of when the lock is free.
+    var released: [AttachedFile] = []
     /// Reads that wait for memory, first come, first served.
     var line = Deque<SlotID>()
     var streams = StreamRoster()
@@ -62,6 +66,7 @@ struct CacheState: Sendable {
         unreadCountMax = slabs.cellCount / 2
         readCountMax = slabCount * geometry.blockSize / 2
         blocksMax = min(configuration.readAheadBlocksMax, slabCount / 2)
+        lateCount = slabs.cellCount / 8
         savingCountMax = Self.savingCountMax(slabCount: slabCount, geometry: geometry)
     }
 
@@ -74,13 +79,13 @@ struct CacheState: Sendable {
     mutating func takeCells(_ count: Int, sparingUnread: Bool) -> Int32? {
         if let cell = slabs.take(count) { return cell }
         guard let slab = slabs.victim(for: count, sparingUnread: sparingUnread) else { return nil }
-        evict(slab)
+        evict(slab, for: count)
         return slabs.take(count, in: slab)
     }
 
-    /// Frees every cell of a slab that is not pinned.
-    mutating func evict(_ slab: Int32) {
-        for cell in slabs.evictable(in: slab) {
+    /// Frees the cells of a slab that are not pinned: all, or those that need to go for a run of `count`.
+    mutating func evict(_ slab: Int32, for count: Int? = nil) {
+        for cell in slabs.evictable(in: slab, for: count) {
             if slabs.isUnread(cell) { statistics.readAheadWaste += UInt64(geometry.pieceSize) }
             freeCell(cell)
         }
@@ -89,6 +94,7 @@ struct CacheState: Sendable {
     /// Forgets what a cell holds, and gives it back. Nobody has pinned it.
     mutating func freeCell(_ cell: Int32) {
         let content = cells[Int(cell)]
+        if slabs.clearUnsaved(cell) { noteNotSaved(content) }
         if content.block >= 0, let version = index.remove(content.block, Int(content.slot)) {
             versions.release(version)
         }

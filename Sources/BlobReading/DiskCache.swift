@@ -20,6 +20,7 @@ final class DiskCache: Sendable {
     private let kept = Mutex<[CleanFile]>([])
     /// Files that are being copied, or wait for it.
     let copies = Atomic(0)
+    private let pace = Mutex(SavePace())
     let isShutDown = Atomic(false)
 
     init(_ files: CleanFiles, account: String) {
@@ -32,21 +33,37 @@ final class DiskCache: Sendable {
         verifying = WorkerThreads(name: "cache-verify", count: 1)
     }
 
-    /// Looks for the version's file, and makes one if there is none.
-    func find(_ key: VersionKey, length: UInt64, for attached: AttachedFile) {
-        reading.run { [self] in attached.found(open(key, length: length)) }
+    /// Looks for the version's file.
+    func find(_ attached: AttachedFile, length: UInt64) {
+        guard length > 0 else { return attached.found(nil) }
+        reading.run { [self] in
+            attached.found(files.file(attached.key.cleanFileKey(account: account), length: length, isMade: false))
+        }
     }
 
-    /// Blocks.
-    func open(_ key: VersionKey, length: UInt64) -> CleanFile? {
+    /// Makes the version's file, or opens it; waits while the directory is counted. Blocks.
+    func make(_ key: VersionKey, length: UInt64) -> CleanFile? {
         length > 0 ? files.file(key.cleanFileKey(account: account), length: length) : nil
+    }
+
+    /// Brings bytes to the version's file; `false` if they will not get there. Blocks.
+    func save(_ save: Save, _ bytes: UnsafeRawBufferPointer, isLate: Bool) -> Bool {
+        guard !isShutDown.load(ordering: .relaxed) else { return false }
+        if save.file.file == nil, let made = make(save.file.key, length: save.length) { save.file.found(made) }
+        guard let file = save.file.file else { return false }
+        // An append blob that grew: this may be the first that comes of the new bytes.
+        file.extend(to: save.range.upperBound)
+        let isDirect = pace.withLock { $0.isDirect(bytes.count, isLate: isLate) }
+        let start = ContinuousClock.now
+        defer { pace.withLock { $0.note(bytes.count, start.duration(to: .now), isDirect: isDirect) } }
+        return file.save(bytes, at: save.range.lowerBound, isDirect: isDirect)
     }
 
     func read(isForeground: Bool, _ job: @escaping @Sendable () -> Void) {
         (isForeground ? reading : ahead).run(job)
     }
 
-    func save(_ job: @escaping @Sendable () -> Void) { saving.run(job) }
+    func runSave(_ job: @escaping @Sendable () -> Void) { saving.run(job) }
 
     /// The last reader of a version is closed.
     func letGo(_ attached: AttachedFile) {

@@ -14,9 +14,11 @@ package struct ReadStatistics: Sendable, Hashable {
     /// Reads of clean files in place of GETs, and the bytes that they brought.
     package var diskHits: UInt64 = 0
     package var bytesFromDisk: UInt64 = 0
-    /// Bytes from the store that went to the disk, and those that did not: it was too slow, or full.
+    /// Bytes from the store that went to the disk, and those that will not: it was too slow, or full.
     package var bytesSaved: UInt64 = 0
     package var bytesNotSaved: UInt64 = 0
+    /// Bytes from the store that are to go to the disk still, in whole pieces.
+    package var bytesToSave: UInt64 = 0
     /// Bytes handed to readers.
     package var bytesServed: UInt64 = 0
     /// Bytes asked for ahead of any reader.

@@ -11,6 +11,10 @@
 /// 3. the rest of the spent: for readers that follow a stream closely,
 /// 4. what was asked for again after other slabs were (*kept*), at most half of the pool,
 /// 5. what was read ahead and not yet read (*unread*).
+///
+/// Bytes that the disk is still to get (*unsaved*) go after all that need not be fetched again, and after memory that never
+/// was touched; as far as they are not more than three quarters of the pool: a disk that is slower than the store would
+/// else leave nothing to the others.
 struct SlabAllocator: Sendable {
     /// One bit per cell in a word.
     static let cellsPerSlabMax = 64
@@ -50,6 +54,8 @@ struct SlabAllocator: Sendable {
     private(set) var usedCount = 0
     /// Cells read ahead and not yet read.
     private(set) var unreadCount = 0
+    private(set) var backlog: SaveBacklog
+    private let unsavedMax: Int
     private let spentMax: Int
     private let keptMax: Int
     /// Other slabs that were read between two reads of a cell, for the second to count as a return: reads of a few KiB
@@ -67,6 +73,8 @@ struct SlabAllocator: Sendable {
         freeSlabs = (0..<Int32(slabCount)).reversed()
         partial = LinkedIndices(count: slabCount, lists: 1)
         recency = LinkedIndices(count: slabCount, lists: Kind.count)
+        backlog = SaveBacklog(slabCount: slabCount)
+        unsavedMax = slabCount * cellsPerSlab / 4 * 3
         spentMax = max(slabCount / 8, 2)
         keptMax = slabCount / 2
         returnDistance = UInt64(min(max(slabCount / 4, 2), 32))
@@ -87,7 +95,7 @@ struct SlabAllocator: Sendable {
             }
         }
         guard let slab = freeSlabs.last else { return nil }
-        if slabs[Int(slab)].isFresh, surplus(for: count) != nil { return nil }
+        if slabs[Int(slab)].isFresh, surplus(for: count, sparingUnsaved: sparesUnsaved) != nil { return nil }
         return take(count, in: slab)
     }
 
@@ -115,6 +123,7 @@ struct SlabAllocator: Sendable {
     mutating func free(_ cell: Int32) {
         let (slab, bit) = place(of: cell)
         precondition(slabs[slab].free & bit == 0 && pins[Int(cell)] == 0, "cell \(cell) is free or pinned")
+        _ = backlog.remove(Int32(slab), bit)
         clearUnread(slab, bit, isRead: false)
         slabs[slab].free |= bit
         slabs[slab].seen &= ~bit
@@ -203,25 +212,50 @@ struct SlabAllocator: Sendable {
         recency.moveToHead(oldest, of: Kind.cached)
     }
 
+    // MARK: Saving
+
+    /// The cell's bytes are to go to the disk; `false` if that was so before.
+    mutating func markUnsaved(_ cell: Int32) -> Bool {
+        let (slab, bit) = place(of: cell)
+        return backlog.insert(Int32(slab), bit)
+    }
+
+    /// They are on their way there, or will not go; `false` if they were not to.
+    mutating func clearUnsaved(_ cell: Int32) -> Bool {
+        let (slab, bit) = place(of: cell)
+        return backlog.remove(Int32(slab), bit)
+    }
+
+    private var sparesUnsaved: Bool { backlog.cellCount > 0 && backlog.cellCount <= unsavedMax }
+
     // MARK: Eviction
 
     /// The slab to evict for a run of `count` cells; slabs with unread cells only if they are not to be spared.
     func victim(for count: Int, sparingUnread: Bool) -> Int32? {
-        surplus(for: count) ?? oldest(Kind.cached, with: count) ?? oldest(Kind.spent, with: count)
-            ?? oldest(Kind.kept, with: count) ?? (sparingUnread ? nil : oldest(Kind.unread, with: count))
+        (sparesUnsaved ? read(for: count, sparingUnsaved: true) : nil)
+            ?? read(for: count, sparingUnsaved: false)
+            ?? (sparingUnread ? nil : oldest(Kind.unread, with: count, sparingUnsaved: false))
+    }
+
+    /// One without unread cells.
+    private func read(for count: Int, sparingUnsaved: Bool) -> Int32? {
+        surplus(for: count, sparingUnsaved: sparingUnsaved)
+            ?? oldest(Kind.cached, with: count, sparingUnsaved: sparingUnsaved)
+            ?? oldest(Kind.spent, with: count, sparingUnsaved: sparingUnsaved)
+            ?? oldest(Kind.kept, with: count, sparingUnsaved: sparingUnsaved)
     }
 
     /// What streams have read through and left behind, beyond what is kept for others to follow.
-    private func surplus(for count: Int) -> Int32? {
-        recency.count(Kind.spent) > spentMax ? oldest(Kind.spent, with: count) : nil
+    private func surplus(for count: Int, sparingUnsaved: Bool) -> Int32? {
+        recency.count(Kind.spent) > spentMax ? oldest(Kind.spent, with: count, sparingUnsaved: sparingUnsaved) : nil
     }
 
     /// The slab of a list touched longest ago whose free and unpinned cells have a run of `count`.
-    private func oldest(_ list: Int, with count: Int) -> Int32? {
+    private func oldest(_ list: Int, with count: Int, sparingUnsaved: Bool) -> Int32? {
         var slab = recency.tail(list)
         while slab >= 0 {
-            let state = slabs[Int(slab)]
-            if state.pinned != full, Self.firstRun(of: count, in: ~state.pinned & full) != nil { return slab }
+            let taken = slabs[Int(slab)].pinned | (sparingUnsaved ? backlog.cells(in: slab) : 0)
+            if taken != full, Self.firstRun(of: count, in: ~taken & full) != nil { return slab }
             slab = recency.previous(slab)
         }
         return nil
@@ -233,10 +267,13 @@ struct SlabAllocator: Sendable {
         return slab >= 0 ? slab : nil
     }
 
-    /// The cells of a slab that may be evicted.
-    func evictable(in slab: Int32) -> CellSet {
+    /// The cells of a slab that may be evicted; if a run of `count` is wanted and is there without them, not the unsaved.
+    func evictable(in slab: Int32, for count: Int? = nil) -> CellSet {
         let state = slabs[Int(slab)]
-        return CellSet(first: slab * Int32(cellsPerSlab), bits: ~(state.free | state.pinned) & full)
+        var bits = ~(state.free | state.pinned) & full
+        let unsaved = backlog.cells(in: slab)
+        if let count, Self.firstRun(of: count, in: ~(state.pinned | unsaved) & full) != nil { bits &= ~unsaved }
+        return CellSet(first: slab * Int32(cellsPerSlab), bits: bits)
     }
 
     func slab(of cell: Int32) -> Int { Int(cell) / cellsPerSlab }

@@ -66,8 +66,12 @@ struct VersionTable: Sendable {
         var hotBlocks = HotBlocks()
         /// The blob of this key began anew: what is in memory may be read, and nothing more belongs to it.
         var isSuperseded = false
-        /// Its bytes on disk, while a reader is open.
+        /// Its bytes on disk, while a reader is open or something is to be saved.
         var file: AttachedFile?
+        /// Cells that are to be saved, or being saved.
+        var unsavedCount = 0
+        /// They came faster than the page cache took them: from then on they may go past it.
+        var isLate = false
     }
 
     private var numbers: [VersionKey: SlotID] = [:]
@@ -126,7 +130,28 @@ struct VersionTable: Sendable {
 
     func file(of id: SlotID) -> AttachedFile? { versions[id]?.file }
 
-    mutating func detachFile(_ id: SlotID) -> AttachedFile? { versions.update(id) { $0.file.take() } ?? nil }
+    /// `nil` as long as something is to be saved there.
+    mutating func detachFile(_ id: SlotID) -> AttachedFile? {
+        versions.update(id) { $0.unsavedCount == 0 ? $0.file.take() : nil } ?? nil
+    }
+
+    /// So many more cells are to be saved: to `file`, if the version has let go of its own.
+    mutating func addUnsaved(_ number: Int32, _ count: Int, _ file: AttachedFile) {
+        versions.update(versions.id(at: number)) { version in
+            version.unsavedCount += count
+            if version.file == nil { version.file = file }
+        }
+    }
+
+    mutating func noteLate(_ number: Int32) { versions.update(versions.id(at: number)) { $0.isLate = true } }
+
+    /// So many are saved, or will not be. Gives the file with the last one, if no reader has it open.
+    mutating func removeUnsaved(_ number: Int32, _ count: Int) -> AttachedFile? {
+        versions.update(versions.id(at: number)) { version in
+            version.unsavedCount -= count
+            return version.unsavedCount == 0 && version.readerCount == 0 ? version.file.take() : nil
+        } ?? nil
+    }
 
     mutating func extend(_ id: SlotID, to length: UInt64) {
         versions.update(id) { $0.length = max($0.length, length) }

@@ -27,6 +27,9 @@ extension OutputFileSystem {
         guard mayPassThrough.load(ordering: .relaxed), !flags.allowsWriting, !flags.isDirect else { return nil }
         let reader = node.withState { $0.mayBeBacked && $0.lease == nil ? $0.reader : nil }
         guard let reader, let lease = await reader.lease(), lease.length == reader.length else { return nil }
+        // What came faster than the page cache took it lies on the disk alone: where the kernel has it in the mount's own
+        // pages, those are faster.
+        guard !(lease.isPastPageCache && node.pagesRead.hold(mostOf: lease.length)) else { return nil }
         return Backing(lease: lease, reader: reader)
     }
 

@@ -22,6 +22,7 @@ extension OutputFileSystem {
         if let local {
             readLocal(request, file, local, offset, size)
         } else if let reader {
+            if !file.flags.isDirect { file.node.pagesRead.note(size) }
             readStored(request, file, reader, offset, size)
         } else {
             readUnpinned(request, file, offset, size)

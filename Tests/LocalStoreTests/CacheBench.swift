@@ -138,8 +138,12 @@ struct TestBlob: Sendable, Hashable {
 
 extension CleanFile {
     /// Saves the blob's bytes of a range, which begins with a cell.
-    func save(_ blob: TestBlob, _ range: Range<UInt64>) {
-        blob.bytes(range).withUnsafeBytes { save($0, at: range.lowerBound) }
+    func save(_ blob: TestBlob, _ range: Range<UInt64>, isDirect: Bool = false) {
+        // As memory's blocks begin: with a page.
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: range.count, alignment: 4_096)
+        defer { memory.deallocate() }
+        memory.copyBytes(from: blob.bytes(range))
+        save(UnsafeRawBufferPointer(memory), at: range.lowerBound, isDirect: isDirect)
     }
 
     /// What is read; `nil` when it is not all there.

@@ -43,6 +43,39 @@ struct CleanFileTests {
         #expect(!file.holds(0..<blob.length + 1))
     }
 
+    /// 4,096 bytes at an address that O_DIRECT takes, and whatever length.
+    @Test(arguments: [4_096, 8_192, 3 * 4_096 + 77, 100])
+    func `what is saved past the page cache is the same as what goes through it`(_ length: Int) async throws {
+        let bench = try CacheBench()
+        let cache = try await bench.open()
+        let blob = TestBlob(name: "a", length: UInt64(length))
+        let file = try file(cache, blob)
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: length, alignment: 4_096)
+        defer { memory.deallocate() }
+        memory.copyBytes(from: blob.bytes(0..<blob.length))
+        #expect(file.save(UnsafeRawBufferPointer(memory), at: 0, isDirect: true))
+        #expect(file.bytes(0..<blob.length) == blob.bytes(0..<blob.length))
+        let lease = try #require(file.lease())
+        // A file system without O_DIRECT takes it all the same.
+        #expect(!lease.isPastPageCache || length >= 4_096)
+        #expect(cache.usedBytes >= bench.allocatedBytes())
+        let again = try await bench.open()
+        #expect(try self.file(again, blob).bytes(0..<blob.length) == blob.bytes(0..<blob.length))
+    }
+
+    @Test func `bytes at an address that O_DIRECT refuses are saved through the page cache`() async throws {
+        let cache = try await CacheBench().open()
+        let blob = TestBlob(name: "a", length: 2 * Self.cell)
+        let file = try file(cache, blob)
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: Int(blob.length) + 8, alignment: 4_096)
+        defer { memory.deallocate() }
+        let shifted = UnsafeMutableRawBufferPointer(rebasing: memory[8...])
+        shifted.copyBytes(from: blob.bytes(0..<blob.length))
+        #expect(file.save(UnsafeRawBufferPointer(shifted), at: 0, isDirect: true))
+        #expect(file.bytes(0..<blob.length) == blob.bytes(0..<blob.length))
+        #expect(file.lease()?.isPastPageCache == false)
+    }
+
     @Test func `cells survive the process`() async throws {
         let bench = try CacheBench()
         let blob = TestBlob(name: "a", length: 100 * Self.cell + 1)

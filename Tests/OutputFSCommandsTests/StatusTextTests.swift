@@ -49,6 +49,7 @@ extension MountStatus {
                     used: 5 << 30,
                     files: 7,
                     saved: 1 << 30,
+                    waiting: 3 << 20,
                     notSaved: 0,
                     evicted: 2 << 20,
                     damaged: 1
@@ -142,7 +143,7 @@ struct StatusTextTests {
         for key in [
             "mounts", "silent", "mountPoint", "cache", "resident", "budget", "hits", "misses", "served", "fromDisk",
             "fromStore", "readAhead", "readAheadWaste", "readHitRate", "byteHitRate", "diskCache", "directory",
-            "capacity", "used", "files", "saved", "notSaved", "evicted", "damaged", "passthroughOpens",
+            "capacity", "used", "files", "saved", "waiting", "notSaved", "evicted", "damaged", "passthroughOpens",
             "kernelRequests", "kernelRequestsWaiting", "store", "requests", "retries", "failures", "bytesReceived",
             "bytesSent", "uploads", "tree", "pendingFiles", "knownNodes",
         ] {

@@ -106,6 +106,14 @@ struct WarmingTests {
         #expect(interrupted.lackingMounts.isEmpty)
     }
 
+    @Test func `the exit status says whether it got to the disk, where there is room for it`() {
+        var lacking = summary(fromStore: 100 << 20)
+        lacking.mounts[0].bytesNotSaved = 1
+        #expect(lacking.exitStatus == .failure)
+        lacking.mounts[0].exceedsCache = true
+        #expect(lacking.exitStatus == .success)
+    }
+
     @Test func `a further pass adds time and fetches, and counts no file twice`() {
         var sum = summary(fromStore: 100 << 20)
         sum.mounts[0].bytesNotSaved = 40 << 20

@@ -47,11 +47,17 @@ final class CacheFolder: Sendable {
     }
 
     /// Opens a file for reading, and writing; makes it (0600) if `creates`. `nil` when there is none.
-    func open(_ name: String, writing: Bool = true, creates: Bool = false) throws(LocalStoreError) -> OpenFile? {
+    func open(
+        _ name: String,
+        writing: Bool = true,
+        creates: Bool = false,
+        isDirect: Bool = false
+    ) throws(LocalStoreError) -> OpenFile? {
         try pass(.open, name)
         // Without O_NOATIME each read would dirty the inode.
         let flags =
             (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NOFOLLOW | Int32(clinux_o_noatime) | (creates ? O_CREAT : 0)
+            | (isDirect ? Int32(clinux_o_direct) : 0)
         let file = openat(descriptor, name, flags, 0o600)
         guard file >= 0 else {
             if errno == ENOENT, !creates { return nil }

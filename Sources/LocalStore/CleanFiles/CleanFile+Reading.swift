@@ -118,7 +118,7 @@ extension CleanFile {
     /// between? With the lock of changes nobody does. If it still does not match, the cell is damaged.
     private func readAgain(_ cell: Int, into part: UnsafeMutableRawBufferPointer) throws(LocalStoreError) -> Bool {
         // Forgetting frees bytes, which may not be done while they are counted.
-        let mayFree = store.usage.beginChange()
+        let mayFree = try store.usage.beginChange()
         defer { if mayFree { store.usage.endChange() } }
         let isRight = try withChangeLock { (header) throws(LocalStoreError) in
             var entry: UInt64 = 0

@@ -5,11 +5,13 @@ internal import Synchronization
 extension CleanFile {
     /// Saves whole cells from `offset` on, a multiple of the cell size; the last may be short where the file ends.
     ///
-    /// A cell's part at the end of `bytes` that is not a whole cell is left out. Failing means not saved, and tells
-    /// nobody but the statistics. Blocks: evicts what is in the way.
-    package func save(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) {
+    /// A cell's part at the end of `bytes` that is not a whole cell is left out. Says whether all the others are there
+    /// now. `isDirect`: past the page cache, where `bytes` begin with a page and the file system has that. Blocks: evicts
+    /// what is in the way, waits while the directory is counted.
+    @discardableResult
+    package func save(_ bytes: UnsafeRawBufferPointer, at offset: UInt64, isDirect: Bool = false) -> Bool {
         let (header, isGone) = state.withLock { ($0.header, $0.isGone) }
-        guard !isGone, offset % UInt64(header.cellSize) == 0, offset < header.length else { return }
+        guard !isGone, offset % UInt64(header.cellSize) == 0, offset < header.length else { return false }
         let cells = header.wholeCells(of: offset..<offset + UInt64(bytes.count))
         var cell = cells.lowerBound
         while cell < cells.upperBound {
@@ -20,14 +22,20 @@ extension CleanFile {
             if !absent.isEmpty {
                 let start = (absent.lowerBound - cells.lowerBound) * header.cellSize
                 let stop = Int(header.bytes(of: absent.upperBound - 1).upperBound - offset)
-                save(absent, UnsafeRawBufferPointer(rebasing: bytes[start..<stop]), header)
+                save(absent, UnsafeRawBufferPointer(rebasing: bytes[start..<stop]), header, isDirect: isDirect)
             }
             cell = end
         }
+        return state.withLock { !$0.isGone && $0.map.contains(cells) }
     }
 
     /// Cells of one block.
-    private func save(_ cells: Range<Int>, _ bytes: UnsafeRawBufferPointer, _ header: CleanFileHeader) {
+    private func save(
+        _ cells: Range<Int>,
+        _ bytes: UnsafeRawBufferPointer,
+        _ header: CleanFileHeader,
+        isDirect: Bool
+    ) {
         var entries = [64 of UInt64](repeating: 0)
         var charge: UInt64 = 4_096  // for extents
         for cell in cells {
@@ -44,7 +52,7 @@ extension CleanFile {
                     guard now.bytes(of: cells.upperBound - 1) == header.bytes(of: cells.upperBound - 1) else {
                         return Int64(0)
                     }
-                    return try write(cells, bytes, entries, now, reserved: charge)
+                    return try write(cells, bytes, entries, now, reserved: charge, isDirect: isDirect)
                 }
                 return CleanFiles.Kept(bytes: kept ?? 0)
             } catch {
@@ -61,7 +69,8 @@ extension CleanFile {
         _ bytes: UnsafeRawBufferPointer,
         _ entries: [64 of UInt64],
         _ header: CleanFileHeader,
-        reserved: UInt64
+        reserved: UInt64,
+        isDirect: Bool
     ) throws(LocalStoreError) -> Int64 {
         var old = [64 of UInt64](repeating: 0)
         _ = try withUnsafeMutableBytes(of: &old) { (bytes) throws(LocalStoreError) in
@@ -86,7 +95,7 @@ extension CleanFile {
         if contradicts { charge = cells.reduce(0) { $0 + header.charge(of: $1) } }
         let before = try data.status().allocated
         do {
-            try data.write(bytes, at: header.bytes(of: cells.lowerBound).lowerBound)
+            try write(bytes, at: header.bytes(of: cells.lowerBound).lowerBound, isDirect: isDirect)
             try withUnsafeBytes(of: entries) { (entries) throws(LocalStoreError) in
                 let bytes = UnsafeRawBufferPointer(rebasing: entries[..<(cells.count * 8)])
                 try index.write(bytes, at: header.entryOffset(cells.lowerBound))

@@ -23,6 +23,8 @@ package final class CleanFile: Sendable {
     let index: OpenFile
     let data: OpenFile
     let state: Mutex<State>
+    let direct = Mutex(DirectFile.unopened)
+    let directBytes = Atomic<UInt64>(0)
     /// Threads share `index`'s lock of changes. Held over system calls.
     private let change = Mutex(())
 
@@ -116,7 +118,12 @@ package final class CleanFile: Sendable {
             guard let now = try CleanFiles.header(index), now == header, try data.status().size == header.length,
                 try CleanFiles.cells(index, header).isComplete
             else { return nil }
-            return CleanFileLease(index: index, data: data, length: header.length)
+            return CleanFileLease(
+                index: index,
+                data: data,
+                length: header.length,
+                isPastPageCache: isPastPageCache
+            )
         } catch {
             return nil
         }

@@ -2,11 +2,14 @@
 package final class CleanFileLease: Sendable {
     /// The file's size, bytes.
     package let length: UInt64
+    /// This process wrote a part of it, an eighth or more, past the page cache.
+    package let isPastPageCache: Bool
     private let index: OpenFile
     private let data: OpenFile
 
     /// `index` has the shared lock of leases.
-    init(index: OpenFile, data: OpenFile, length: UInt64) {
+    init(index: OpenFile, data: OpenFile, length: UInt64, isPastPageCache: Bool) {
+        self.isPastPageCache = isPastPageCache
         self.index = index
         self.data = data
         self.length = length

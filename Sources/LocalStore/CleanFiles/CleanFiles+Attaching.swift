@@ -11,12 +11,17 @@ enum FileLock {
 }
 
 extension CleanFiles {
-    /// Opens the files of a version, or makes them; `nil` when they are somebody else's (the names collide), or no
-    /// room could be made.
-    func attach(_ name: CleanFileName, _ wanted: CleanFileHeader) throws(LocalStoreError) -> CleanFile? {
+    /// Opens the files of a version, or, if `isMade`, makes them; `nil` when they are somebody else's (the names
+    /// collide), or no room could be made.
+    func attach(
+        _ name: CleanFileName,
+        _ wanted: CleanFileHeader,
+        isMade: Bool
+    ) throws(LocalStoreError) -> CleanFile? {
         // A file may be evicted between its opening and the lock.
         for _ in 0..<3 {
             guard let index = try folder.open(name.path(.index)) else {
+                guard isMade else { return nil }
                 if let file = try make(name, wanted) { return file }
                 continue
             }
@@ -28,7 +33,7 @@ extension CleanFiles {
             case .foreign: return nil
             case .broken:
                 index.unlock(FileLock.attached)
-                return try make(name, wanted)
+                return isMade ? try make(name, wanted) : nil
             }
         }
         return nil

@@ -12,7 +12,12 @@ extension CleanFiles {
     /// What one save evicts at most, where a smaller capacity than before, or a filling disk, asks for more.
     private static let evictedMax: UInt64 = 256 << 20
 
-    /// Runs `change` with so many bytes reserved, and gives back what it did not keep. Without room it does not run.
+    /// How long a save waits for the directory to be counted, in nanoseconds: a million versions take seconds, and minutes
+    /// where the disk has to be waited for; a process that was stopped while it counts is not waited for without an end.
+    private static let countPatience: UInt64 = 60_000_000_000
+
+    /// Runs `change` with so many bytes reserved, and gives back what it did not keep. Without room it does not run. Waits
+    /// while the directory is counted.
     func withReservation(bytes: UInt64, files: UInt64 = 0, _ change: () -> Kept) {
         do {
             guard try reserve(bytes, files) else { return refuse() }
@@ -34,7 +39,7 @@ extension CleanFiles {
         guard try leavesAir(bytes, files) else { return false }
         // Others may take the room that was made.
         for attempt in 0..<3 {
-            guard usage.beginChange() else { return false }
+            guard try beginChange() else { return false }
             do throws(LocalStoreError) {
                 if try usage.add(bytes: bytes, files: files, capacity: configuration.capacity) { return true }
             } catch {
@@ -46,6 +51,16 @@ extension CleanFiles {
             makeRoom(for: bytes)
         }
         return false
+    }
+
+    /// What a mount reads first comes upon its own count: that is waited for rather than missed.
+    private func beginChange() throws(LocalStoreError) -> Bool {
+        let deadline = ScanClock.now() + Self.countPatience
+        while try !usage.beginChange() {
+            guard ScanClock.now() < deadline else { return false }
+            usleep(10_000)
+        }
+        return true
     }
 
     /// The rest of the file system's users need room, too: when there is little, the cache gives up as much again as
@@ -96,7 +111,7 @@ extension CleanFiles {
 
     /// Takes a block off the disk, and its file with the last one. The bytes that this freed; `nil`: somebody has it.
     private func drop(_ block: EvictionPolicy.BlockID) throws(LocalStoreError) -> UInt64? {
-        guard usage.beginChange() else { return nil }
+        guard try usage.beginChange() else { return nil }
         defer { usage.endChange() }
         let name = CleanFileName(block.file)
         guard let index = try folder.open(name.path(.index)) else { return 0 }
@@ -139,7 +154,7 @@ extension CleanFiles {
 
     /// Removes a version without data, if it is one and nobody has it.
     func removeIfEmpty(_ name: CleanFileName) {
-        guard usage.beginChange() else { return }
+        guard (try? usage.beginChange()) == true else { return }
         defer { usage.endChange() }
         do throws(LocalStoreError) {
             guard let index = try folder.open(name.path(.index)),

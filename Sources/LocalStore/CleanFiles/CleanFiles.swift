@@ -88,24 +88,26 @@ package final class CleanFiles: Sendable {
     ///
     /// A few system calls: for a thread that may block. While somebody holds the file, the same key gives the same
     /// object. A known file that is shorter grows, as by `extend`; one that is longer stays so.
-    package func file(_ key: CleanFileKey, length: UInt64) -> CleanFile? {
+    ///
+    /// Without `isMade` nothing is made, nothing grows, and nobody waits for the directory to be counted.
+    package func file(_ key: CleanFileKey, length: UInt64, isMade: Bool = true) -> CleanFile? {
         let header = CleanFileHeader(key: key, cellSize: configuration.cellSize, length: length)
         guard header.size <= CleanFileHeader.sizeMax, length <= UInt64(Int64.max) else { return nil }
         let name = CleanFileName(key.fileName)
         if let file = attachedFile(name) {
             guard file.key == key else { return nil }
-            file.extend(to: length)
+            if isMade { file.extend(to: length) }
             return file
         }
         do {
-            guard let new = try attach(name, header) else { return nil }
+            guard let new = try attach(name, header, isMade: isMade) else { return nil }
             // Another thread may have been faster: both have opened it then, and one of the two is let go.
             let file = attached.withLock { files in
                 if let file = files[name]?.file { return file }
                 files[name] = WeakFile(file: new)
                 return new
             }
-            file.extend(to: length)
+            if isMade { file.extend(to: length) }
             return file
         } catch {
             refuse(error)

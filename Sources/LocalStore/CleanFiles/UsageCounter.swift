@@ -82,10 +82,10 @@ final class UsageCounter: Sendable {
 
     // MARK: Who may change what is counted
 
-    /// Before a change of what is counted; `false` while somebody counts. Nobody waits for that: it may take seconds.
-    func beginChange() -> Bool {
-        changes.withLock { count in
-            if count == 0, (try? file.lock(Lock.change, .shared)) != true { return false }
+    /// Before a change of what is counted; `false` while somebody counts, which may take seconds.
+    func beginChange() throws(LocalStoreError) -> Bool {
+        try changes.withLock { (count) throws(LocalStoreError) in
+            if count == 0, try !file.lock(Lock.change, .shared) { return false }
             count += 1
             return true
         }

@@ -49,9 +49,10 @@ struct DiskCacheStatus: Codable, Sendable, Equatable {
     var used: UInt64
     /// Versions of blobs, complete or in part.
     var files: UInt64
-    /// Bytes that this mount put there, that it fetched but could not put there (the disk was slower than the store, or
-    /// full), and that it took away for others to come.
+    /// Bytes that this mount put there, that it fetched and is still to put there, that it could not put there (the disk
+    /// was slower than the store, or full), and that it took away for others to come.
     var saved: UInt64
+    var waiting: UInt64
     var notSaved: UInt64
     var evicted: UInt64
     /// Pieces of 64 KiB that were not as they had been saved; they were fetched again.

@@ -62,14 +62,15 @@ struct MountedTree: Sendable {
 
     var diskCacheStatus: DiskCacheStatus? {
         guard let cleanFiles else { return nil }
-        let statistics = cleanFiles.statistics
+        let (statistics, reading) = (cleanFiles.statistics, cache.statistics)
         return DiskCacheStatus(
             directory: cleanFiles.configuration.directory,
             capacity: cleanFiles.configuration.capacity,
             used: statistics.usedBytes,
             files: statistics.files,
             saved: statistics.bytesSaved,
-            notSaved: cache.statistics.bytesNotSaved,
+            waiting: reading.bytesToSave,
+            notSaved: reading.bytesNotSaved,
             evicted: statistics.bytesEvicted,
             damaged: statistics.damagedCells
         )

@@ -56,7 +56,8 @@ extension MountStatus {
             rows.append(
                 (
                     "",
-                    "\(HumanUnits.bytes(disk.saved)) saved, \(HumanUnits.bytes(disk.notSaved)) not saved in time, "
+                    "\(HumanUnits.bytes(disk.saved)) saved, \(HumanUnits.bytes(disk.waiting)) waiting, "
+                        + "\(HumanUnits.bytes(disk.notSaved)) not saved in time, "
                         + "\(HumanUnits.bytes(disk.evicted)) evicted, \(disk.damaged) pieces damaged"
                 )
             )

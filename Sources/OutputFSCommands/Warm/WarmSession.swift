@@ -1,9 +1,10 @@
 internal import Synchronization
 
-/// One `outputfs warm`: a pass over everything, and more where the disk was slower than the store.
+/// One `outputfs warm`: a pass over everything, and more where something did not get to the disk.
 ///
-/// The daemon saves what it fetched while that is in memory, and never lets a reader wait for the disk; what did not get
-/// there is fetched again by the next pass, with fewer readers, while the rest comes from the disk.
+/// The daemon saves what it fetched while that is in memory, and never lets a reader wait for the disk; so the readers
+/// here wait by themselves (`DiskPace`). What others read meanwhile may still push out what was not saved: that is fetched
+/// again by the next pass, with fewer readers, while the rest comes from the disk.
 final class WarmSession: Sendable {
     private struct State {
         var current: Warming?

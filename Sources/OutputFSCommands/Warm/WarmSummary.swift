@@ -77,5 +77,8 @@ struct WarmSummary: Codable, Sendable, Equatable {
         return text
     }
 
-    var exitStatus: ExitStatus { isInterrupted ? .interrupted : failed > 0 ? .failure : .success }
+    /// Success says that everything was read, and is on the disk of those mounts that have one and the room.
+    var exitStatus: ExitStatus {
+        isInterrupted ? .interrupted : failed > 0 || !lackingMounts.isEmpty ? .failure : .success
+    }
 }

@@ -29,6 +29,8 @@ final class Warming: Sendable {
     /// What is to be said was said by the pass before.
     private let isRepeat: Bool
     private let line: ProgressLine
+    /// Of each target that saves what is read, where that is known.
+    private let paces: [DiskPace?]
     private let queue = WarmQueue()
     private let state: Mutex<State>
     /// Signalled by the last reader, and by `interrupt`.
@@ -44,6 +46,10 @@ final class Warming: Sendable {
         self.jobs = jobs
         self.isRepeat = isRepeat
         self.line = line
+        paces = targets.map { target in
+            guard let status = target.status, status.diskCache != nil else { return nil }
+            return DiskPace(mountPoint: target.mountPoint, memory: status.cache.budget)
+        }
         state = Mutex(State(tallies: targets.map { _ in Tally() }, readersLeft: jobs))
     }
 
@@ -59,6 +65,9 @@ final class Warming: Sendable {
                     return state.progress.line
                 }
             )
+        }
+        for pace in paces {
+            pace?.drain(unless: { isInterrupted }) { line.show("\(HumanUnits.bytes($0)) on their way to the disk") }
         }
         line.clear()
         return summary()
@@ -156,6 +165,7 @@ final class Warming: Sendable {
                 state.progress.bytesRead += news
                 state.tallies[part.file.targetIndex].bytes += news
             }
+            paces[part.file.targetIndex]?.wait(afterReading: news) { isInterrupted }
         }
         return nil
     }

@@ -30,6 +30,8 @@ final class FileNode: Sendable {
     let inode: UInt64
     /// Held over commits, renames, removals and metadata changes of this file: one after the other.
     let changes = AsyncLock()
+    /// What was read through the kernel's pages.
+    let pagesRead = PagesRead()
     private let state: Mutex<FileState>
 
     init(id: NodeID, inode: UInt64, _ state: FileState) {
