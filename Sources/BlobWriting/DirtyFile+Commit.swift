@@ -33,6 +33,8 @@ extension DirtyFile {
                 let outcome = await round.wait()
                 guard !Task.isCancelled else { throw .cancelled("commit", blob) }
                 switch outcome {
+                // What was written to a log meanwhile is not in the round.
+                case .success where state.withLock({ $0.log != nil && $0.isDirty }): continue
                 case .success(let file) where round.headers == headers: return file
                 case .success(let file): if condition != .any { condition = .matches(file.version.etag) }
                 // Whoever began it went away.
@@ -63,6 +65,7 @@ extension DirtyFile {
     }
 
     private func commitContent(_ round: CommitRound, _ blob: BlobAddress) async throws(CommitError) -> CommittedFile {
+        if let file = try await commitLog(round, blob) { return file }
         await wait { $0.isQuiet }
         try await fetchBase(blob)
         var condition = round.condition
@@ -186,7 +189,7 @@ extension DirtyFile {
     }
 
     /// Waits until `condition` holds, or the commit is cancelled. Only the one commit that runs may wait so.
-    private func wait(_ condition: (borrowing State) -> Bool) async {
+    func wait(_ condition: (borrowing State) -> Bool) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let mustWait = state.withLock { state in
@@ -232,7 +235,7 @@ extension DirtyFile.State {
         settledWaiter = nil
         switch outcome {
         case .success(let file):
-            isDirty = false
+            isDirty = hasUnsentLog
             lastCommit = (file, ended.headers)
             lastError = nil
         case .failure(let error):

@@ -41,7 +41,9 @@ extension OutputFileSystem {
     private func isFresh(_ node: FileNode) -> Bool {
         let since = clock.monotonic() - options.attributeValidity
         return node.withState { file in
-            if file.local != nil || file.hasUnsentContent || file.isUnlinked { return true }
+            if file.hasUnsentContent || file.isUnlinked { return true }
+            // Others may append to a log that is open for writing here.
+            if let local = file.local, !local.isLog { return true }
             if file.learnedAt >= since { return true }
             return file.openCount > 0 && file.facts?.type != .append
         }
@@ -57,8 +59,9 @@ extension OutputFileSystem {
             if error.kind == .notFound { noteAbsence(of: node, since: startedAt) }
             throw failure(error, "getattr", address.description, pinned: true)
         }
-        guard node.withState({ $0.observe(facts, startedAt: startedAt) }) == .replaced else { return }
-        throw replaced(address, by: facts, startedAt: startedAt)
+        let relation = node.withState { $0.observe(facts, startedAt: startedAt) }
+        if relation == .grown { await followGrowth(of: node) }
+        if relation == .replaced { throw replaced(address, by: facts, startedAt: startedAt) }
     }
 
     package func setattr(

@@ -67,7 +67,8 @@ extension OutputFileSystem {
         var properties = BlobProperties(
             version: identity.base?.version ?? BlobVersion(etag: ETag(""), lastModified: file.replay.dueSince ?? 0),
             length: identity.base?.length ?? file.size,
-            type: identity.base?.type ?? .block
+            type: identity.base?.type ?? .block,
+            creationTime: file.replay.log?.creationTime
         )
         properties.contentType = headers.contentType
         properties.contentLanguage = headers.contentLanguage

@@ -19,6 +19,10 @@ package struct TreeOptions: Sendable {
     /// Refuses every change (EROFS).
     package var isReadOnly = false
     package var durability: Durability = .commit
+    /// Outputs of these kinds are append blobs, which grow while they are written.
+    package var trackedKinds: TrackedKinds = .standard
+    /// How long after its first unsent byte such a file is sent.
+    package var logInterval: Duration = .seconds(15)
 
     package init(userID: UInt32, groupID: UInt32) {
         self.userID = userID

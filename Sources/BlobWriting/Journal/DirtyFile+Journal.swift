@@ -78,8 +78,14 @@ extension DirtyFile {
         let logger = scheduler.logger
         switch outcome {
         case .success(let file):
+            let (position, hasMore) = state.withLock { ($0.log?.plan.position, $0.hasUnsentLog) }
+            if let position { try? journal.log(position, local: position.sent, isUrgent: false) }
             journal.committed(file.version)
-            scheduler.disk.run { journal.flush() }
+            scheduler.disk.run {
+                journal.flush()
+                // Who wrote to a log meanwhile found it changed already.
+                if hasMore { try? journal.willChange() }
+            }
         case .failure(let error):
             guard !error.isCancelled else { return }
             // The program is about to hear that it failed: from here on the bytes survive a loss of power, too.

@@ -47,7 +47,7 @@ package struct RecoveredFile: Sendable {
         (owner, name, isTorn) = (survivor.owner, survivor.name, content.isTorn)
     }
 
-    package var duty: JournalReplay.Duty { replay.duty(bootID: BootID.current) }
+    package var duty: JournalReplay.Duty { replay.duty(bootID: BootID.current, size: size) }
 
     /// Where the bytes are.
     package func segments(of range: Range<UInt64>) -> [Segment] { replay.content(size: size).segments(of: range) }
