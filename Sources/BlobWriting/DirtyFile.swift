@@ -112,6 +112,7 @@ package final class DirtyFile: Sendable {
             if let position = file.replay.log {
                 let plan = AppendPlan(position, blockCountMax: scheduler.configuration.appendBlockCountMax)
                 state.log = LogState(plan: plan, metadata: file.replay.headers?.metadata)
+                state.log?.compactor = file.compactors.first.map { DirtyFile(scheduler: scheduler, recovered: $0) }
                 _ = state.plan.stopStaging()
             }
         }

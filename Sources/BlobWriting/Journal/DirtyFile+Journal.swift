@@ -40,7 +40,11 @@ extension DirtyFile {
     /// Nothing more is sent; what is here stays in the journal for somebody to decide. To be followed by `discard`.
     package func keepInJournal(_ reason: String?) async {
         guard let journal else { return }
-        await scheduler.disk.perform { journal.release(reason) }
+        let compactor = state.withLock { $0.log?.compactor }
+        await scheduler.disk.perform {
+            journal.release(reason)
+            compactor?.journal?.release(reason)
+        }
     }
 
     /// Brings what is only in the store to the data file.

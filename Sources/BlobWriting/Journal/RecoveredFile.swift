@@ -13,6 +13,8 @@ package struct RecoveredFile: Sendable {
     package let size: UInt64
     /// The log ends in the middle of a record, as after a crash.
     package let isTorn: Bool
+    /// Of a log: the blob's bytes, which were on their way into fewer blocks. At most one.
+    package internal(set) var compactors: [RecoveredFile] = []
 
     /// Why it cannot be understood; its bytes are in the data file all the same.
     package struct Unreadable: Error, Sendable {

@@ -15,6 +15,8 @@ package struct AppendPosition: Sendable, Hashable {
         case standing
         /// The blob is put anew in place, and all of its bytes once more, in few blocks.
         case rebuild
+        /// That is under way.
+        case rebuilding
     }
 
     package var start: Start
@@ -29,6 +31,9 @@ package struct AppendPosition: Sendable, Hashable {
     package var underway: UInt64?
 
     package init(start: Start) { self.start = start }
+
+    /// Whether these are the bytes of a blob that goes up again, and no file.
+    package var isRebuild: Bool { start == .rebuild || start == .rebuilding }
 }
 
 /// Bytes of the data file on their way to a place in the blob.
@@ -126,7 +131,7 @@ package struct AppendPlan: Sendable, Hashable {
         if let underway = position.underway {
             return .append(AppendPiece(range: position.sent..<underway, place: position.end))
         }
-        guard position.start == .standing else { return .create(position.start) }
+        guard position.start == .standing || position.start == .rebuilding else { return .create(position.start) }
         if mustRebase, !isHeld { return .hold }
         guard position.sent < limit else { return mustRebase ? .rebase : .settled }
         if isFull || blockCount >= blockCountMax { return .compact }
@@ -136,7 +141,7 @@ package struct AppendPlan: Sendable, Hashable {
 
     /// An empty blob is there, in the place of whatever was.
     package mutating func created(_ version: BlobVersion) {
-        position.start = .standing
+        position.start = position.isRebuild ? .rebuilding : .standing
         (position.sent, position.end, position.version) = (0, 0, version)
         position.creationTime = nil
         (blockCount, isFull) = (0, false)
@@ -173,7 +178,7 @@ package struct AppendPlan: Sendable, Hashable {
         let isOther = position.creationTime != nil && position.creationTime != blob.creationTime
         // Joined at its very beginning, an empty blob is as good as our own.
         mustRebase = mustRebase || isOther || blob.length != position.end || position.sent != position.end
-        position.start = .standing
+        if !position.isRebuild { position.start = .standing }
         (position.end, position.version, position.creationTime) = (blob.length, blob.version, blob.creationTime)
         blockCount = blob.committedBlockCount ?? blockCount
         isFull = false
@@ -210,7 +215,7 @@ package struct AppendPlan: Sendable, Hashable {
 
     /// The blob that is rebuilt is empty, and whatever came since is somebody else's.
     package mutating func emptied(_ blob: BlobProperties) {
-        position.start = .standing
+        position.start = .rebuilding
         (position.sent, position.end) = (0, 0)
         found(blob, landed: false)
     }

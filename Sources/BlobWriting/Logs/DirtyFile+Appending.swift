@@ -19,6 +19,8 @@ extension DirtyFile {
         let waiters = state.withLock { $0.freezeLog() }
         for waiter in waiters { waiter.resume() }
         defer { state.withLock { $0.log?.frozenEnd = nil } }
+        // Else what waits would land in the middle of what goes up again.
+        if state.withLock({ $0.log?.compactor != nil }) { try await compact(blob) }
         var (limit, isHeld, refusals) = (state.withLock { $0.log?.frozenEnd ?? 0 }, false, 0)
         while true {
             guard !Task.isCancelled else { throw .cancelled("commit", blob) }
