@@ -109,10 +109,10 @@ extension DirtyFile.State {
     /// Every byte of the file is here, at its place.
     var holdsWholeLog: Bool { plan.content.missing.isEmpty && log?.plan.mustRebase == false }
 
-    /// Nothing of what is being sent would change.
+    /// Whether a write there changes nothing of what is being sent, and leaves the file a log. `UInt64.max`: at its end.
     func isBehindLog(_ offset: UInt64) -> Bool {
         guard let log, let end = log.frozenEnd, !isChangingShape else { return false }
-        return offset >= end
+        return offset == .max || offset >= end && log.plan.permitsWrite(at: offset, size: plan.content.size)
     }
 
     /// From here on only what is behind the file's present end may change. Those who wait try again.

@@ -7,8 +7,11 @@ final class LogSchedule: Sendable {
     /// Logs on their way at a time. More of them wait in line; their requests share connections anyway.
     static let flushCountMax = 32
 
+    /// Who waits here is not kept alive by it: what is unsent is kept elsewhere, and the rest has nothing to send.
+    struct Waiting: Sendable { weak let node: FileNode? }
+
     fileprivate struct State {
-        var queue: FlushQueue<FileNode>
+        var queue: FlushQueue<Waiting>
         var isTimerRunning = false
         var isEnded = false
     }
@@ -25,7 +28,7 @@ final class LogSchedule: Sendable {
     func add(_ node: FileNode, _ flush: @escaping @Sendable (FileNode) async -> Void) {
         let now = clock.monotonic()
         let mustStart = state.withLock { state in
-            state.queue.add(node, at: now)
+            state.queue.add(Waiting(node: node), at: now)
             return state.startTimer()
         }
         if mustStart { Task { await run(flush) } }
@@ -36,7 +39,7 @@ final class LogSchedule: Sendable {
     private func run(_ flush: @escaping @Sendable (FileNode) async -> Void) async {
         while true {
             let now = clock.monotonic()
-            let next = state.withLock { state -> FlushQueue<FileNode>.Next in
+            let next = state.withLock { state -> FlushQueue<Waiting>.Next in
                 let next = state.isEnded ? .nothing : state.queue.next(at: now)
                 if case .nothing = next { state.isTimerRunning = false }
                 return next
@@ -44,9 +47,9 @@ final class LogSchedule: Sendable {
             switch next {
             case .nothing: return
             case .sleep(let duration): try? await Task.sleep(for: duration)
-            case .flush(let node):
+            case .flush(let waiting):
                 Task {
-                    await flush(node)
+                    if let node = waiting.node { await flush(node) }
                     let mustStart = state.withLock { state in
                         state.queue.ended()
                         return state.startTimer()
