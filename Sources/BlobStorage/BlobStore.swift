@@ -17,7 +17,13 @@ package protocol BlobStore: AnyObject, Sendable {
 
     // MARK: Blobs
 
-    func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage
+    /// `nextKnown` is told where the next page begins as soon as that is known: perhaps long before the page can be
+    /// returned, perhaps more than once, perhaps never. It must not block.
+    func listBlobs(
+        _ query: BlobQuery,
+        after marker: ListMarker?,
+        nextKnown: @Sendable (ListMarker) -> Void
+    ) async throws(StorageError) -> BlobPage
     func properties(of blob: BlobAddress) async throws(StorageError) -> BlobProperties
     /// The data plane: starts a ranged GET; `completion` is called once, on the transport's thread, and must not block.
     @discardableResult
@@ -84,4 +90,10 @@ package protocol BlobStore: AnyObject, Sendable {
     ) async throws(StorageError) -> BlobVersion
     /// Deletes the blob and its snapshots.
     func delete(_ blob: BlobAddress, condition: VersionCondition) async throws(StorageError)
+}
+
+extension BlobStore {
+    package func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage {
+        try await listBlobs(query, after: marker) { _ in }
+    }
 }

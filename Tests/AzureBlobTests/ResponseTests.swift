@@ -4,7 +4,7 @@ import Testing
 @testable import AzureBlob
 
 /// Feeds a document in pieces of a given size.
-private func read(_ document: String, by size: Int, into visitor: any XMLVisitor) throws(XMLError) {
+private func read<Visitor: XMLVisitor>(_ document: String, by size: Int, into visitor: inout Visitor) throws(XMLError) {
     var reader = try XMLReader(visitor: visitor)
     let bytes = Array(document.utf8)
     var at = 0
@@ -17,6 +17,7 @@ private func read(_ document: String, by size: Int, into visitor: any XMLVisitor
         at = end
     }
     try reader.finish()
+    visitor = reader.read
 }
 
 struct BlobListingTests {
@@ -49,10 +50,24 @@ struct BlobListingTests {
         </EnumerationResults>
         """
 
+    @Test func `tells where the next page begins from the end of the document alone`() {
+        func marker(_ end: String) -> ListMarker? { BlobListing.nextMarker(atEndOf: Array(end.utf8)) }
+        #expect(marker(Self.document) == ListMarker("2!88!MDA"))
+        #expect(marker("</Blobs><NextMarker>a</NextMarker></EnumerationResults>") == ListMarker("a"))
+        #expect(marker("</Blobs><NextMarker /></EnumerationResults>") == nil)
+        #expect(marker("</Blobs><NextMarker></NextMarker></EnumerationResults>") == nil)
+        #expect(marker("</Blobs></EnumerationResults>") == nil)
+        // Spelt in a way that only a reader of XML knows, cut, or another element's.
+        #expect(marker("</Blobs><NextMarker>a&amp;b</NextMarker></EnumerationResults>") == nil)
+        #expect(marker("</Blobs><NextMarker>a") == nil)
+        #expect(marker("<NextMarker>a</NextMarker></Blobs></EnumerationResults>") == nil)
+        #expect(marker("") == nil)
+    }
+
     @Test(arguments: [1, 2, 3, 7, 64, 100_000])
     func `reads the same page however it is cut`(size: Int) throws {
-        let listing = BlobListing()
-        try read(Self.document, by: size, into: listing)
+        var listing = BlobListing()
+        try read(Self.document, by: size, into: &listing)
         let page = try listing.finish()
         #expect(page.items.map(\.name) == ["run/a & 日.txt", "run/sub/", "run/x\u{FFFF} y", "run/dir"])
         #expect(page.next == ListMarker("2!88!MDA"))

@@ -198,7 +198,11 @@ extension ScriptedStore {
         throw refusal
     }
     func deleteContainer(_ name: String) async throws(StorageError) { throw refusal }
-    func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage {
+    func listBlobs(
+        _ query: BlobQuery,
+        after marker: ListMarker?,
+        nextKnown: @Sendable (ListMarker) -> Void
+    ) async throws(StorageError) -> BlobPage {
         throw refusal
     }
     func properties(of blob: BlobAddress) async throws(StorageError) -> BlobProperties { throw refusal }

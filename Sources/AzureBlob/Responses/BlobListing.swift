@@ -1,7 +1,7 @@
 internal import BlobStorage
 
 /// Reads the answer to List Blobs. Elements may come in any order, be absent, or be unknown.
-final class BlobListing: XMLVisitor {
+struct BlobListing: XMLVisitor {
     private var items: [ListedItem] = []
     private var nextMarker = ""
     /// Where in the document we are: the innermost open element's kind last.
@@ -24,17 +24,36 @@ final class BlobListing: XMLVisitor {
 
     /// The page of a complete document.
     static func page(_ document: [UInt8]) throws(XMLError) -> BlobPage {
-        let listing = BlobListing()
-        try XMLReader.read(document, visitor: listing)
+        var listing = BlobListing()
+        try XMLReader.read(document, into: &listing)
         return try listing.finish()
     }
+
+    /// Where the next page begins, from the end of a document that was not read yet; `nil` if that shows nothing. The
+    /// service writes the marker last, and a `<` is never part of a text.
+    static func nextMarker(atEndOf document: [UInt8]) -> ListMarker? {
+        let end = document.suffix(Self.endMax)
+        guard let opening = end.lastRange(of: "<NextMarker>"),
+            let closing = end[opening.upperBound...].lastRange(of: "</NextMarker>"),
+            end[opening.upperBound...].lastRange(of: "</Blobs>") == nil
+        else { return nil }
+        let marker = end[opening.upperBound..<closing.lowerBound]
+        // Anything that XML has another spelling for is left to who reads it all.
+        guard !marker.isEmpty, !marker.contains(UInt8(ascii: "&")), !marker.contains(UInt8(ascii: "<")) else {
+            return nil
+        }
+        return String(validating: marker, as: UTF8.self).map { ListMarker($0) }
+    }
+
+    /// Markers hold a name of at most 1,024 characters in base64.
+    private static let endMax = 8192
 
     func finish() throws(XMLError) -> BlobPage {
         guard hasRoot else { throw XMLError(description: "the document is not a listing") }
         return BlobPage(items: items, next: nextMarker.isEmpty ? nil : ListMarker(nextMarker))
     }
 
-    func begin(_ element: XMLName, isEncoded: Bool) {
+    mutating func begin(_ element: XMLName, isEncoded: Bool) {
         let place: Place
         switch open.last {
         case nil where element.matches("EnumerationResults"):
@@ -54,7 +73,7 @@ final class BlobListing: XMLVisitor {
         open.append(place)
     }
 
-    func end(_ element: XMLName, text: UnsafeBufferPointer<UInt8>) {
+    mutating func end(_ element: XMLName, text: UnsafeBufferPointer<UInt8>) {
         let place = open.removeLast()
         switch (place, open.last) {
         case (.blob, _): items.append(.blob(name: entry.name, entry.properties))
@@ -73,7 +92,7 @@ final class BlobListing: XMLVisitor {
         }
     }
 
-    private func setProperty(_ element: XMLName, _ text: UnsafeBufferPointer<UInt8>) {
+    private mutating func setProperty(_ element: XMLName, _ text: UnsafeBufferPointer<UInt8>) {
         guard !text.isEmpty else { return }
         // In the order in which the service sends them; most entries have the first few only.
         if element.matches("Creation-Time") {
@@ -99,7 +118,7 @@ final class BlobListing: XMLVisitor {
         }
     }
 
-    private func setRareProperty(_ element: XMLName, _ text: UnsafeBufferPointer<UInt8>) {
+    private mutating func setRareProperty(_ element: XMLName, _ text: UnsafeBufferPointer<UInt8>) {
         if element.matches("Content-Encoding") {
             entry.properties.contentEncoding = text.string
         } else if element.matches("Content-Language") {
@@ -118,6 +137,16 @@ final class BlobListing: XMLVisitor {
             entry.properties.isDirectory = text.string == "directory"
         } else if element.matches("CustomerProvidedKeySha256") {
             entry.properties.encryptionKeySHA256 = text.string
+        }
+    }
+}
+
+extension ArraySlice<UInt8> {
+    fileprivate func lastRange(of text: StaticString) -> Range<Int>? {
+        text.withUTF8Buffer { text in
+            guard count >= text.count else { return nil }
+            let starts = startIndex...(endIndex - text.count)
+            return starts.last { self[$0..<$0 + text.count].elementsEqual(text) }.map { $0..<$0 + text.count }
         }
     }
 }

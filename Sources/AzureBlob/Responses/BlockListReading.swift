@@ -1,7 +1,7 @@
 internal import BlobStorage
 
 /// Reads the answer to Get Block List.
-final class BlockListReading: XMLVisitor {
+struct BlockListReading: XMLVisitor {
     private(set) var committed: [Block] = []
     private(set) var uncommitted: [Block] = []
     private var isUncommitted = false
@@ -9,13 +9,13 @@ final class BlockListReading: XMLVisitor {
     private var hasRoot = false
 
     static func blocks(_ document: [UInt8]) throws(XMLError) -> (committed: [Block], uncommitted: [Block]) {
-        let reading = BlockListReading()
-        try XMLReader.read(document, visitor: reading)
+        var reading = BlockListReading()
+        try XMLReader.read(document, into: &reading)
         guard reading.hasRoot else { throw XMLError(description: "the document is not a block list") }
         return (reading.committed, reading.uncommitted)
     }
 
-    func begin(_ element: XMLName, isEncoded: Bool) {
+    mutating func begin(_ element: XMLName, isEncoded: Bool) {
         if element.matches("BlockList") {
             hasRoot = true
         } else if element.matches("CommittedBlocks") {
@@ -25,7 +25,7 @@ final class BlockListReading: XMLVisitor {
         }
     }
 
-    func end(_ element: XMLName, text: UnsafeBufferPointer<UInt8>) {
+    mutating func end(_ element: XMLName, text: UnsafeBufferPointer<UInt8>) {
         if element.matches("Name") {
             block.id = BlockID(base64: text.string)
         } else if element.matches("Size") {

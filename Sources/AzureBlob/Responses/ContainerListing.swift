@@ -1,7 +1,7 @@
 internal import BlobStorage
 
 /// Reads the answer to List Containers.
-final class ContainerListing: XMLVisitor {
+struct ContainerListing: XMLVisitor {
     private var containers: [ContainerProperties] = []
     private var nextMarker = ""
     private var open: [Place] = []
@@ -17,14 +17,14 @@ final class ContainerListing: XMLVisitor {
     )
 
     static func page(_ document: [UInt8]) throws(XMLError) -> ContainerPage {
-        let listing = ContainerListing()
-        try XMLReader.read(document, visitor: listing)
+        var listing = ContainerListing()
+        try XMLReader.read(document, into: &listing)
         guard listing.hasRoot else { throw XMLError(description: "the document is not a listing") }
         let marker = listing.nextMarker
         return ContainerPage(containers: listing.containers, next: marker.isEmpty ? nil : ListMarker(marker))
     }
 
-    func begin(_ element: XMLName, isEncoded: Bool) {
+    mutating func begin(_ element: XMLName, isEncoded: Bool) {
         let place: Place
         switch open.last {
         case nil where element.matches("EnumerationResults"):
@@ -41,7 +41,7 @@ final class ContainerListing: XMLVisitor {
         open.append(place)
     }
 
-    func end(_ element: XMLName, text: UnsafeBufferPointer<UInt8>) {
+    mutating func end(_ element: XMLName, text: UnsafeBufferPointer<UInt8>) {
         let place = open.removeLast()
         switch (place, open.last) {
         case (.container, _): containers.append(container)

@@ -9,9 +9,9 @@ struct ServiceErrorBody: Sendable, Hashable {
     var subject: String?
 
     init(_ document: [UInt8]) {
-        let reading = Reading()
+        var reading = Reading()
         // Half an explanation is better than none: what was read before an error in the XML stays.
-        try? XMLReader.read(document, visitor: reading)
+        try? XMLReader.read(document, into: &reading)
         guard reading.isError else { return }
         code = reading.values["Code"]
         message = reading.values["Message"]?.split(whereSeparator: \.isNewline).first.map(String.init)
@@ -29,17 +29,17 @@ struct ServiceErrorBody: Sendable, Hashable {
             ? "the signature is not the one that the service computed" : authenticationDetail
     }
 
-    private final class Reading: XMLVisitor {
+    private struct Reading: XMLVisitor {
         var values: [String: String] = [:]
         var isError = false
         private var depth = 0
 
-        func begin(_ element: XMLName, isEncoded: Bool) {
+        mutating func begin(_ element: XMLName, isEncoded: Bool) {
             if depth == 0 { isError = element.matches("Error") }
             depth += 1
         }
 
-        func end(_ element: XMLName, text: UnsafeBufferPointer<UInt8>) {
+        mutating func end(_ element: XMLName, text: UnsafeBufferPointer<UInt8>) {
             depth -= 1
             if depth == 1 { values[element.text] = text.string }
         }

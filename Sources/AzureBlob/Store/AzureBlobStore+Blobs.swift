@@ -1,10 +1,15 @@
 package import BlobStorage
 
 extension AzureBlobStore {
-    package func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage {
+    package func listBlobs(
+        _ query: BlobQuery,
+        after marker: ListMarker?,
+        nextKnown: @Sendable (ListMarker) -> Void
+    ) async throws(StorageError) -> BlobPage {
         let request = StorageRequest.listBlobs(query, after: marker)
         return try await engine.call(request) { answer throws(StorageError) in
-            try Self.parse(request, answer) { document throws(XMLError) in try BlobListing.page(document) }
+            if let next = BlobListing.nextMarker(atEndOf: answer.body) { nextKnown(next) }
+            return try Self.parse(request, answer) { document throws(XMLError) in try BlobListing.page(document) }
         }
     }
 

@@ -54,6 +54,7 @@ package struct JournalReplay: Sendable {
         case .synced: isSynced = true
         case .committed(let version):
             (isDue, hasChanges, isSynced, dueSince) = (false, false, false, nil)
+            keptReason = nil
             identity.known = .version(version.etag)
             identity.base?.version = version
         case .moved(let blob, let known, let version):

@@ -126,7 +126,7 @@ struct RecoverySession {
             let condition: VersionCondition
             switch try await local.judge(known: file.replay.identity.known) {
             case .done:
-                local.discard()
+                settle(file, local)
                 return nil
             case .upload(let found): condition = found
             case .conflict(let reason):
@@ -141,9 +141,15 @@ struct RecoverySession {
                 await local.keepInJournal(nil)
                 return error.description
             }
-            local.discard()
+            settle(file, local)
             return nil
         } catch { return error.description }
+    }
+
+    /// It is in the store. A mount leaves it to a thread to remove the entry; this process may end at any moment.
+    private static func settle(_ file: RecoveredFile, _ local: DirtyFile) {
+        file.entry.remove()
+        local.discard()
     }
 
     private func missing(_ name: String) -> CommandFailure {

@@ -41,6 +41,8 @@ final class DirectoryListing: Sendable {
         var marker: ListMarker?
         var held = HeldNames()
         var lastContinued: ArraySlice<UInt8>?
+        /// On its way already: for the first who lists the page while there is a reading.
+        var answer: ListingAnswer?
     }
 
     /// What is to be listed: from `start` on, up to and with `end`, or, without an end, one page.
@@ -142,7 +144,14 @@ final class DirectoryListing: Sendable {
     }
 
     func beginReading() { state.withLock { $0.readerCount += 1 } }
-    func endReading() { state.withLock { $0.readerCount -= 1 } }
+    func endReading() {
+        let unwanted = state.withLock { state in
+            state.readerCount -= 1
+            return state.readerCount == 0 ? state.slots[state.slots.count - 1].start.answer.take() : nil
+        }
+        // A request may end with it, and whoever waits for that wants the lock.
+        withExtendedLifetime(unwanted) {}
+    }
 
     // MARK: Loading
 
@@ -189,7 +198,9 @@ final class DirectoryListing: Sendable {
 
     private func plan(for number: Int) -> Plan {
         state.withLock { state in
-            Plan(number: number, start: state.slots[number].start, end: state.slots[number].end)
+            let plan = Plan(number: number, start: state.slots[number].start, end: state.slots[number].end)
+            state.slots[number].start.answer = nil
+            return plan
         }
     }
 

@@ -102,7 +102,6 @@ extension OutputFileSystem {
         _ source: BlobAddress,
         of listing: DirectoryListing
     ) async throws(StorageError) -> DirectoryListing.Loaded {
-        let startedAt = clock.monotonic()
         let query = BlobQuery(
             container: source.container,
             prefix: source.name,
@@ -110,6 +109,15 @@ extension OutputFileSystem {
             includesMetadata: true
         )
         var (held, marker) = (plan.start.held, plan.start.marker)
+        var answer = plan.start.answer
+        let now = clock.monotonic()
+        if let asked = answer, asked.startedAt < now - options.attributeValidity / 2 {
+            // The reading paused: what has grown old on the way would be too old when it is shown.
+            answer = nil
+        }
+        let startedAt = answer?.startedAt ?? now
+        // Whoever comes behind the first page reads on, as a rule; where the page ends is known, nobody asks for more.
+        let goesOn = plan.number > 0 && plan.end == nil
         var builder = ListingPage.Builder(
             of: listing.place,
             source: source,
@@ -117,8 +125,11 @@ extension OutputFileSystem {
             lastContinued: plan.start.lastContinued
         )
         repeat {
-            let page = try await store.listBlobs(query, after: marker)
+            let current = answer ?? ListingAnswer(query, after: marker, from: store, clock: clock)
+            if goesOn { current.goOn() }
+            let page = try await current.page()
             marker = page.next
+            answer = marker.flatMap { current.next(after: $0) }
             let lines = ListedLine.ordered(page.items, behind: source.name)
             for (index, line) in lines.enumerated() {
                 if let end = plan.end, NameOrder.precedes(end, line.name) {
@@ -132,7 +143,12 @@ extension OutputFileSystem {
                 return try await collect(rest, query, plan.number, of: listing)
             }
             if plan.end == nil, let marker, !lines.isEmpty {
-                let next = DirectoryListing.Start(marker: marker, held: held, lastContinued: builder.lastContinued)
+                let next = DirectoryListing.Start(
+                    marker: marker,
+                    held: held,
+                    lastContinued: builder.lastContinued,
+                    answer: answer
+                )
                 return DirectoryListing.Loaded(content: .page(builder.finish()), next: next)
             }
         } while marker != nil && (plan.end == nil || plan.end != held.position)

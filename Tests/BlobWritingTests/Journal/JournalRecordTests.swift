@@ -65,6 +65,7 @@ import Testing
         #expect(duty(due, committed, .changed) == .offer("written, and never closed"))
         #expect(duty(due, committed, .changed, due) == .publish)
         #expect(duty(due, .kept("why")) == .offer("why"))
+        #expect(duty(due, .kept("why"), committed) == JournalReplay.Duty.none)
     }
 
     @Test func `After a loss of power only what was synchronized is published`() {

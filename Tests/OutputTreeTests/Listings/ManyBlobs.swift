@@ -9,11 +9,17 @@ final class ManyBlobs: BlobStore {
     private let heads = Atomic(0)
 
     private let onList: @Sendable () -> Void
+    private let onNextKnown: @Sendable () async -> Void
 
-    /// `onList`: what happens while a listing is on its way.
-    init(count: Int, onList: @escaping @Sendable () -> Void = {}) {
+    /// `onList`: what happens while a listing is on its way; `onNextKnown`: while its answer is read.
+    init(
+        count: Int,
+        onList: @escaping @Sendable () -> Void = {},
+        onNextKnown: @escaping @Sendable () async -> Void = {}
+    ) {
         self.count = count
         self.onList = onList
+        self.onNextKnown = onNextKnown
     }
 
     var listCount: Int { lists.load(ordering: .relaxed) }
@@ -31,7 +37,11 @@ final class ManyBlobs: BlobStore {
         )
     }
 
-    func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage {
+    func listBlobs(
+        _ query: BlobQuery,
+        after marker: ListMarker?,
+        nextKnown: @Sendable (ListMarker) -> Void
+    ) async throws(StorageError) -> BlobPage {
         lists.add(1, ordering: .relaxed)
         onList()
         guard query.prefix == "d/" else {
@@ -39,6 +49,10 @@ final class ManyBlobs: BlobStore {
         }
         let start = marker.flatMap { Int($0.text) } ?? 0
         let end = min(count, start + (query.pageSize ?? 5_000))
+        if end < count {
+            nextKnown(ListMarker("\(end)"))
+            await onNextKnown()
+        }
         let items = (start..<end).map { ListedItem.blob(name: "d/" + Self.name($0), blob($0)) }
         return BlobPage(items: items, next: end < count ? ListMarker("\(end)") : nil)
     }

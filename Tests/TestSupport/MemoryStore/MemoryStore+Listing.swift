@@ -26,7 +26,11 @@ extension MemoryStore {
         }
     }
 
-    package func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage {
+    package func listBlobs(
+        _ query: BlobQuery,
+        after marker: ListMarker?,
+        nextKnown: @Sendable (ListMarker) -> Void
+    ) async throws(StorageError) -> BlobPage {
         try await perform(.listBlobs, on: query.container) { [self] (failures) throws(StorageError) in
             let queryText = "\(query.container)|\(query.prefix)|\(query.delimiter ?? "")|\(query.includesUncommitted)"
             let position = try Position(marker, query: queryText, failures)
