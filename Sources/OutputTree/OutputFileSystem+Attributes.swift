@@ -38,7 +38,7 @@ extension OutputFileSystem {
 
     /// Whether stat can be answered without a request: changed here, learned within the validity, or pinned by a handle
     /// (a block blob's version never changes; an append blob's grows).
-    private func isFresh(_ node: FileNode) -> Bool {
+    func isFresh(_ node: FileNode) -> Bool {
         let since = clock.monotonic() - options.attributeValidity
         return node.withState { file in
             if file.hasUnsentContent || file.isUnlinked { return true }
@@ -49,7 +49,7 @@ extension OutputFileSystem {
         }
     }
 
-    private func refresh(_ node: FileNode) async throws(FileSystemError) {
+    func refresh(_ node: FileNode) async throws(FileSystemError) {
         let address = node.address
         let startedAt = clock.monotonic()
         let facts: FileFacts
