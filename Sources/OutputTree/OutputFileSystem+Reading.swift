@@ -4,6 +4,7 @@ import BlobWriting
 package import FileSystemModel
 import Glibc
 import LocalStore
+import Logging
 
 extension OutputFileSystem {
     package func read(
