@@ -70,13 +70,17 @@ package protocol BlobStore: AnyObject, Sendable {
 
     /// A complete server-side copy within the account, visible all at once. `metadata` nil keeps the source's. It is a
     /// block blob, also that of an append blob: only block blobs can be put together unseen.
+    ///
+    /// `known`: all that the store says of the version of the source that is to be copied, so that it need not be asked;
+    /// another version is then not copied. The answer is what the store has to say of the copy now.
     func copy(
         _ source: BlobAddress,
         sourceCondition: VersionCondition,
+        known: BlobProperties?,
         to destination: BlobAddress,
         metadata: BlobMetadata?,
         condition: VersionCondition
-    ) async throws(StorageError) -> BlobVersion
+    ) async throws(StorageError) -> BlobProperties
     func setMetadata(
         _ metadata: BlobMetadata,
         of blob: BlobAddress,
@@ -95,5 +99,42 @@ package protocol BlobStore: AnyObject, Sendable {
 extension BlobStore {
     package func listBlobs(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage {
         try await listBlobs(query, after: marker) { _ in }
+    }
+
+    package func copy(
+        _ source: BlobAddress,
+        sourceCondition: VersionCondition,
+        to destination: BlobAddress,
+        metadata: BlobMetadata?,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobProperties {
+        try await copy(
+            source,
+            sourceCondition: sourceCondition,
+            known: nil,
+            to: destination,
+            metadata: metadata,
+            condition: condition
+        )
+    }
+}
+
+extension BlobProperties {
+    /// Of a copy of this blob: what a copy takes over, and nothing of what belongs to the source alone.
+    package func copied(as version: BlobVersion, metadata: BlobMetadata) -> BlobProperties {
+        var copy = BlobProperties(
+            version: version,
+            length: length,
+            type: type == .append ? .block : type,
+            contentType: contentType,
+            contentMD5: contentMD5,
+            metadata: metadata
+        )
+        copy.contentEncoding = contentEncoding
+        copy.contentLanguage = contentLanguage
+        copy.contentDisposition = contentDisposition
+        copy.cacheControl = cacheControl
+        copy.encryptionKeySHA256 = encryptionKeySHA256
+        return copy
     }
 }

@@ -135,8 +135,15 @@ extension OutputFileSystem {
         // The blob of an unlinked file that somebody still has open is no file's that could be in the way.
         let mustBeNew = flags.contains(.noReplace) && !changes.holdsBlob(destination)
         do throws(StorageError) {
-            _ = try await copy(source, facts.etag, to: destination, condition: mustBeNew ? .absent : .any)
-            let properties = try await nameType(of: try await store.properties(of: destination), destination)
+            let known = before.properties.flatMap { $0.version.etag == facts.etag ? $0 : nil }
+            let copied = try await copy(
+                source,
+                facts.etag,
+                known: known,
+                to: destination,
+                condition: mustBeNew ? .absent : .any
+            )
+            let properties = try await nameType(of: copied, destination)
             if let existing = replaced.node, existing.id != node.id { supersede(existing) }
             follow(node, to: destination, properties)
             changes.record(file: destination, .present(node), at: clock.monotonic())
@@ -258,13 +265,15 @@ extension OutputFileSystem {
     func copy(
         _ source: BlobAddress,
         _ etag: ETag,
+        known: BlobProperties? = nil,
         to destination: BlobAddress,
         condition: VersionCondition
-    ) async throws(StorageError) -> BlobVersion {
+    ) async throws(StorageError) -> BlobProperties {
         do throws(StorageError) {
             return try await store.copy(
                 source,
                 sourceCondition: .matches(etag),
+                known: known,
                 to: destination,
                 metadata: nil,
                 condition: condition
@@ -275,6 +284,7 @@ extension OutputFileSystem {
             return try await store.copy(
                 source,
                 sourceCondition: .matches(etag),
+                known: known,
                 to: destination,
                 metadata: nil,
                 condition: .absent

@@ -66,24 +66,26 @@ extension OutputFileSystem {
         if let marker = move.place.markerBlob, let newMarker = move.destination.markerBlob,
             let etag = try await markerVersion(marker)
         {
-            let version = try await copy(marker, etag, to: newMarker, condition: .any)
+            let version = try await copy(marker, etag, to: newMarker, condition: .any).version
             copies.append(CopiedBlob(source: marker, etag: etag, copy: newMarker, version: version))
         }
-        let query = BlobQuery(container: move.from.container, prefix: move.from.name)
+        // With all that a copy takes over, so that no source has to be asked for it.
+        let query = BlobQuery(container: move.from.container, prefix: move.from.name, includesMetadata: true)
         var next: ListMarker?
         repeat {
             let page = try await store.listBlobs(query, after: next)
-            let blobs = page.items.compactMap { item -> (BlobAddress, ETag)? in
+            let blobs = page.items.compactMap { item -> (BlobAddress, BlobProperties)? in
                 guard case .blob(let name, let properties) = item else { return nil }
                 let source = BlobAddress(container: move.from.container, name: name)
                 // Unlinked while open: the name is gone, and must not come back under the new directory.
                 if changes.holdsBlob(source) { return nil }
-                return (source, properties.version.etag)
+                return (source, properties)
             }
             try await concurrently(blobs) { [self] blob async throws(StorageError) in
                 let target = move.target(of: blob.0)
-                let version = try await copy(blob.0, blob.1, to: target, condition: .any)
-                copies.append(CopiedBlob(source: blob.0, etag: blob.1, copy: target, version: version))
+                let etag = blob.1.version.etag
+                let version = try await copy(blob.0, etag, known: blob.1, to: target, condition: .any).version
+                copies.append(CopiedBlob(source: blob.0, etag: etag, copy: target, version: version))
             }
             next = page.next
         } while next != nil

@@ -59,14 +59,14 @@ struct CopyTests {
 
     private func copy(_ server: ScriptedServer, metadata: BlobMetadata?) async throws -> [ScriptedServer.Received] {
         let store = try AzureBlobStore.scripted(server, credential: .sas(Secret("sv=1&sig=s%2B")))
-        let version = try await store.copy(
+        let copy = try await store.copy(
             someBlob,
             sourceCondition: .any,
             to: destination,
             metadata: metadata,
             condition: .absent
         )
-        #expect(version.etag == ETag("\"0x1\""))
+        #expect(copy.version.etag == ETag("\"0x1\""))
         return server.received
     }
 

@@ -238,10 +238,11 @@ extension ScriptedStore {
     func copy(
         _ source: BlobAddress,
         sourceCondition: VersionCondition,
+        known: BlobProperties?,
         to destination: BlobAddress,
         metadata: BlobMetadata?,
         condition: VersionCondition
-    ) async throws(StorageError) -> BlobVersion { throw refusal }
+    ) async throws(StorageError) -> BlobProperties { throw refusal }
     func setMetadata(
         _ metadata: BlobMetadata,
         of blob: BlobAddress,

@@ -10,9 +10,14 @@ struct CopyContract {
             var headers = BlobHeaders(contentType: "text/plain", metadata: ["a": "1", "modtime": "17"])
             headers.cacheControl = "no-store"
             try await bench.put("source", "content", headers: headers)
-            let version = try await copy("source", to: "target", in: bench)
+            let copied = try await copy("source", to: "target", in: bench)
             let properties = try await bench.store.properties(of: bench.address("target"))
-            #expect(properties.version == version)
+            #expect(copied.version == properties.version)
+            #expect(copied.contentType == "text/plain")
+            #expect(copied.cacheControl == "no-store")
+            #expect((copied.length, copied.type) == (properties.length, properties.type))
+            #expect(copied.contentMD5 == properties.contentMD5)
+            expect(copied.metadata, contains: ["a": "1", "modtime": "17"])
             #expect(properties.contentType == "text/plain")
             #expect(properties.cacheControl == "no-store")
             expect(properties.metadata, contains: ["a": "1", "modtime": "17"])
@@ -89,6 +94,29 @@ struct CopyContract {
     }
 
     @Test(arguments: StorageUnderTest.available)
+    func `a copy of a version that is known is of that version or none`(storage: StorageUnderTest) async throws {
+        try await Bench.run(storage) { bench in
+            try await bench.put("source", "old", headers: BlobHeaders(contentType: "text/plain"))
+            let known = try await bench.store.properties(of: bench.address("source"))
+            func copy() async throws -> BlobProperties {
+                try await bench.store.copy(
+                    bench.address("source"),
+                    sourceCondition: .any,
+                    known: known,
+                    to: bench.address("target"),
+                    metadata: nil,
+                    condition: .any
+                )
+            }
+            #expect(try await copy().contentType == "text/plain")
+            #expect(try await bench.text(of: "target") == "old")
+            try await bench.put("source", "new")
+            await expectFailure(.conditionFailed) { try await copy() }
+            #expect(try await bench.text(of: "target") == "old")
+        }
+    }
+
+    @Test(arguments: StorageUnderTest.available)
     func `what is not there cannot be copied`(storage: StorageUnderTest) async throws {
         try await Bench.run(storage) { bench in
             await expectFailure(.notFound) { try await copy("missing", to: "target", in: bench) }
@@ -135,7 +163,7 @@ struct CopyContract {
         sourceCondition: VersionCondition = .any,
         metadata: BlobMetadata? = nil,
         condition: VersionCondition = .any
-    ) async throws -> BlobVersion {
+    ) async throws -> BlobProperties {
         try await bench.store.copy(
             bench.address(source),
             sourceCondition: sourceCondition,

@@ -58,6 +58,26 @@ struct RenameTests {
         }
     }
 
+    @Test func `of a file that was just written costs a copy and a delete, besides what its new name means`()
+        async throws
+    {
+        try await onOwnThread {
+            let world = try TreeWorld(keepsNames: true)
+            defer { world.end() }
+            world.put("other", "x")
+            for name in ["first.txt", "second.txt"] {
+                try world.files.writeFile(world.path(name), "content")
+                world.store.resetCounts()
+                try world.files.rename(world.path(name), to: world.path("moved-\(name)"))
+            }
+            // That the name is free was asked by the kernel's lookup; that deletes are permitted, by the first rename.
+            #expect(world.store.count(of: .copy) == 1 && world.store.count(of: .delete) == 1)
+            #expect(world.store.count(of: .properties) == 1)
+            #expect(world.store.count(of: .setProperties) == 0)
+            #expect(world.stored("moved-second.txt") == "content")
+        }
+    }
+
     @Test func `of a file that was replaced elsewhere a moment ago moves what is there now`() async throws {
         try await onOwnThread {
             let world = try TreeWorld(keepsNames: true)

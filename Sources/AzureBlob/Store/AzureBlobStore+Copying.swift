@@ -1,33 +1,41 @@
 package import BlobStorage
 
 extension AzureBlobStore {
-    /// The copy is of one version of the source: its ETag is looked up first and pinned. A copy of an append blob is a
+    /// The copy is of one version of the source: its ETag is known or looked up first, and pinned. A copy of an append blob is a
     /// block blob, since only those can be put together unseen.
     package func copy(
         _ source: BlobAddress,
         sourceCondition: VersionCondition,
+        known: BlobProperties?,
         to destination: BlobAddress,
         metadata: BlobMetadata?,
         condition: VersionCondition
-    ) async throws(StorageError) -> BlobVersion {
-        let found = try await engine.properties(of: source, condition: sourceCondition).properties
+    ) async throws(StorageError) -> BlobProperties {
+        let found: BlobProperties
+        if let known {
+            found = known
+        } else {
+            found = try await engine.properties(of: source, condition: sourceCondition).properties
+        }
         var headers = BlobHeaders(of: found)
         if let metadata { headers.metadata = metadata }
         let pinned = VersionCondition.matches(found.version.etag)
+        let version: BlobVersion
         switch CopyPlan(length: found.length, type: found.type, upload: RandomName.bytes()) {
         case .empty:
-            return try await putBlob(destination, .empty, headers: headers, condition: condition)
+            version = try await putBlob(destination, .empty, headers: headers, condition: condition)
         case .whole:
-            return try await copyWhole(source, pinned, destination, headers.metadata, condition)
+            version = try await copyWhole(source, pinned, destination, headers.metadata, condition)
         case .blocks(let pieces):
             try await stage(pieces, of: destination, from: source, pinned)
-            return try await putBlockList(
+            version = try await putBlockList(
                 pieces.map { .latest($0.id) },
                 of: destination,
                 headers: headers,
                 condition: condition
             )
         }
+        return found.copied(as: version, metadata: headers.metadata)
     }
 
     /// With a mark in any case: a copy without metadata would take over the source's, its mark included.

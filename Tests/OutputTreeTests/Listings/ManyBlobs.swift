@@ -128,10 +128,11 @@ final class ManyBlobs: BlobStore {
     func copy(
         _: BlobAddress,
         sourceCondition: VersionCondition,
+        known: BlobProperties?,
         to: BlobAddress,
         metadata: BlobMetadata?,
         condition: VersionCondition
-    ) async throws(StorageError) -> BlobVersion { throw refusal }
+    ) async throws(StorageError) -> BlobProperties { throw refusal }
 
     func setMetadata(
         _: BlobMetadata,

@@ -153,11 +153,13 @@ extension MemoryStore {
     package func copy(
         _ source: BlobAddress,
         sourceCondition: VersionCondition,
+        known: BlobProperties?,
         to destination: BlobAddress,
         metadata: BlobMetadata?,
         condition: VersionCondition
-    ) async throws(StorageError) -> BlobVersion {
-        try await perform(.copy, on: destination.description) { [self] (failures) throws(StorageError) in
+    ) async throws(StorageError) -> BlobProperties {
+        let sourceCondition = known.map { .matches($0.version.etag) } ?? sourceCondition
+        return try await perform(.copy, on: destination.description) { [self] (failures) throws(StorageError) in
             try NameRules.check(blobName: destination.name, failures)
             if let metadata { try NameRules.check(metadata, failures) }
             return try state.withLock { (state) throws(StorageError) in
@@ -174,7 +176,7 @@ extension MemoryStore {
                 copied.properties.leaseState = nil
                 if let metadata { copied.properties.metadata = metadata }
                 state.blobs[destination] = StoredBlob(committed: copied)
-                return copied.properties.version
+                return copied.properties
             }
         }
     }
