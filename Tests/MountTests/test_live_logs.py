@@ -182,6 +182,36 @@ def test_bytes_that_were_sent_and_are_written_over_make_it_a_block_blob(logs):
     assert logs.text() == "9 % of it\nmore\n"
 
 
+def test_a_log_that_is_renamed_while_it_is_written_goes_on_under_its_new_name(logs, own_server):
+    """§3.7: as log rotation does; the copy is a block blob."""
+    _, path = logs(*QUICK)
+    renamed = path.with_name("stdout.1.txt")
+    with open(path, "ab", buffering=0) as log:
+        log.write(b"one\n")
+        os.fsync(log.fileno())
+        os.rename(path, renamed)
+        log.write(b"two\n")
+        path.write_bytes(b"the next\n")
+    assert renamed.read_bytes() == b"one\ntwo\n"
+    blob = own_server.blob(logs.blob.container_name, "task/$TaskLog/stdout.1.txt")
+    assert blob.download_blob().readall() == b"one\ntwo\n"
+    assert logs.text() == "the next\n"
+
+
+def test_a_log_that_is_removed_while_it_is_written_stays_away(logs):
+    """§3.8"""
+    _, path = logs(*QUICK)
+    with open(path, "ab", buffering=0) as log:
+        log.write(b"one\n")
+        os.fsync(log.fileno())
+        os.unlink(path)
+        log.write(b"two\n")
+        time.sleep(1)
+    assert exists(logs.blob) is None
+    path.write_bytes(b"anew\n")
+    assert logs.text() == "anew\n"
+
+
 def test_killed_between_two_flushes_the_next_mount_sends_the_rest_once(own_server, tmp_path, job):
     """§3.11, §4.6"""
     mount = Mount(tmp_path / "mnt", own_server, *SLOW)
