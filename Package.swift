@@ -167,7 +167,7 @@ let package = Package(
         .testTarget(
             name: "ContractTests",
             dependencies: [
-                "BlobStorage", "AzureBlob", "BlobEmulator", "TestSupport",
+                "BlobStorage", "AzureBlob", "BlobEmulator", "BlobWriting", "LocalStore", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),

@@ -55,10 +55,11 @@ extension DirtyFile {
         } catch { outcome = .failure(error) }
         await noteOutcome(outcome)
         scheduler.meter.commitEnded(outcome, of: blob)
-        let (waiters, outdated) = state.withLock { state in
+        let (waiters, outdated, old) = state.withLock { state in
             state.end(round, outcome)
-            return (state.takeWritableWaiters(), state.moveAfterCommit())
+            return (state.takeWritableWaiters(), state.moveAfterCommit(), state.source)
         }
+        if let old { journal?.leavesBase(at: old) }
         for task in outdated { task.cancel() }
         round.finish(outcome)
         for waiter in waiters { waiter.resume() }
@@ -67,10 +68,10 @@ extension DirtyFile {
     private func commitContent(_ round: CommitRound, _ blob: BlobAddress) async throws(CommitError) -> CommittedFile {
         if let file = try await commitLog(round, blob) { return file }
         await wait { $0.isQuiet }
-        try await fetchBase(blob)
         var condition = round.condition
         var attemptsLeft = 3
         while true {
+            condition = try await prepareBase(blob, condition)
             if state.withLock({ $0.plan.mustClearLeftovers }) {
                 condition = try await clearLeftovers(of: blob, condition)
                 state.withLock { $0.plan.unblockStaging() }
@@ -85,12 +86,18 @@ extension DirtyFile {
                 state.withLock { $0.plan.committed(upload) }
                 return CommittedFile(blob: blob, version: version, size: size, contentMD5: md5)
             } catch {
-                guard attemptsLeft > 0, !Task.isCancelled, error.isOfLeftovers || error.isOfLostBlocks else {
-                    throw error
-                }
+                guard attemptsLeft > 0, !Task.isCancelled,
+                    error.isOfLeftovers || error.isOfLostBlocks || error.isOfCopying
+                else { throw error }
                 scheduler.logger.notice("a commit begins anew", metadata: ["error": "\(error)"])
                 state.withLock { state in
-                    if error.isOfLostBlocks { _ = state.plan.restageAll() } else { state.plan.blockStaging() }
+                    if error.isOfLostBlocks {
+                        _ = state.plan.restageAll()
+                    } else if error.isOfCopying {
+                        state.mayCopy = false
+                    } else {
+                        state.plan.blockStaging()
+                    }
                 }
             }
         }
@@ -123,6 +130,9 @@ extension DirtyFile {
         let (checksum, md5) = try await wholeChecksums(size, crc)
         headers.contentMD5 = configuration.storesWholeMD5 ? md5 : nil
         let body = spool.body(0..<size, checksum: checksum)
+        // What is on its way and not wanted any more must not come after it, and stay for a week.
+        await wait { $0.runningStageCount == 0 }
+        guard !Task.isCancelled else { throw .cancelled("commit", blob) }
         let store = scheduler.store
         do throws(StorageError) {
             let version = try await scheduler.commits.withSlot { () async throws(StorageError) in
@@ -167,11 +177,14 @@ extension DirtyFile {
         async let digest = isHashed && scheduler.configuration.storesWholeMD5 ? finishHash() : nil
         scheduler.enqueue(self, isUrgent: true)
         await wait { $0.plan.isSettled || $0.stageFailure != nil }
-        let (list, failure) = state.withLock { ($0.plan.blockList(names), $0.stageFailure) }
+        let (list, failure) = state.withLock { ($0.plan.blockList($0.names), $0.stageFailure) }
         if let failure { throw failure }
+        await wait { $0.runningStageCount == 0 }
         guard let list, !Task.isCancelled else { throw .cancelled("commit", blob) }
+        await noteSending(list)
         var headers = headers
-        headers.contentMD5 = await digest
+        let copied = scheduler.configuration.storesWholeMD5 ? state.withLock { $0.copiedMD5 } : nil
+        headers.contentMD5 = await digest ?? copied
         let (store, finalHeaders) = (scheduler.store, headers)
         do throws(StorageError) {
             let version = try await scheduler.commits.withSlot { () async throws(StorageError) in
@@ -189,18 +202,20 @@ extension DirtyFile {
     }
 
     /// Waits until `condition` holds, or the commit is cancelled. Only the one commit that runs may wait so.
-    func wait(_ condition: (borrowing State) -> Bool) async {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                let mustWait = state.withLock { state in
-                    let mustWait = !condition(state) && !Task.isCancelled
-                    if mustWait { state.settledWaiter = continuation }
-                    return mustWait
+    func wait(_ condition: @Sendable (borrowing State) -> Bool) async {
+        while !Task.isCancelled, !state.withLock({ condition($0) }) {
+            await withTaskCancellationHandler {
+                await withCheckedContinuation { continuation in
+                    let mustWait = state.withLock { state in
+                        let mustWait = !condition(state) && !Task.isCancelled
+                        if mustWait { state.settledWaiter = continuation }
+                        return mustWait
+                    }
+                    if !mustWait { continuation.resume() }
                 }
-                if !mustWait { continuation.resume() }
+            } onCancel: {
+                state.withLock { $0.settledWaiter.take() }?.resume()
             }
-        } onCancel: {
-            state.withLock { $0.settledWaiter.take() }?.resume()
         }
     }
 }
@@ -236,6 +251,7 @@ extension DirtyFile.State {
         switch outcome {
         case .success(let file):
             isDirty = hasUnsentLog
+            if log == nil { rebase(on: file) }
             lastCommit = (file, ended.headers)
             lastError = nil
         case .failure(let error):

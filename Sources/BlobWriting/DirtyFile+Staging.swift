@@ -13,6 +13,7 @@ extension DirtyFile {
         state.withLock { state in
             guard let stage = state.plan.takeStage() else { return false }
             let blob = state.blob
+            state.runningStageCount += 1
             state.stages[stage.serial] = Task {
                 await self.run(stage, of: blob)
                 ended()
@@ -25,7 +26,7 @@ extension DirtyFile {
         scheduler.meter.stageStarted()
         var failure: CommitError?
         do throws(CommitError) { try await send(stage, of: blob) } catch { failure = error }
-        scheduler.meter.stageEnded(byteCount: stage.range.count, failure: failure, of: blob)
+        scheduler.meter.stageEnded(byteCount: stage.isCopy ? 0 : stage.range.count, failure: failure, of: blob)
         if let failure, !failure.isCancelled {
             scheduler.logger.notice("a block was not staged; the commit tries again", metadata: ["error": "\(failure)"])
         }
@@ -38,9 +39,22 @@ extension DirtyFile {
     }
 
     private func send(_ stage: UploadPlan.Stage, of blob: BlobAddress) async throws(CommitError) {
+        let (id, base, source) = state.withLock { ($0.names.id(stage.serial), $0.base, $0.source) }
+        if stage.isCopy, let base {
+            do throws(StorageError) {
+                try await scheduler.store.putBlock(
+                    id,
+                    of: blob,
+                    from: source ?? blob,
+                    range: stage.range,
+                    sourceCondition: .matches(base.version.etag)
+                )
+            } catch { throw .storage(error) }
+            return
+        }
         let checksum = try await checksum(of: stage.range, crc: stage.crc)
         let body = spool.body(stage.range, checksum: checksum)
-        do throws(StorageError) { try await scheduler.store.putBlock(names.id(stage.serial), of: blob, body) } catch {
+        do throws(StorageError) { try await scheduler.store.putBlock(id, of: blob, body) } catch {
             throw .storage(error)
         }
     }
@@ -62,6 +76,7 @@ extension DirtyFile {
 extension DirtyFile.State {
     fileprivate mutating func end(_ stage: UploadPlan.Stage, failure: CommitError?) {
         stages.removeValue(forKey: stage.serial)
+        runningStageCount -= 1
         guard let failure else { return plan.staged(stage) }
         switch plan.failed(stage) {
         case .outdated: return
@@ -73,9 +88,9 @@ extension DirtyFile.State {
         if failure.isOfLeftovers { plan.blockStaging() } else if failure.isPermanent { plan.pauseStaging() }
     }
 
-    /// The commit that waits for its blocks, if it need not wait any more.
+    /// The commit that waits for its blocks, if it has something to look at.
     mutating func takeSettledWaiter() -> CheckedContinuation<Void, Never>? {
-        guard plan.isFlushing, plan.isSettled || stageFailure != nil else { return nil }
+        guard plan.isFlushing, plan.isSettled || stageFailure != nil || runningStageCount == 0 else { return nil }
         return settledWaiter.take()
     }
 }
@@ -93,6 +108,17 @@ extension CommitError {
     /// Asking again gives the same answer.
     var isPermanent: Bool {
         if case .storage(let error) = self { error.persistence == .permanent } else { false }
+    }
+
+    /// The service, or what stands in for it, does not copy ranges: the bytes have to come here.
+    var isOfCopying: Bool {
+        guard case .storage(let error) = self, error.operation == "Put Block From URL", !isOfLeftovers else {
+            return false
+        }
+        return switch error.kind {
+        case .denied, .unauthenticated, .unexpected, .invalid: error.persistence == .permanent
+        default: false
+        }
     }
 
     /// A block of the list is gone: another writer's commit dropped what was staged, or replaced what was committed.

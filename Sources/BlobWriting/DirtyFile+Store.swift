@@ -1,4 +1,5 @@
 internal import BlobStorage
+internal import Checksums
 internal import LocalStore
 internal import Synchronization
 
@@ -6,9 +7,14 @@ internal import Synchronization
 extension DirtyFile {
     // MARK: The base version
 
-    /// Brings into the spool what was never local, in pieces of 4 MiB, several at a time.
-    func fetchBase(_ blob: BlobAddress) async throws(CommitError) {
-        let (base, missing) = state.withLock { ($0.base, $0.plan.content.missing) }
+    /// Brings into the spool what was never local.
+    func fetchBase() async throws(CommitError) {
+        try await fetch(state.withLock { $0.plan.content.missing })
+    }
+
+    /// Brings ranges of the base into the spool, in pieces of 4 MiB, several at a time.
+    func fetch(_ missing: [Range<UInt64>]) async throws(CommitError) {
+        let (blob, base) = state.withLock { ($0.source ?? $0.blob, $0.base) }
         guard let base, !missing.isEmpty else { return }
         let pieces = missing.flatMap(Self.pieces)
         let failure = await withTaskGroup(of: CommitError?.self) { group in

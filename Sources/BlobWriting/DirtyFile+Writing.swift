@@ -52,8 +52,8 @@ extension DirtyFile {
             // What cannot be recorded now goes in front of the next record; until then nobody hears of it.
             try? journal?.truncated(to: size)
             truncateLog(to: size)
-        } then: { plan in
-            plan.truncated(to: size)
+        } then: { state in
+            state.plan.truncated(to: size)
         }
     }
 
@@ -69,8 +69,8 @@ extension DirtyFile {
             try spool.punchHole(range)
             if extends, range.upperBound > oldSize { try spool.truncate(to: range.upperBound) }
             try? journal?.wrote(range.clamped(to: 0..<max(oldSize, range.upperBound)))
-        } then: { plan in
-            plan.zeroed(range, extends: extends)
+        } then: { state in
+            state.plan.zeroed(range, extends: extends)
         }
     }
 
@@ -98,10 +98,10 @@ extension DirtyFile {
 
     /// A change of the file's shape, which no write may cross. Each step is told the size before: `range` says what is
     /// about to change, `spool` changes it, and if that succeeds `then` tells the plan.
-    private func changeShape(
+    func changeShape(
         _ range: (_ oldSize: UInt64) -> Range<UInt64>,
         spool change: (_ oldSize: UInt64) throws(LocalStoreError) -> Void,
-        then: (inout UploadPlan) -> Void
+        then: (inout State) -> Void
     ) throws(LocalStoreError) -> WriteOutcome {
         try journal?.willChange()
         let begun = state.withLock { state -> (oldSize: UInt64, outdated: [Task<Void, Never>])? in
@@ -117,7 +117,7 @@ extension DirtyFile {
         let result: Result<Void, LocalStoreError>
         do throws(LocalStoreError) { result = .success(try change(oldSize)) } catch { result = .failure(error) }
         let waiters = state.withLock { state in
-            if case .success = result { then(&state.plan) }
+            if case .success = result { then(&state) }
             state.isChangingShape = false
             return state.takeQuietWaiters()
         }

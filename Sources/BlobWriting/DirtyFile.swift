@@ -14,6 +14,15 @@ package final class DirtyFile: Sendable {
         var blob: BlobAddress
         /// The version that is edited, where it is now.
         var base: BlobProperties?
+        /// Whose version the base is: `nil` for this blob's own.
+        var source: BlobAddress?
+        var names: BlockNames
+        /// The blob that is there takes ids as long as these.
+        var hasFittingNames = true
+        /// Block lists that were sent for this base and not answered, by their digest: one of them may have landed.
+        var unanswered: Set<UInt64> = []
+        /// The service refused to copy from the base: it is fetched.
+        var mayCopy = true
         var plan: UploadPlan
         /// Of a file that grows in an append blob; then nothing of `plan` but its content counts.
         var log: LogState?
@@ -30,6 +39,8 @@ package final class DirtyFile: Sendable {
         /// Why the commit that runs cannot succeed.
         var stageFailure: CommitError?
         var stages: [UInt32: Task<Void, Never>] = [:]
+        /// Those, and the ones that were cancelled and have not ended yet.
+        var runningStageCount = 0
         var isHashing = false
         var writableWaiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0
@@ -42,7 +53,6 @@ package final class DirtyFile: Sendable {
     /// `nil` in tests of a file alone.
     let journal: DirtyJournal?
     let hash: ContentHash
-    let names: BlockNames
     let state: Mutex<State>
 
     /// `base`: the version of the blob that is edited; `nil` for a file that starts empty, new or truncated. `known`:
@@ -94,13 +104,9 @@ package final class DirtyFile: Sendable {
             scheduler: scheduler,
             blob: identity.blob,
             base: identity.base.map { base in
-                let creationTime = file.replay.log?.creationTime
-                return BlobProperties(
-                    version: base.version,
-                    length: base.length,
-                    type: base.type,
-                    creationTime: creationTime
-                )
+                var properties = BlobProperties(base)
+                if let log = file.replay.log { properties.creationTime = log.creationTime }
+                return properties
             },
             spool: file.entry.data,
             uploadID: identity.uploadID,
@@ -108,6 +114,7 @@ package final class DirtyFile: Sendable {
         )
         state.withLock { state in
             state.plan.content = file.replay.content(size: file.size)
+            (state.source, state.unanswered) = (identity.source, file.replay.unanswered)
             (state.isDirty, state.hasChanged) = (true, true)
             if let position = file.replay.log {
                 let plan = AppendPlan(position, blockCountMax: scheduler.configuration.appendBlockCountMax)
@@ -137,13 +144,14 @@ package final class DirtyFile: Sendable {
         self.spool = spool
         self.journal = journal
         hash = ContentHash(spool: spool)
-        names = BlockNames(uploadID: uploadID)
         let plan = UploadPlan(
             baseSize: base?.length ?? 0,
             layout: BlockLayout(base: configuration.blockSize),
-            singlePutMax: configuration.singlePutMax
+            singlePutMax: configuration.singlePutMax,
+            copyMin: configuration.copyMin
         )
-        state = Mutex(State(blob: blob, base: base, plan: plan, isDirty: base == nil))
+        let names = BlockNames(uploadID: uploadID)
+        state = Mutex(State(blob: blob, base: base, names: names, plan: plan, isDirty: base == nil))
     }
 
     // MARK: What it is
@@ -158,6 +166,12 @@ package final class DirtyFile: Sendable {
     /// Anything was written, truncated or zeroed since the beginning. The shell's `echo hi > f` closes a duplicate
     /// before its first write: such a close need not commit.
     package var hasChanged: Bool { state.withLock { $0.hasChanged } }
+    /// Parts of the file are in the store only.
+    package var needsBase: Bool { state.withLock { $0.plan.needsBase } }
+    /// What is not here belongs to another blob, of which this one becomes a copy.
+    package var isCopy: Bool { state.withLock { $0.source != nil } }
+    /// Bytes of an older version of this very blob are part of the file: a commit is good for that version only.
+    package var needsOwnBase: Bool { state.withLock { $0.source == nil && $0.plan.needsBase } }
     /// The last commit that succeeded.
     package var lastCommit: CommittedFile? { state.withLock { $0.lastCommit?.file } }
     /// The last failure, of a commit or of a block on its way, until a commit succeeds.
@@ -182,7 +196,7 @@ package final class DirtyFile: Sendable {
     /// after a week. While a commit runs, it finishes under the old name: `CommittedFile.blob` tells.
     ///
     /// `version`: of the blob under its new name, if there is one that holds what the base, or the last commit, was.
-    /// Without it, parts of the base that are not local can no longer be fetched.
+    /// Without it, parts of the base that are not local come from the old name, as long as they are there.
     /// `known`: what the new name holds where no version is given.
     package func move(to blob: BlobAddress, version: BlobVersion? = nil, known: KnownName? = nil) {
         journal?.moved(to: blob, version.map { .version($0.etag) } ?? known, base: version)
@@ -219,15 +233,26 @@ package final class DirtyFile: Sendable {
 extension DirtyFile.State {
     mutating func move(to blob: BlobAddress, _ version: BlobVersion?) -> [Task<Void, Never>] {
         if let version {
-            base?.version = version
+            if source == nil { base?.version = version }
             lastCommit?.file.version = version
         }
         if let version { log?.plan.learned(version) }
         guard blob != self.blob else { return [] }
+        if version == nil, base != nil, source == nil { source = self.blob }
+        unanswered = []
         self.blob = blob
         moveLog(isStored: version != nil)
         lastCommit?.file.blob = blob
         return takeTasks(plan.restageAll())
+    }
+
+    /// The store has the file: what is not here is in that version from now on.
+    mutating func rebase(on file: CommittedFile) {
+        unanswered = []
+        guard base != nil else { return }
+        source = nil
+        base?.version = file.version
+        base?.length = file.size
     }
 
     /// What a rename asked for while a commit ran. The commit went to the old name: if nothing under the new one holds
@@ -255,4 +280,10 @@ extension DirtyFile.State {
     var isWritable: Bool { round == nil && !isChangingShape }
     /// Nothing is being written or reshaped at this moment.
     var isQuiet: Bool { !isChangingShape && !plan.hasOpenWrites }
+}
+
+extension BlobProperties {
+    fileprivate init(_ base: JournalIdentity.Base) {
+        self.init(version: base.version, length: base.length, type: base.type)
+    }
 }

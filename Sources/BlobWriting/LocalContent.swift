@@ -18,6 +18,8 @@ package struct LocalContent: Sendable {
     /// Bytes below are the base version's unless they are local; a truncation lowers it for good.
     private var baseLimit: UInt64
     private var local = RangeSet<UInt64>()
+    /// Parts of `local` that are zeros in place of the base's bytes.
+    private var zeros = RangeSet<UInt64>()
 
     package init(baseSize: UInt64) {
         size = baseSize
@@ -35,6 +37,7 @@ package struct LocalContent: Sendable {
     package mutating func wrote(_ range: Range<UInt64>) {
         size = max(size, range.upperBound)
         local.insert(contentsOf: joined(range))
+        zeros.remove(contentsOf: range)
     }
 
     /// The base version got longer, and the file with it; nothing of that is here.
@@ -46,14 +49,29 @@ package struct LocalContent: Sendable {
         let range = range.clamped(to: 0..<size)
         let overBase = range.clamped(to: 0..<baseLimit)
         local.remove(contentsOf: range)
-        if !overBase.isEmpty { local.insert(contentsOf: overBase) }
+        zeros.remove(contentsOf: range)
+        guard !overBase.isEmpty else { return }
+        local.insert(contentsOf: overBase)
+        zeros.insert(contentsOf: overBase)
     }
 
     package mutating func truncated(to newSize: UInt64) {
-        if newSize < size { local.remove(contentsOf: newSize..<size) }
+        if newSize < size {
+            local.remove(contentsOf: newSize..<size)
+            zeros.remove(contentsOf: newSize..<size)
+        }
         baseLimit = min(baseLimit, newSize)
         size = newSize
     }
+
+    /// The base goes on where the file ends: a copy of another blob that is made piece by piece.
+    mutating func extendBase(to newSize: UInt64) {
+        size = newSize
+        baseLimit = newSize
+    }
+
+    /// Nothing of the file is anywhere but in the base.
+    var isBaseAlone: Bool { baseLimit == size && local.isEmpty }
 
     /// Bytes of the base version came into the spool. What was written meanwhile must not be asked for.
     package mutating func fetched(_ range: Range<UInt64>) { local.insert(contentsOf: range) }
@@ -79,6 +97,28 @@ package struct LocalContent: Sendable {
             index += 1
         }
         return segments
+    }
+
+    /// As `segments`, with zeros in place of the base's bytes as holes, too, if they are `min` bytes or more.
+    func segmentsWithZeros(of range: Range<UInt64>, min: UInt64) -> [Segment] {
+        let segments = segments(of: range)
+        guard !zeros.isEmpty else { return segments }
+        return segments.flatMap { segment -> [Segment] in
+            guard case .local(let local) = segment else { return [segment] }
+            var (parts, position) = ([Segment](), local.lowerBound)
+            for hole in zeros.intersection(RangeSet(local)).ranges where hole.upperBound - hole.lowerBound >= min {
+                if position < hole.lowerBound { parts.append(.local(position..<hole.lowerBound)) }
+                parts.append(.hole(hole))
+                position = hole.upperBound
+            }
+            if position < local.upperBound { parts.append(.local(position..<local.upperBound)) }
+            return parts
+        }
+    }
+
+    /// The range is here, and a program wrote it, as far as that is known.
+    func isWritten(_ range: Range<UInt64>) -> Bool {
+        isLocal(range) && (zeros.isEmpty || zeros.intersection(RangeSet(range)).isEmpty)
     }
 
     /// What a commit has to fetch first.

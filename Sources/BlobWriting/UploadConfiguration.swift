@@ -17,6 +17,9 @@ package struct UploadConfiguration: Sendable {
     package var blockSize: UInt64 = 8 << 20
     /// A file up to this length that was never staged goes up as one Put Blob: one round trip instead of two.
     package var singlePutMax: UInt64 = 8 << 20
+    /// Pieces of a base version from this length on are copied by the service, and holes of a file made of one block of
+    /// zeros; what is shorter is fetched, and sent: a request costs as much as 256 KiB take at 10 to 100 MiB/s.
+    package var copyMin: UInt64 = 256 << 10
     /// Blocks on their way at once, over all files. Their bytes are in the page cache, not in this process.
     package var stagesInFlightMax = 16
     /// Put Blob and Put Block List on their way at once, over all files.

@@ -13,21 +13,22 @@ extension UploadPlan {
     /// The most that one Put Blob carries.
     static let putBlobMax: UInt64 = 5_000 << 20
 
-    /// Makes everything that is not in the store ready to be sent. All bytes must be local, and no write open.
+    /// Makes everything that is not in the store ready to be sent. All bytes must be local, or cut by `cutEdit`, and no
+    /// write open.
     package mutating func flush() -> Upload {
         isFlushing = true
         isPaused = false
         flushNumber += 1
         readyQueue.removeAll()
+        let isWhole = !needsBase
         let isShort = content.size <= singlePutMax && !blocks.contains(where: \.isInStore)
         // A blocked file: one request replaces the blob together with the leftovers that are in the way.
-        if isShort || isBlocked && content.size <= Self.putBlobMax { return .putBlob(crc: crc) }
-        let isHashed = prepareHash()
-        reopenShortBlocks()
-        while cutEnd < content.size {
-            cut(cutEnd..<min(content.size, cutEnd + layout.blockSize(after: blocks.count)), .held)
+        if isWhole, isShort || isBlocked && content.size <= Self.putBlobMax { return .putBlob(crc: crc) }
+        let isHashed = isWhole && prepareHash()
+        if isWhole {
+            recut([], mayCopy: false)
+            mergeBlocks()
         }
-        mergeBlocks()
         unsettledCount = 0
         for index in blocks.indices {
             switch blocks[index].state {
@@ -36,7 +37,7 @@ extension UploadPlan {
                 readyQueue.append(blocks[index].range.lowerBound)
                 unsettledCount += 1
             case .inFlight: unsettledCount += 1
-            case .staged, .committed: break
+            case .staged, .committed, .kept, .zeros: break
             }
         }
         return .blocks(isHashed: isHashed)
@@ -52,7 +53,9 @@ extension UploadPlan {
             switch block.state {
             // `Latest`: finds a block also when a commit whose answer was lost did succeed.
             case .staged(let serial), .committed(let serial): list.append(.latest(names.id(serial)))
-            case .held, .ready, .inFlight: return nil
+            // `Committed`: somebody else may have staged other bytes under an id that is not ours.
+            case .kept(let id): list.append(.committed(id))
+            case .held, .ready, .inFlight, .zeros: return nil
             }
         }
         return list
@@ -65,6 +68,7 @@ extension UploadPlan {
         switch upload {
         case .putBlob:
             isBlocked = false
+            isEdited = false
             blocks.removeAll()
             readyQueue.removeAll()
         case .blocks:
@@ -89,7 +93,7 @@ extension UploadPlan {
     package var isHashComplete: Bool { !hashing.isVoid && hashing.claimed == content.size }
 
     /// The leftovers of another program must go first: the file is too long for the one request that drops them.
-    package var mustClearLeftovers: Bool { isBlocked && content.size > Self.putBlobMax }
+    package var mustClearLeftovers: Bool { isBlocked && content.size > Self.putBlobMax && !needsBase }
 
     /// Everything that was to be staged is.
     package var isSettled: Bool { unsettledCount == 0 }
@@ -108,8 +112,10 @@ extension UploadPlan {
         return true
     }
 
-    private mutating func reopenShortBlocks() {
-        let short = blocks.reversed().prefix { $0.range.upperBound - $0.range.lowerBound < layout.base }.count
+    mutating func reopenShortBlocks() {
+        let short = blocks.reversed()
+            .prefix { $0.range.upperBound - $0.range.lowerBound < layout.base && content.isLocal($0.range) }
+            .count
         // An uncut rest makes one more.
         if short >= Self.shortBlockCountMax { blocks.removeLast(short) }
     }
@@ -129,8 +135,8 @@ extension UploadPlan.Block {
     /// The store has these bytes, or is about to.
     var isInStore: Bool {
         switch state {
-        case .inFlight, .staged, .committed: true
-        case .held, .ready: false
+        case .inFlight, .staged, .committed, .kept: true
+        case .held, .ready, .zeros: false
         }
     }
 }

@@ -1,3 +1,4 @@
+package import BlobStorage
 internal import DequeModule
 
 /// Decides how one file gets into the store: which blocks are cut from its bytes and when, under which id each is
@@ -22,6 +23,8 @@ package struct UploadPlan: Sendable {
         package internal(set) var state: BlockState
         /// The CRC-64 of the bytes, where a sequential writer left it.
         package internal(set) var crc: UInt64?
+        /// The service copies its bytes from the version that is edited, as far as they are not local by then.
+        package internal(set) var isCopy = false
     }
 
     package enum BlockState: Sendable, Hashable {
@@ -32,13 +35,19 @@ package struct UploadPlan: Sendable {
         case inFlight(serial: UInt32)
         case staged(serial: UInt32)
         case committed(serial: UInt32)
+        /// A committed block of the version that is edited, by the id that it has there.
+        case kept(BlockID)
+        /// Zeros, in the store as soon as those of the block that begins there are.
+        case zeros(leader: UInt64)
     }
 
-    /// One Put Block to send.
+    /// One Put Block to send, or one Put Block From URL.
     package struct Stage: Sendable, Hashable {
         package let serial: UInt32
         package let range: Range<UInt64>
         package let crc: UInt64?
+        /// From the version that is edited, by the service.
+        package let isCopy: Bool
         /// The commit that it was sent for; `nil` if it was sent while the program wrote.
         let flushNumber: Int?
     }
@@ -70,6 +79,8 @@ package struct UploadPlan: Sendable {
 
     let layout: BlockLayout
     let singlePutMax: UInt64
+    /// Shorter pieces of the base are fetched, and shorter holes sent.
+    let copyMin: UInt64
     package internal(set) var content: LocalContent
     package internal(set) var blocks: [Block] = []
     package internal(set) var hashing = HashProgress()
@@ -90,11 +101,17 @@ package struct UploadPlan: Sendable {
     var unsettledCount = 0
     /// The store holds blocks under this name with which ours cannot be mixed.
     var isBlocked = false
+    /// The blocks of the base are among `blocks`, as far as they are still wanted.
+    var isEdited = false
+    /// Where the block of zeros begins that stands for others.
+    var zeroLeader: UInt64?
 
-    /// `singlePutMax`: a file up to this length goes up as one Put Blob.
-    package init(baseSize: UInt64, layout: BlockLayout, singlePutMax: UInt64) {
+    /// `singlePutMax`: a file up to this length goes up as one Put Blob. `copyMin`: pieces of the base from this length
+    /// on are copied by the service, and holes made of one block of zeros.
+    package init(baseSize: UInt64, layout: BlockLayout, singlePutMax: UInt64, copyMin: UInt64 = 256 << 10) {
         self.layout = layout
         self.singlePutMax = singlePutMax
+        self.copyMin = copyMin
         content = LocalContent(baseSize: baseSize)
     }
 
@@ -158,10 +175,12 @@ package struct UploadPlan: Sendable {
             nextSerial &+= 1
             stageCount += 1
             blocks[index].state = .inFlight(serial: serial)
+            let range = blocks[index].range
             return Stage(
                 serial: serial,
-                range: blocks[index].range,
+                range: range,
                 crc: blocks[index].crc,
+                isCopy: blocks[index].isCopy && !content.isLocal(range),
                 flushNumber: isFlushing ? flushNumber : nil
             )
         }
@@ -173,6 +192,10 @@ package struct UploadPlan: Sendable {
         guard let index = index(of: stage) else { return }
         blocks[index].state = .staged(serial: stage.serial)
         if isFlushing { unsettledCount -= 1 }
+        guard let leader = zeroLeader, leader == stage.range.lowerBound else { return }
+        for other in blocks.indices where blocks[other].state == .zeros(leader: leader) {
+            blocks[other].state = .staged(serial: stage.serial)
+        }
     }
 
     /// The store does not have the block. During a commit one that was sent before it gets a second chance at once;
@@ -193,8 +216,14 @@ package struct UploadPlan: Sendable {
         let outdated = blocks.indices.compactMap { hold($0) }
         readyQueue.removeAll()
         stageCount = 0
+        // What the base has of them is to be asked for anew.
+        if needsBase { blocks.removeAll() }
+        isEdited = false
         return outdated
     }
+
+    /// Ids up to this one were used by an earlier process.
+    mutating func skipSerials(through serial: UInt32) { nextSerial = max(nextSerial, serial &+ 1) }
 
     /// Nothing is sent any more before a commit, and nothing at all if there will be none.
     package mutating func stopStaging() -> [UInt32] {
@@ -204,7 +233,7 @@ package struct UploadPlan: Sendable {
         return blocks.indices.compactMap { index in
             switch blocks[index].state {
             case .ready, .inFlight: hold(index)
-            case .held, .staged, .committed: nil
+            case .held, .staged, .committed, .kept, .zeros: nil
             }
         }
     }

@@ -213,7 +213,7 @@ extension OutputFileSystem {
                     facts.creationTime = file.facts?.creationTime
                     file.facts = facts
                     file.learnedAt = now
-                    file.reader?.adopt(version.etag)
+                    if file.local?.isCopy != true { file.reader?.adopt(version.etag) }
                     file.local?.move(to: address, version: version)
                     if file.pageCacheVersion == oldVersion { file.pageCacheVersion = version.etag }
                     if file.pending == pending { file.pending = PendingAttributes() }
@@ -297,16 +297,6 @@ extension OutputFileSystem {
             // A blob is all data: its one hole begins at its end.
             request.succeed(FileOffset(Int64(whence == .data ? offset : size)))
         } catch { request.fail(error) }
-    }
-
-    package func copyFileRange(
-        _ request: consuming Request<ByteCount>,
-        from source: (node: NodeID, handle: HandleID, offset: UInt64),
-        to destination: (node: NodeID, handle: HandleID, offset: UInt64),
-        length: UInt64
-    ) {
-        // The kernel then reads and writes by itself.
-        request.fail(FileSystemError(errno: EOPNOTSUPP, "copies go through the kernel"))
     }
 }
 

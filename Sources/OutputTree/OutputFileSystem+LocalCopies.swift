@@ -24,7 +24,9 @@ extension OutputFileSystem {
     /// What was written here need not be fetched to be read again: with a cache on disk its bytes go there. Nobody
     /// writes to them any more.
     private func keep(_ local: DirtyFile, as committed: (blob: BlobAddress, properties: BlobProperties)?) {
-        guard cache.isOnDisk, let committed, !local.isDirty, local.size == committed.properties.length else {
+        guard cache.isOnDisk, let committed, !local.isDirty, !local.needsBase,
+            local.size == committed.properties.length
+        else {
             local.discard()
             return
         }

@@ -226,7 +226,7 @@ extension OutputFileSystem {
             file.facts = FileFacts(properties)
             file.properties = properties
             file.reader = nil
-            if file.openCount > 0, file.local == nil {
+            if file.openCount > 0, file.local?.needsBase != false {
                 file.reader = BlobReader(cache: cache, blob: destination, properties: properties)
             }
             file.pageCacheVersion = file.pageCacheVersion == old ? version.etag : nil

@@ -279,7 +279,10 @@ extension OutputFileSystem {
             if committed.type == .append, file.reader != nil || !work.local.isWhole {
                 file.readBase(of: properties, cache)
             } else {
-                file.reader = nil
+                // What is not here is in the new version, too.
+                file.reader =
+                    file.local?.needsBase == true
+                    ? BlobReader(cache: cache, blob: work.address, properties: properties) : nil
             }
             file.properties = properties
             file.facts = FileFacts(properties)
@@ -369,9 +372,8 @@ extension OutputFileSystem {
     /// A file that still lives on bytes of an older version goes up only if that version is still there; one whose
     /// bytes are all here replaces whatever is: the last close wins as a whole.
     private func condition(of local: DirtyFile, _ file: FileState) -> VersionCondition {
-        guard let etag = file.facts?.etag, local.size > 0 else { return .any }
-        let usesBase = local.segments(of: 0..<local.size).contains { if case .base = $0 { true } else { false } }
-        return usesBase ? .matches(etag) : .any
+        guard let etag = file.facts?.etag, local.needsOwnBase else { return .any }
+        return .matches(etag)
     }
 
     /// Somebody else made the file first: from now on the name means theirs, as if ours had been unlinked. Trying on

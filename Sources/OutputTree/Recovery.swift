@@ -84,8 +84,8 @@ extension OutputFileSystem {
         state.pending.groupID = posix.groupID
         state.properties = properties
         if identity.base != nil {
-            state.facts = FileFacts(properties)
-            state.reader = BlobReader(cache: cache, blob: identity.blob, properties: properties)
+            if identity.source == nil { state.facts = FileFacts(properties) }
+            state.reader = BlobReader(cache: cache, blob: identity.source ?? identity.blob, properties: properties)
         }
         state.local = DirtyFile(scheduler: uploads, recovered: file)
         state.isPlacementPending = true

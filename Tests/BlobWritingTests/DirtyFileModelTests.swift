@@ -47,9 +47,8 @@ private struct Story {
 
     init(_ random: inout SeededRandom) throws {
         fixture = try WritingFixture()
-        if Bool.random(using: &random) {
-            base = pattern(Int.random(in: 0...9000, using: &random), 3)
-            fixture.store.add(fixture.blob, base)
+        if Int.random(in: 0..<3, using: &random) > 0 {
+            base = fixture.addBase(byteCountMax: 12_000, &random)
             committed = base
             file = try fixture.makeFile(base: fixture.store.storedProperties(of: fixture.blob))
         } else {

@@ -8,7 +8,8 @@ import Testing
 
 @testable import BlobWriting
 
-/// A scheduler over a store in memory, with a spool of its own that goes away with it. Blocks of 1 KiB.
+/// A scheduler over a store in memory, with a spool of its own that goes away with it. Blocks of 1 KiB; the
+/// store copies what is longer than 300 bytes.
 final class WritingFixture: Sendable {
     let store = MemoryStore(containers: ["c"])
     let scheduler: UploadScheduler
@@ -22,6 +23,7 @@ final class WritingFixture: Sendable {
         var configuration = UploadConfiguration(journalDirectory: path)
         configuration.blockSize = 1024
         configuration.singlePutMax = 1024
+        configuration.copyMin = 300
         change(&configuration)
         self.directory = path
         var logger = Logger(label: "test")
@@ -72,6 +74,34 @@ func pattern(_ count: Int, _ seed: Int = 0) -> [UInt8] {
 }
 
 extension WritingFixture {
+    /// A block of another program, with an id of so many bytes.
+    static func block(_ number: Int, idByteCount: Int = 24, _ bytes: [UInt8]) -> (id: BlockID, bytes: [UInt8]) {
+        let id = (0..<idByteCount).map { UInt8(truncatingIfNeeded: number >> (8 * min($0, 7))) }
+        return (BlockID(base64: Base64.encode(id)), bytes)
+    }
+
+    /// A blob as some program may have left it: of one piece, or of blocks of any lengths with ids of any length, some
+    /// of them twice; with leftovers or without.
+    func addBase(byteCountMax: Int, _ random: inout SeededRandom) -> [UInt8] {
+        let bytes = pattern(Int.random(in: 0...byteCountMax, using: &random), 3)
+        guard Int.random(in: 0..<4, using: &random) > 0 else {
+            store.add(blob, bytes)
+            return bytes
+        }
+        let idByteCount = [3, 8, 12, 20, 20, 48, 64].randomElement(using: &random) ?? 20
+        var (blocks, position) = ([(id: BlockID, bytes: [UInt8])](), 0)
+        while position < bytes.count {
+            let longest = Bool.random(using: &random) ? 100 : 3000
+            let count = min(Int.random(in: 1...longest, using: &random), bytes.count - position)
+            let part = Array(bytes[position..<position + count])
+            blocks.append(Self.block(blocks.count, idByteCount: idByteCount, part))
+            position += count
+        }
+        if let twice = blocks.randomElement(using: &random), Bool.random(using: &random) { blocks.append(twice) }
+        store.add(blob, blocks: blocks)
+        return blocks.flatMap(\.bytes)
+    }
+
     var md5OfStored: String? { stored.map { Base64.encode(md5($0)) } }
 }
 

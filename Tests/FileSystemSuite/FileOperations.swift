@@ -20,6 +20,8 @@ package protocol FileOperations: AnyObject, Sendable {
     func status(_ descriptor: Int32) throws(Errno) -> FileStatus
     /// `mode`: FALLOC_FL_*.
     func fallocate(_ descriptor: Int32, mode: Int32, offset: UInt64, length: UInt64) throws(Errno)
+    /// copy_file_range(2) to the same position; as many bytes as one call takes.
+    func copyRange(_ source: Int32, to copy: Int32, at offset: UInt64, count: Int) throws(Errno) -> Int
     /// Closes in any case, and throws what close(2) returned.
     func close(_ descriptor: Int32) throws(Errno)
 

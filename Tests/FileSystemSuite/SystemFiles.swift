@@ -76,6 +76,11 @@ package final class SystemFiles: FileOperations {
         try check { CLinux.fallocate(descriptor, mode, off_t(offset), off_t(length)) }
     }
 
+    package func copyRange(_ source: Int32, to copy: Int32, at offset: UInt64, count: Int) throws(Errno) -> Int {
+        var (from, to) = (off_t(offset), off_t(offset))
+        return try check { copy_file_range(source, &from, copy, &to, count, 0) }
+    }
+
     package func close(_ descriptor: Int32) throws(Errno) { try check { Glibc.close(descriptor) } }
 
     // MARK: Names

@@ -24,6 +24,9 @@ struct MountBehaviourTests {
     @Test("changes: ", .timeLimit(.minutes(2)), arguments: ChangeBehaviours.all)
     func changes(_ behaviour: Behaviour) async throws { try await show(behaviour) }
 
+    @Test("edits: ", .timeLimit(.minutes(2)), arguments: EditBehaviours.all)
+    func edits(_ behaviour: Behaviour) async throws { try await show(behaviour) }
+
     private func show(_ behaviour: Behaviour) async throws {
         try await onOwnThread {
             let world = try MountWorld()

@@ -1,4 +1,4 @@
-"""Logs that grow in append blobs while they are written: SEMANTICS.md §3.11."""
+"""Logs that grow in append blobs while they are written: SEMANTICS.md §3.13."""
 
 import errno
 import os
@@ -41,7 +41,7 @@ def exists(blob):
 
 
 def test_a_log_is_in_the_store_within_the_interval_and_tail_sees_it_on_another_mount(logs):
-    """§3.11"""
+    """§3.13"""
     _, path = logs(*QUICK)
     _, seen = logs(*QUICK)
     with open(path, "w", buffering=1) as log:
@@ -60,7 +60,7 @@ def test_a_log_is_in_the_store_within_the_interval_and_tail_sees_it_on_another_m
 
 
 def test_an_idle_log_sends_nothing_and_fsync_sends_at_once(logs, own_server):
-    """§3.11"""
+    """§3.13"""
     _, path = logs(*SLOW)
     with open(path, "wb", buffering=0) as log:
         log.write(b"one\n")
@@ -78,7 +78,7 @@ def test_an_idle_log_sends_nothing_and_fsync_sends_at_once(logs, own_server):
 
 
 def test_appending_moves_the_new_bytes_only(logs, own_server):
-    """§3.11: also outside of the tracked kinds, and behind what the .NET library wrote."""
+    """§3.13: also outside of the tracked kinds, and behind what the .NET library wrote."""
     mount, path = logs(*SLOW)
     big = b"x" * (8 << 20)
     for blob in (logs.blob, own_server.blob(logs.blob.container_name, "task/$TaskOutput/out.txt")):
@@ -98,7 +98,7 @@ def test_appending_moves_the_new_bytes_only(logs, own_server):
 
 
 def test_shells_that_append_interleave_whole_lines(logs):
-    """§3.11"""
+    """§3.13"""
     _, path = logs(*QUICK)
     script = 'for i in $(seq 40); do echo "$0 $i $(printf %0100d 7)" >> "$1"; done'
     shells = [subprocess.Popen(["sh", "-c", script, str(number), str(path)]) for number in range(4)]
@@ -112,7 +112,7 @@ def test_shells_that_append_interleave_whole_lines(logs):
 
 
 def test_mounts_and_another_client_interleave_whole_appends(logs):
-    """§3.11"""
+    """§3.13"""
     mounts = [logs(*QUICK) for _ in range(2)]
     logs.blob.create_append_blob()
 
@@ -139,7 +139,7 @@ def test_mounts_and_another_client_interleave_whole_appends(logs):
 
 
 def test_what_others_append_shows_where_the_log_is_open_for_writing(logs):
-    """§3.11"""
+    """§3.13"""
     _, path = logs(*QUICK)
     with open(path, "ab", buffering=0) as log:
         log.write(b"ours\n")
@@ -152,7 +152,7 @@ def test_what_others_append_shows_where_the_log_is_open_for_writing(logs):
 
 
 def test_a_task_that_runs_again_starts_its_log_over(logs):
-    """§3.11: it never doubles."""
+    """§3.13: it never doubles."""
     _, first = logs(*QUICK)
     _, second = logs(*QUICK)
     first.write_text("the first run, which wrote a lot\n")
@@ -166,7 +166,7 @@ def test_a_task_that_runs_again_starts_its_log_over(logs):
 
 
 def test_bytes_that_were_sent_and_are_written_over_make_it_a_block_blob(logs):
-    """§3.4, §3.11"""
+    """§3.4, §3.13"""
     _, path = logs(*SLOW)
     with open(path, "wb", buffering=0) as log:
         log.write(b"0 % of it\n")
@@ -213,7 +213,7 @@ def test_a_log_that_is_removed_while_it_is_written_stays_away(logs):
 
 
 def test_killed_between_two_flushes_the_next_mount_sends_the_rest_once(own_server, tmp_path, job):
-    """§3.11, §4.6"""
+    """§3.13, §4.6"""
     mount = Mount(tmp_path / "mnt", own_server, *SLOW)
     mount.job(job)
     folder = mount / f"jobs/{job}/tasks/task/TaskLog"
@@ -242,7 +242,7 @@ def test_killed_between_two_flushes_the_next_mount_sends_the_rest_once(own_serve
 
 
 def test_the_log_of_a_run_that_was_killed_does_not_get_into_the_next_run_s(own_server, tmp_path, job):
-    """§3.11, §4.6: its bytes are kept."""
+    """§3.13, §4.6: its bytes are kept."""
     mount = Mount(tmp_path / "mnt", own_server, *SLOW)
     mount.job(job)
     folder = mount / f"jobs/{job}/tasks/task/TaskLog"
@@ -280,7 +280,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("nth", range(4))
 def test_the_nth_append_fails_and_no_line_is_lost_or_doubled(logs, own_server, fault, nth):
-    """§3.11, §5.2"""
+    """§3.13, §5.2"""
     _, path = logs(*SLOW)
     own_server.faults({"operation": "Append Block", "skip": nth, "times": 1, **FAULTS[fault]})
     with open(path, "ab", buffering=0) as log:
@@ -311,7 +311,7 @@ def test_what_fails_is_told_at_close_and_sent_later(logs, own_server):
 
 
 def test_a_log_with_as_many_blocks_as_it_may_have_is_put_again_in_few(logs, own_server):
-    """§3.11: also one that another program wrote."""
+    """§3.13: also one that another program wrote."""
     _, path = logs(*SLOW)
     logs.blob.create_append_blob()
     for number in range(20):
@@ -334,7 +334,7 @@ def test_a_log_with_as_many_blocks_as_it_may_have_is_put_again_in_few(logs, own_
 
 
 def test_hundreds_of_open_logs_are_sent_by_one_timer(logs):
-    """§3.11"""
+    """§3.13"""
     mount, path = logs(*QUICK)
     count = 300
     files = [open(path.parent / f"log{number}.txt", "ab", buffering=0) for number in range(count)]
@@ -349,7 +349,7 @@ def test_hundreds_of_open_logs_are_sent_by_one_timer(logs):
 
 
 def test_without_tracked_kinds_a_log_is_a_file_like_others(logs):
-    """§3.11"""
+    """§3.13"""
     _, path = logs("--tracked-kinds", "", "--log-interval", "200ms")
     with open(path, "wb", buffering=0) as log:
         log.write(b"one\n")
@@ -359,7 +359,7 @@ def test_without_tracked_kinds_a_log_is_a_file_like_others(logs):
 
 
 def test_other_kinds_can_be_tracked(logs, own_server):
-    """§3.11"""
+    """§3.13"""
     mount, path = logs(*QUICK, "--tracked-kinds", "TaskLog,TaskIntermediate")
     other = path.parent.parent / "TaskIntermediate" / "progress.txt"
     with open(other, "ab", buffering=0) as log:

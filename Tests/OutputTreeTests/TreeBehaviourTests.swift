@@ -20,6 +20,9 @@ struct TreeBehaviourTests {
     @Test("changes: ", .timeLimit(.minutes(5)), arguments: ChangeBehaviours.all)
     func changes(_ behaviour: Behaviour) async throws { try await show(behaviour) }
 
+    @Test("edits: ", .timeLimit(.minutes(5)), arguments: EditBehaviours.all)
+    func edits(_ behaviour: Behaviour) async throws { try await show(behaviour) }
+
     /// With a kernel that forgets every name at once, with one that keeps all and reads by itself what is on the disk, and
     /// with the service's oddest listings.
     private func show(_ behaviour: Behaviour) async throws {

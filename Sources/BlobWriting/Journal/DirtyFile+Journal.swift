@@ -48,7 +48,7 @@ extension DirtyFile {
     }
 
     /// Brings what is only in the store to the data file.
-    package func fetchMissing() async throws(CommitError) { try await fetchBase(blob) }
+    package func fetchMissing() async throws(CommitError) { try await fetchBase() }
 
     /// The MD5 of the whole file, base64; `nil` if not all of its bytes are here.
     package func contentMD5() async -> String? {
@@ -62,7 +62,7 @@ extension DirtyFile {
     }
 
     /// Whether this file staged the block.
-    package func isOwn(_ block: BlockID) -> Bool { names.isOwn(block) }
+    package func isOwn(_ block: BlockID) -> Bool { state.withLock { $0.names }.isOwn(block) }
 
     // MARK: Around a commit
 
@@ -75,6 +75,15 @@ extension DirtyFile {
                 logger.warning("what is being uploaded would not survive a crash: \(error)")
             }
         }
+    }
+
+    /// The list is on its way: if nobody hears what became of it, the next version that is found may be it.
+    func noteSending(_ list: [BlockReference]) async {
+        guard state.withLock({ $0.plan.needsBase }) else { return }
+        let digest = BlockListDigest.of(list.map(\.id))
+        state.withLock { _ = $0.unanswered.insert(digest) }
+        guard let journal else { return }
+        await scheduler.disk.perform { journal.sending(digest) }
     }
 
     func noteOutcome(_ outcome: CommitRound.Outcome) async {

@@ -24,6 +24,11 @@ final class DirtyJournal: Sendable {
         var position: AppendPosition?
         /// The file was given up here, and stays for somebody to decide.
         var isReleased = false
+
+        mutating func note(_ source: BlobAddress, _ base: JournalIdentity.Base) {
+            (identity.source, identity.base, baseLimit) = (source, base, base.length)
+            backlog.append(.source(source, base))
+        }
     }
 
     let entry: JournalEntry
@@ -113,6 +118,21 @@ final class DirtyJournal: Sendable {
         if let failure { throw failure }
     }
 
+    /// The file is, so far, the beginning of that version of another blob.
+    func copies(_ source: BlobAddress, _ base: JournalIdentity.Base) throws(LocalStoreError) {
+        let failure = state.withLock { state -> LocalStoreError? in
+            let old = (state.identity, state.baseLimit)
+            state.note(source, base)
+            let failure = flush(&state)
+            if failure != nil {
+                state.backlog.removeLast()
+                (state.identity, state.baseLimit) = old
+            }
+            return failure
+        }
+        if let failure { throw failure }
+    }
+
     // MARK: What becomes of it
 
     func due(_ headers: BlobHeaders, at time: Int64) throws(LocalStoreError) {
@@ -136,24 +156,48 @@ final class DirtyJournal: Sendable {
         try entry.synchronizeLog()
     }
 
+    /// A log that lacks this makes the list somebody else's, and the file a conflict.
+    func sending(_ digest: UInt64) {
+        state.withLock { state in
+            state.backlog.append(.sending(digest))
+            _ = flush(&state)
+        }
+    }
+
     /// Nothing is written yet: see `flush`. A log that lacks this says that the file is due, and recovery finds it done.
     func committed(_ version: BlobVersion) {
         state.withLock { state in
             state.identity.known = .version(version.etag)
             state.identity.base?.version = version
+            state.identity.source = nil
             state.phase = .committed
             state.backlog.append(.committed(version))
+        }
+    }
+
+    /// The file was renamed while it was committed: its base is the version that the old name got.
+    func leavesBase(at old: BlobAddress) {
+        state.withLock { state in
+            guard state.identity.source != old, var base = state.identity.base else { return }
+            base.length = state.baseLimit
+            state.note(old, base)
         }
     }
 
     /// `nil` keeps what is known of the name.
     func moved(to blob: BlobAddress, _ known: KnownName?, base: BlobVersion?) {
         state.withLock { state in
+            let old = state.identity.blob
+            let isOwn = state.identity.source == nil
             state.identity.blob = blob
             if let known { state.identity.known = known }
-            if let base { state.identity.base?.version = base }
-            guard state.hasLog else { return }
-            state.backlog.append(.moved(blob, state.identity.known, base: base))
+            let version = isOwn ? base : nil
+            if let version { state.identity.base?.version = version }
+            if state.hasLog { state.backlog.append(.moved(blob, state.identity.known, base: version)) }
+            // The base stays where it was.
+            guard base == nil, isOwn, blob != old, var source = state.identity.base else { return }
+            source.length = state.baseLimit
+            state.note(old, source)
         }
     }
 

@@ -25,6 +25,8 @@ package struct JournalIdentity: Sendable, Hashable {
     package var uploadID: UInt128
     /// Of the kernel that had the bytes in its page cache.
     package var bootID: String
+    /// Whose version the base is; `nil` for this blob's own. A record of its own.
+    package var source: BlobAddress?
 }
 
 /// One line of a dirty file's log. The numbers are those in the files, for ever.
@@ -50,9 +52,13 @@ package enum JournalRecord: Sendable, Hashable {
     /// Below `position.sent`, what the data file had of the file before this record it still has, up to `local`.
     case log(AppendPosition?, local: UInt64)
 
+    /// The base is that version of that blob from now on, to its length here.
+    case source(BlobAddress, JournalIdentity.Base)
+    /// A list of blocks with this digest, some of them the base's, was sent: it may be what the name holds.
+    case sending(UInt64)
+
     private enum Kind: UInt8 {
-        case identity = 1
-        case extent, truncated, changed, due, synced, committed, moved, kept
+        case identity = 1, extent, truncated, changed, due, synced, committed, moved, kept, source, sending
         case log = 20
     }
 
@@ -62,11 +68,7 @@ package enum JournalRecord: Sendable, Hashable {
         case .identity(let identity):
             writer.byte(Kind.identity.rawValue)
             writer.blob(identity.blob)
-            writer.optional(identity.base) { writer, base in
-                writer.version(base.version)
-                writer.integer(base.length)
-                writer.string(base.type.rawValue)
-            }
+            writer.optional(identity.base) { $0.base($1) }
             writer.known(identity.known)
             writer.integer(UInt64(truncatingIfNeeded: identity.uploadID >> 64))
             writer.integer(UInt64(truncatingIfNeeded: identity.uploadID))
@@ -99,6 +101,13 @@ package enum JournalRecord: Sendable, Hashable {
             writer.byte(Kind.log.rawValue)
             writer.optional(position) { $0.position($1) }
             writer.integer(local)
+        case .source(let blob, let base):
+            writer.byte(Kind.source.rawValue)
+            writer.blob(blob)
+            writer.base(base)
+        case .sending(let digest):
+            writer.byte(Kind.sending.rawValue)
+            writer.integer(digest)
         }
         return writer.bytes
     }
@@ -130,6 +139,10 @@ package enum JournalRecord: Sendable, Hashable {
                 return nil
             }
             record = .log(position.value, local: local)
+        case .source:
+            guard let blob = reader.blob(), let base = reader.base() else { return nil }
+            record = .source(blob, base)
+        case .sending: record = reader.integer().map { .sending($0) }
         }
         guard let record, reader.isAtEnd else { return nil }
         self = record

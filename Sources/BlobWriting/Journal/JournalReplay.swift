@@ -24,6 +24,8 @@ package struct JournalReplay: Sendable {
     package private(set) var keptReason: String?
     /// Of a file that grows in an append blob.
     package private(set) var log: AppendPosition?
+    /// Digests of block lists that were sent since the last commit that was answered.
+    package private(set) var unanswered: Set<UInt64> = []
     private(set) var isDue = false
     private(set) var hasChanges = true
     private(set) var isSynced = false
@@ -57,7 +59,10 @@ package struct JournalReplay: Sendable {
             keptReason = nil
             identity.known = .version(version.etag)
             identity.base?.version = version
+            identity.source = nil
+            unanswered = []
         case .moved(let blob, let known, let version):
+            if blob != identity.blob { unanswered = [] }
             identity.blob = blob
             identity.known = known
             if let version { identity.base?.version = version }
@@ -65,6 +70,9 @@ package struct JournalReplay: Sendable {
         case .log(let position, let local):
             log = position
             if let position { apply(position, local: local) }
+        case .source(let blob, let base):
+            (identity.source, identity.base, baseLimit) = (blob, base, base.length)
+        case .sending(let digest): unanswered.insert(digest)
         }
     }
 
@@ -92,11 +100,13 @@ package struct JournalReplay: Sendable {
     /// The records that say the same, in one go.
     package var records: [JournalRecord] {
         var records: [JournalRecord] = [.identity(identity)]
+        if let source = identity.source, let base = identity.base { records.append(.source(source, base)) }
         if let base = identity.base, baseLimit < base.length { records.append(.truncated(baseLimit)) }
         records += extents.ranges.map { .extent($0) }
         if let log { records.append(.log(log, local: extents.ranges.last?.upperBound ?? 0)) }
         if isDue, let headers { records.append(.due(headers, at: dueSince ?? 0)) }
         if isSynced { records.append(.synced) }
+        records += unanswered.sorted().map { .sending($0) }
         if !isDue, !hasChanges, case .version(let etag) = identity.known {
             records.append(.committed(BlobVersion(etag: etag, lastModified: identity.base?.version.lastModified ?? 0)))
         }

@@ -30,6 +30,12 @@ struct PayloadWriter {
         integer(UInt64(bitPattern: version.lastModified))
     }
 
+    mutating func base(_ base: JournalIdentity.Base) {
+        version(base.version)
+        integer(base.length)
+        string(base.type.rawValue)
+    }
+
     mutating func known(_ known: KnownName) {
         switch known {
         case .unknown: byte(0)
@@ -112,6 +118,13 @@ struct PayloadReader {
         return BlobVersion(etag: ETag(etag), lastModified: Int64(bitPattern: time))
     }
 
+    mutating func base() -> JournalIdentity.Base? {
+        guard let version = version(), let length = integer(), let type = string().flatMap(BlobType.init) else {
+            return nil
+        }
+        return JournalIdentity.Base(version: version, length: length, type: type)
+    }
+
     mutating func known() -> KnownName? {
         switch byte() {
         case 0: return .unknown
@@ -134,13 +147,7 @@ struct PayloadReader {
     }
 
     mutating func identity() -> JournalIdentity? {
-        let base = { (reader: inout PayloadReader) -> JournalIdentity.Base? in
-            guard let version = reader.version(), let length = reader.integer(),
-                let type = reader.string().flatMap(BlobType.init)
-            else { return nil }
-            return JournalIdentity.Base(version: version, length: length, type: type)
-        }
-        guard let blob = blob(), let base = optional(base), let known = known(), let high = integer(),
+        guard let blob = blob(), let base = optional({ $0.base() }), let known = known(), let high = integer(),
             let low = integer(), let bootID = string()
         else { return nil }
         return JournalIdentity(

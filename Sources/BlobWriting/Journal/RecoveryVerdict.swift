@@ -1,4 +1,5 @@
 package import BlobStorage
+internal import Synchronization
 
 /// What recovery may do with a file, as the store is now.
 package enum RecoveryVerdict: Sendable {
@@ -25,13 +26,18 @@ extension DirtyFile {
         if properties.length == size, let stored = properties.contentMD5, await contentMD5() == stored {
             return .done(properties)
         }
-        if properties.type == .block, await holdsOwnBlocks() { return .upload(.matches(properties.version.etag)) }
+        if properties.type == .block, await isOwnCommit(properties.version) {
+            return .upload(.matches(properties.version.etag))
+        }
         return .conflict("somebody else put another version there")
     }
 
     /// Whether the committed blob was put together from blocks of this upload: an earlier commit, whose answer was lost.
-    private func holdsOwnBlocks() async -> Bool {
-        guard let list = try? await scheduler.store.blockList(of: blob) else { return false }
-        return list.committed.contains { isOwn($0.id) }
+    /// Where bytes are missing here that it must have, nobody may have touched it since.
+    private func isOwnCommit(_ version: BlobVersion) async -> Bool {
+        guard let list = try? await scheduler.store.blockList(of: blob), list.version == version,
+            list.committed.contains(where: { isOwn($0.id) })
+        else { return false }
+        return state.withLock { !($0.source == nil && $0.plan.needsBase) || $0.recognizes(list) }
     }
 }

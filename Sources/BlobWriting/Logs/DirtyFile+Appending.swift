@@ -56,7 +56,7 @@ extension DirtyFile {
         var condition = VersionCondition.absent
         if start == .rebuild {
             // From here on the bytes are in the data file and nowhere else.
-            try await fetchBase(blob)
+            try await fetchBase()
             try await note { $0.position.version.map { condition = .matches($0.etag) } }
         }
         let (store, headers, wanted) = (scheduler.store, round.headers, condition)

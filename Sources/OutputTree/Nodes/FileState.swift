@@ -183,7 +183,7 @@ struct FileState: Sendable {
     mutating func adopt(_ version: BlobVersion) {
         properties = nil
         if pageCacheVersion == facts?.etag { pageCacheVersion = version.etag }
-        reader?.adopt(version.etag)
+        if local?.isCopy != true { reader?.adopt(version.etag) }
         local?.move(to: address, version: version)
     }
 }

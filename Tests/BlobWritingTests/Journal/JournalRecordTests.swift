@@ -37,6 +37,11 @@ import Testing
                 }(),
                 local: 7
             ),
+            .source(
+                BlobAddress(container: "d", name: "g"),
+                .init(version: BlobVersion(etag: ETag("y"), lastModified: 2), length: 7, type: .block)
+            ),
+            .sending(1 << 63 | 5),
         ]
     }
 

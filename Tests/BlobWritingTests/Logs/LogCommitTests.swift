@@ -4,7 +4,7 @@ import Testing
 
 @testable import BlobWriting
 
-/// What a commit of a log sends (§3.11).
+/// What a commit of a log sends (§3.13).
 @Suite(.timeLimit(.minutes(1)))
 struct LogCommitTests {
     private let fixture: WritingFixture

@@ -157,6 +157,29 @@ extension TreeFiles {
         }
     }
 
+    /// What the tree does not copy is read and written, as the kernel does it.
+    package func copyRange(_ source: Int32, to copy: Int32, at offset: UInt64, count: Int) throws(Errno) -> Int {
+        let (from, to) = (try openFile(source), try openFile(copy))
+        guard from.access != O_WRONLY, to.access != O_RDONLY else { throw .badFileDescriptor }
+        do throws(Errno) {
+            let answer = try ask(ByteCount.self) { request in
+                fileSystem.copyFileRange(
+                    request,
+                    from: (from.node, from.handle, offset),
+                    to: (to.node, to.handle, offset),
+                    length: UInt64(count)
+                )
+            }
+            guard case .count(let copied) = answer else { throw unexpected(answer) }
+            return copied
+        } catch {
+            guard error == .notSupportedOnSocket else { throw error }
+            let bytes = try pread(source, count: count, at: offset)
+            try pwrite(copy, bytes, at: offset)
+            return bytes.count
+        }
+    }
+
     /// flush for every descriptor, release with the last.
     package func close(_ descriptor: Int32) throws(Errno) {
         let file = try openFile(descriptor)

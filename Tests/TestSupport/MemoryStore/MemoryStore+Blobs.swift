@@ -18,6 +18,7 @@ extension MemoryStore {
     ) async throws(StorageError) -> BlobVersion {
         try await perform(.putBlob, on: blob.description) { [self] (failures) throws(StorageError) in
             let bytes = try body.bytes(failures)
+            traffic.add(bytes.count, ordering: .relaxed)
             return try replace(blob, type: .block, headers: headers, condition: condition, failures) { _ in (bytes, [])
             }
         }

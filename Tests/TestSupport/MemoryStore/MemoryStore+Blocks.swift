@@ -6,6 +6,7 @@ extension MemoryStore {
         try await perform(.putBlock, on: blob.description) { [self] (failures) throws(StorageError) in
             guard body.byteCount > 0 else { throw failures(.invalid, 400, "InvalidHeaderValue") }
             let bytes = try body.bytes(failures)
+            traffic.add(bytes.count, ordering: .relaxed)
             try state.withLock { (state) throws(StorageError) in
                 try state.stage(id, bytes, of: blob, failures)
             }

@@ -40,6 +40,7 @@ extension MemoryStore {
         let start = Int(clamping: read.range.lowerBound)
         guard start < length else { throw failures(.invalid, 416, "InvalidRange") }
         let count = Int(clamping: min(read.range.upperBound, UInt64(length))) - start
+        traffic.add(count, ordering: .relaxed)
         // In two pieces, so that progress is more than one step; with a checksum the bytes come all at once.
         let firstCount = read.verification == .none ? (count + 1) / 2 : count
         stored.bytes.withUnsafeBytes { bytes in

@@ -38,6 +38,21 @@ extension MemoryStore {
         }
     }
 
+    /// Puts a block blob in place that was put together from these blocks.
+    @discardableResult
+    package func add(_ blob: BlobAddress, blocks: [(id: BlockID, bytes: [UInt8])]) -> BlobVersion {
+        let version = add(blob, blocks.flatMap(\.bytes))
+        state.withLock { state in
+            state.blobs[blob]?.committed?.blocks = blocks.map { StoredBlob.StoredBlock(id: $0.id, bytes: $0.bytes) }
+        }
+        return version
+    }
+
+    /// A block of one byte that somebody staged and never committed.
+    package func addLeftover(_ id: BlockID, of blob: BlobAddress) {
+        state.withLock { $0.blobs[blob, default: StoredBlob()].uncommitted.append(.init(id: id, bytes: [1])) }
+    }
+
     /// Changes what a blob that is there says of itself (tier, lease, …), and with it the ETag.
     package func change(_ blob: BlobAddress, _ change: (inout BlobProperties) -> Void) {
         state.withLock { state in

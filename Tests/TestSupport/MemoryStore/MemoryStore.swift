@@ -18,12 +18,17 @@ package final class MemoryStore: BlobStore {
     let state = Mutex(State())
     let desk = FaultDesk()
     let habits: ListingHabits
+    /// Bytes of blobs that went in or out.
+    let traffic = Atomic(0)
     let queue = DispatchQueue(label: "MemoryStore", attributes: .concurrent)
 
     package init(containers: [String] = [], habits: ListingHabits = ListingHabits()) {
         self.habits = habits
         for name in containers { addContainer(name) }
     }
+
+    /// Bytes of content that were sent to the store, or read from it, so far; what it copies by itself does not count.
+    package var byteCountMoved: Int { traffic.load(ordering: .relaxed) }
 
     /// Runs one operation: counted, perhaps held, perhaps failing before or after it took effect.
     func perform<Value: Sendable>(
