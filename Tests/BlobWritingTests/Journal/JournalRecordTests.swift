@@ -42,6 +42,8 @@ import Testing
                 .init(version: BlobVersion(etag: ETag("y"), lastModified: 2), length: 7, type: .block)
             ),
             .sending(1 << 63 | 5),
+            // No log has another blob's bytes.
+            .log(nil, local: 0),
         ]
     }
 
