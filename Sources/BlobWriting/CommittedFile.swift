@@ -10,6 +10,9 @@ package struct CommittedFile: Sendable, Hashable {
     package var size: UInt64
     /// Of the whole file, base64, if it is stored.
     package var contentMD5: String?
+    package var type: BlobType = .block
+    /// Of append blobs; seconds since the epoch.
+    package var creationTime: Int64?
 }
 
 /// Why the store does not hold the bytes. They stay in the spool, and the commit can be tried again.

@@ -33,6 +33,8 @@ extension DirtyFile {
                 let outcome = await round.wait()
                 guard !Task.isCancelled else { throw .cancelled("commit", blob) }
                 switch outcome {
+                // What was written to a log meanwhile is not in the round.
+                case .success where state.withLock({ $0.log != nil && $0.isDirty }): continue
                 case .success(let file) where round.headers == headers: return file
                 case .success(let file): if condition != .any { condition = .matches(file.version.etag) }
                 // Whoever began it went away.
@@ -64,6 +66,7 @@ extension DirtyFile {
     }
 
     private func commitContent(_ round: CommitRound, _ blob: BlobAddress) async throws(CommitError) -> CommittedFile {
+        if let file = try await commitLog(round, blob) { return file }
         await wait { $0.isQuiet }
         var condition = round.condition
         var attemptsLeft = 3
@@ -199,7 +202,7 @@ extension DirtyFile {
     }
 
     /// Waits until `condition` holds, or the commit is cancelled. Only the one commit that runs may wait so.
-    private func wait(_ condition: @Sendable (borrowing State) -> Bool) async {
+    func wait(_ condition: @Sendable (borrowing State) -> Bool) async {
         while !Task.isCancelled, !state.withLock({ condition($0) }) {
             await withTaskCancellationHandler {
                 await withCheckedContinuation { continuation in
@@ -247,8 +250,8 @@ extension DirtyFile.State {
         settledWaiter = nil
         switch outcome {
         case .success(let file):
-            isDirty = false
-            rebase(on: file)
+            isDirty = hasUnsentLog
+            if log == nil { rebase(on: file) }
             lastCommit = (file, ended.headers)
             lastError = nil
         case .failure(let error):

@@ -45,7 +45,7 @@ extension DirtyFile {
 
 extension DirtyFile.State {
     fileprivate func continues(_ position: UInt64, _ source: BlobAddress, _ version: BlobProperties) -> Bool {
-        guard plan.content.size == position, plan.blocks.isEmpty else { return false }
+        guard log == nil, plan.content.size == position, plan.blocks.isEmpty else { return false }
         if position == 0 { return true }
         return self.source == source && base?.version == version.version && plan.content.isBaseAlone
     }

@@ -60,7 +60,7 @@ extension DirtyFile {
     }
 
     /// Reads the range back where the checksum was not taken from the writer.
-    private func checksum(of range: Range<UInt64>, crc: UInt64?) async throws(CommitError) -> BodyChecksum {
+    func checksum(of range: Range<UInt64>, crc: UInt64?) async throws(CommitError) -> BodyChecksum {
         let (check, spool) = (scheduler.configuration.checksum, spool)
         if check == .none { return .none }
         if check == .crc64, let crc { return .crc64(crc) }

@@ -22,7 +22,7 @@ extension DirtyFile {
             // As many tasks as may run: a large file must not make a task for each of its pieces.
             for _ in 0..<scheduler.configuration.fetchesInFlightMax {
                 guard let piece = rest.popFirst() else { break }
-                group.addTask { await self.fetch(piece, of: blob, base.version.etag) }
+                group.addTask { await self.fetch(piece, of: blob, base) }
             }
             while let result = await group.next() {
                 if failure == nil { failure = result }
@@ -31,7 +31,7 @@ extension DirtyFile {
                     continue
                 }
                 guard let piece = rest.popFirst() else { continue }
-                group.addTask { await self.fetch(piece, of: blob, base.version.etag) }
+                group.addTask { await self.fetch(piece, of: blob, base) }
             }
             return failure
         }
@@ -44,7 +44,9 @@ extension DirtyFile {
         }
     }
 
-    private func fetch(_ range: Range<UInt64>, of blob: BlobAddress, _ etag: ETag) async -> CommitError? {
+    private func fetch(_ range: Range<UInt64>, of blob: BlobAddress, _ base: BlobProperties) async -> CommitError? {
+        // What an append blob has it keeps, whatever is appended: its creation time tells it from another.
+        let grows = base.type == .append && base.creationTime != nil
         let (configuration, spool, journal) = (scheduler.configuration, spool, journal)
         return await scheduler.fetches.withSlot {
             do throws(CommitError) {
@@ -52,12 +54,15 @@ extension DirtyFile {
                 let result = await scheduler.store.read(
                     range,
                     of: blob,
-                    .matches(etag),
+                    grows ? .any : .matches(base.version.etag),
                     configuration.verification,
                     into: bytes
                 )
                 let read = try result.mapError(CommitError.storage).get()
                 guard read.byteCount == range.count else { throw .storage(.cutShort(blob, range, read.byteCount)) }
+                if grows, let created = read.creationTime, created != base.creationTime {
+                    throw .storage(.beganAnew(blob))
+                }
                 let failure = await scheduler.disk.perform {
                     let failure = spool.write(bytes.buffer, at: range.lowerBound).failure
                     // Not recorded, it would be fetched again.
@@ -113,6 +118,16 @@ extension StorageError {
             operation: "Get Blob",
             resource: blob.description,
             message: "\(count) bytes came instead of \(range.count)"
+        )
+    }
+
+    static func beganAnew(_ blob: BlobAddress) -> StorageError {
+        StorageError(
+            .conditionFailed,
+            .permanent,
+            operation: "Get Blob",
+            resource: blob.description,
+            message: "somebody made the log anew"
         )
     }
 

@@ -14,8 +14,9 @@ extension DirtyFile {
         guard !bytes.isEmpty else { return .done }
         let range = try checkedRange(offset, UInt64(bytes.count), "pwrite")
         try journal?.willChange()
+        try leaveLog { plan, size in plan.permitsWrite(at: offset, size: size) }
         let begun = state.withLock { state -> (write: UploadPlan.Write, outdated: [Task<Void, Never>])? in
-            guard state.isWritable else { return nil }
+            guard state.mayWrite(range) else { return nil }
             state.noteChange()
             let write = state.plan.beginWrite(range)
             return (write, state.takeTasks(write.outdated))
@@ -43,12 +44,14 @@ extension DirtyFile {
     /// Cuts the file, or lets it end in a hole.
     package func truncate(to size: UInt64) throws(LocalStoreError) -> WriteOutcome {
         _ = try checkedRange(0, size, "ftruncate")
+        try leaveLog { plan, oldSize in plan.permitsTruncation(to: size, size: oldSize) }
         return try changeShape { oldSize in
             min(oldSize, size)..<max(oldSize, size)
         } spool: { oldSize throws(LocalStoreError) in
             try spool.truncate(to: size)
             // What cannot be recorded now goes in front of the next record; until then nobody hears of it.
             try? journal?.truncated(to: size)
+            truncateLog(to: size)
         } then: { state in
             state.plan.truncated(to: size)
         }
@@ -59,6 +62,7 @@ extension DirtyFile {
     package func zero(_ range: Range<UInt64>, extends: Bool) throws(LocalStoreError) -> WriteOutcome {
         _ = try checkedRange(range.lowerBound, UInt64(range.count), "fallocate")
         guard !range.isEmpty else { return .done }
+        try leaveLog { plan, size in plan.permitsZeros(in: range, size: size) }
         return try changeShape { oldSize in
             range
         } spool: { oldSize throws(LocalStoreError) in
@@ -71,7 +75,8 @@ extension DirtyFile {
     }
 
     /// Returns when a write has a chance again, or the task is cancelled; somebody may have been faster.
-    package func waitUntilWritable() async {
+    /// `offset`: where a write is to begin; of a log that is being sent, only what is sent has to wait.
+    package func waitUntilWritable(at offset: UInt64 = 0) async {
         let number = state.withLock { state in
             state.nextWaiter += 1
             return state.nextWaiter
@@ -79,7 +84,8 @@ extension DirtyFile {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let mustWait = state.withLock { state in
-                    let mustWait = !(state.isWritable && state.isQuiet) && !Task.isCancelled
+                    let mustWait =
+                        !(state.isWritable && state.isQuiet || state.isBehindLog(offset)) && !Task.isCancelled
                     if mustWait { state.writableWaiters[number] = continuation }
                     return mustWait
                 }

@@ -24,6 +24,8 @@ package final class DirtyFile: Sendable {
         /// The service refused to copy from the base: it is fetched.
         var mayCopy = true
         var plan: UploadPlan
+        /// Of a file that grows in an append blob; then nothing of `plan` but its content counts.
+        var log: LogState?
         var isDirty: Bool
         var hasChanged = false
         var isDiscarded = false
@@ -54,12 +56,14 @@ package final class DirtyFile: Sendable {
     let state: Mutex<State>
 
     /// `base`: the version of the blob that is edited; `nil` for a file that starts empty, new or truncated. `known`:
-    /// what the name holds, for the recovery of a file without a base.
+    /// what the name holds, for the recovery of a file without a base. `log`: a file without a base is to grow in an
+    /// append blob; one whose base is an append blob does so anyway.
     package convenience init(
         scheduler: UploadScheduler,
         blob: BlobAddress,
         base: BlobProperties?,
-        known: KnownName = .unknown
+        known: KnownName = .unknown,
+        log: AppendPosition.Start? = nil
     ) throws(LocalStoreError) {
         let entry = try scheduler.journal.makeEntry()
         do throws(LocalStoreError) {
@@ -85,6 +89,12 @@ package final class DirtyFile: Sendable {
             uploadID: uploadID,
             journal: journal
         )
+        let blockCountMax = scheduler.configuration.appendBlockCountMax
+        if let base, base.type == .append {
+            follow(AppendPlan(base: base, blockCountMax: blockCountMax), metadata: base.metadata)
+        } else if base == nil, let log {
+            follow(AppendPlan(start: log, blockCountMax: blockCountMax), metadata: nil)
+        }
     }
 
     /// Goes on with what another process left.
@@ -93,7 +103,11 @@ package final class DirtyFile: Sendable {
         self.init(
             scheduler: scheduler,
             blob: identity.blob,
-            base: identity.base.map { BlobProperties($0) },
+            base: identity.base.map { base in
+                var properties = BlobProperties(base)
+                if let log = file.replay.log { properties.creationTime = log.creationTime }
+                return properties
+            },
             spool: file.entry.data,
             uploadID: identity.uploadID,
             journal: DirtyJournal(entry: file.entry, replay: file.replay)
@@ -102,6 +116,12 @@ package final class DirtyFile: Sendable {
             state.plan.content = file.replay.content(size: file.size)
             (state.source, state.unanswered) = (identity.source, file.replay.unanswered)
             (state.isDirty, state.hasChanged) = (true, true)
+            if let position = file.replay.log {
+                let plan = AppendPlan(position, blockCountMax: scheduler.configuration.appendBlockCountMax)
+                state.log = LogState(plan: plan, metadata: file.replay.headers?.metadata)
+                state.log?.compactor = file.compactors.first.map { DirtyFile(scheduler: scheduler, recovered: $0) }
+                _ = state.plan.stopStaging()
+            }
         }
     }
 
@@ -141,6 +161,8 @@ package final class DirtyFile: Sendable {
     package var size: UInt64 { state.withLock { $0.plan.content.size } }
     /// The store does not hold this content: true also for an empty file that was never committed.
     package var isDirty: Bool { state.withLock { $0.isDirty } }
+    /// Every byte of it is here.
+    package var isWhole: Bool { state.withLock { $0.plan.content.missing.isEmpty } }
     /// Anything was written, truncated or zeroed since the beginning. The shell's `echo hi > f` closes a duplicate
     /// before its first write: such a close need not commit.
     package var hasChanged: Bool { state.withLock { $0.hasChanged } }
@@ -186,16 +208,18 @@ package final class DirtyFile: Sendable {
             return state.move(to: blob, version)
         }
         for task in outdated { task.cancel() }
+        noteLog(movedOver: known != .absent)
     }
 
     /// The file has no name any more (unlinked, still open): nothing more is sent; it can be read and written on.
     package func stopUploading() {
-        let (outdated, round) = state.withLock { state in
+        let (outdated, round, compactor) = state.withLock { state in
             let outdated = state.plan.stopStaging()
-            return (state.takeTasks(outdated), state.round)
+            return (state.takeTasks(outdated), state.round, state.log?.compactor.take())
         }
         for task in outdated { task.cancel() }
         round?.cancel()
+        compactor?.discard()
         journal?.remove()
     }
 
@@ -212,10 +236,12 @@ extension DirtyFile.State {
             if source == nil { base?.version = version }
             lastCommit?.file.version = version
         }
+        if let version { log?.plan.learned(version) }
         guard blob != self.blob else { return [] }
         if version == nil, base != nil, source == nil { source = self.blob }
         unanswered = []
         self.blob = blob
+        moveLog(isStored: version != nil)
         lastCommit?.file.blob = blob
         return takeTasks(plan.restageAll())
     }

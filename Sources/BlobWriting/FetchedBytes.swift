@@ -14,6 +14,8 @@ final class FetchedBytes: Sendable {
     deinit { memory.deallocate() }
 
     fileprivate var destination: UnsafeMutableRawPointer { memory }
+    /// For its only owner.
+    var room: UnsafeMutableRawBufferPointer { UnsafeMutableRawBufferPointer(start: memory, count: count) }
     var buffer: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: memory, count: count) }
 }
 

@@ -40,6 +40,9 @@ package struct LocalContent: Sendable {
         zeros.remove(contentsOf: range)
     }
 
+    /// The base version got longer, and the file with it; nothing of that is here.
+    mutating func grewInStore(to newSize: UInt64) { (size, baseLimit) = (max(size, newSize), max(size, newSize)) }
+
     /// The range reads as zeros; the file gets longer only if `extends`.
     package mutating func zeroed(_ range: Range<UInt64>, extends: Bool) {
         if extends { size = max(size, range.upperBound) }

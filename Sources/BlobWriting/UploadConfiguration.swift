@@ -26,6 +26,8 @@ package struct UploadConfiguration: Sendable {
     package var commitsInFlightMax = 64
     /// Ranges of base versions being fetched at once, of 4 MiB each, over all files.
     package var fetchesInFlightMax = 8
+    /// Blocks that an append blob may have before it is put anew in few: the service's limit.
+    package var appendBlockCountMax = 50_000
     package var checksum: BodyCheck = .crc64
     /// What ranges of a base version are checked against.
     package var verification: RangeVerification = .crc64

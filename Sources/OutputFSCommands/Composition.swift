@@ -46,6 +46,8 @@ enum Composition {
         options.filePermissions = configuration.filePermissions
         options.directoryPermissions = configuration.directoryPermissions
         options.usesPosixMetadata = configuration.usesPosixMetadata
+        options.trackedKinds = configuration.trackedKinds
+        options.logInterval = configuration.logInterval
         options.isReadOnly = configuration.isReadOnly
         options.durability = configuration.durability
         options.exclusiveCreation = configuration.exclusiveCreation

@@ -38,16 +38,18 @@ extension OutputFileSystem {
 
     /// Whether stat can be answered without a request: changed here, learned within the validity, or pinned by a handle
     /// (a block blob's version never changes; an append blob's grows).
-    private func isFresh(_ node: FileNode) -> Bool {
+    func isFresh(_ node: FileNode) -> Bool {
         let since = clock.monotonic() - options.attributeValidity
         return node.withState { file in
-            if file.local != nil || file.hasUnsentContent || file.isUnlinked { return true }
+            if file.hasUnsentContent || file.isUnlinked { return true }
+            // Others may append to a log that is open for writing here.
+            if let local = file.local, !local.isLog { return true }
             if file.learnedAt >= since { return true }
             return file.openCount > 0 && file.facts?.type != .append
         }
     }
 
-    private func refresh(_ node: FileNode) async throws(FileSystemError) {
+    func refresh(_ node: FileNode) async throws(FileSystemError) {
         let address = node.address
         let startedAt = clock.monotonic()
         let facts: FileFacts
@@ -57,8 +59,9 @@ extension OutputFileSystem {
             if error.kind == .notFound { noteAbsence(of: node, since: startedAt) }
             throw failure(error, "getattr", address.description, pinned: true)
         }
-        guard node.withState({ $0.observe(facts, startedAt: startedAt) }) == .replaced else { return }
-        throw replaced(address, by: facts, startedAt: startedAt)
+        let relation = node.withState { $0.observe(facts, startedAt: startedAt) }
+        if relation == .grown { await followGrowth(of: node) }
+        if relation == .replaced { throw replaced(address, by: facts, startedAt: startedAt) }
     }
 
     package func setattr(

@@ -110,7 +110,8 @@ extension OutputFileSystem {
             permissions: permissions,
             caller: caller,
             // What cannot be seen must not be lost: `echo x >> f` with a token that only writes.
-            mustBeNew: flags.isExclusive || (!flags.truncates && hidesBlobs(directory))
+            mustBeNew: flags.isExclusive || (!flags.truncates && hidesBlobs(directory)),
+            truncates: flags.truncates
         )
     }
 
@@ -154,14 +155,16 @@ extension OutputFileSystem {
         in directory: DirectoryNode,
         permissions: UInt16,
         caller: Caller,
-        mustBeNew: Bool
+        mustBeNew: Bool,
+        truncates: Bool = false
     ) throws(FileSystemError) -> FileNode {
         let address = try newBlob(name, in: directory)
         var state = FileState(address: address, facts: nil, learnedAt: clock.monotonic())
         do throws(LocalStoreError) {
             // What is unlinked and still there, or hidden from these credentials, may be anything.
             let known: KnownName = changes.holdsBlob(address) || hidesBlobs(directory) ? .unknown : .absent
-            state.local = try DirtyFile(scheduler: uploads, blob: address, base: nil, known: known)
+            let log = logStart(of: address, truncates: truncates)
+            state.local = try DirtyFile(scheduler: uploads, blob: address, base: nil, known: known, log: log)
         } catch { throw FileSystemError(error) }
         state.isPlacementPending = true
         state.pending.modificationTime = clock.wall()
@@ -213,21 +216,27 @@ extension OutputFileSystem {
         _ flags: OpenFlags,
         _ backing: Backing? = nil
     ) throws(FileSystemError) -> Opened {
-        let decision = node.withState { file -> (keepsPageCache: Bool, lease: CleanFileLease?)? in
+        let decision = node.withState { file -> (keepsPageCache: Bool, isDirect: Bool, lease: CleanFileLease?)? in
             // Between the beginning of this open and now a reader may have come whom the kernel serves.
             if flags.allowsWriting, file.backedCount > 0 { return nil }
-            let lease = file.takeLease(backing)
+            let lease = file.takeLease(backing, options)
             file.openCount += 1
             if flags.allowsWriting { file.writerCount += 1 }
-            guard let version = file.facts?.etag else { return (file.local != nil, lease) }
+            // The kernel would keep what it wrote where it wrote it, and others append, too.
+            if file.isLogInUse(flags, options) {
+                file.pageCacheVersion = nil
+                return (false, true, lease)
+            }
+            guard let version = file.facts?.etag else { return (file.local != nil, false, lease) }
             defer { file.pageCacheVersion = version }
-            return (file.pageCacheVersion == version, lease)
+            return (file.pageCacheVersion == version, false, lease)
         }
-        guard let (keepsPageCache, lease) = decision else { throw detach(node) }
+        guard let (keepsPageCache, isDirect, lease) = decision else { throw detach(node) }
         let handle = handles.insert(FileHandle(node: node, flags: flags, isBacked: lease != nil))
         return Opened(
             handle: handle,
             keepsPageCache: keepsPageCache,
+            isDirect: isDirect,
             backing: lease.map { BackingFile(descriptor: $0.descriptor) }
         )
     }
@@ -241,7 +250,8 @@ extension OutputFileSystem {
                 let known = node.withState { file -> KnownName in
                     file.facts.map { .version($0.etag) } ?? file.local?.known ?? .unknown
                 }
-                replacement = try DirtyFile(scheduler: uploads, blob: node.address, base: nil, known: known)
+                let (address, log) = (node.address, logStart(of: node.address, truncates: true))
+                replacement = try DirtyFile(scheduler: uploads, blob: address, base: nil, known: known, log: log)
             } catch { throw FileSystemError(error) }
             let outdated = node.withState { file -> DirtyFile? in
                 guard file.backedCount == 0 else { return replacement }

@@ -3,6 +3,7 @@ import BlobStorage
 package import FileSystemModel
 import Glibc
 import LocalStore
+import OutputConventions
 import Synchronization
 
 /// Files that the kernel reads by itself (FUSE passthrough), from the clean file of their version.
@@ -25,7 +26,7 @@ extension OutputFileSystem {
     func backing(for node: FileNode, _ flags: OpenFlags) async -> Backing? {
         // O_DIRECT is for file systems that have it; the one below may not, and then the open would fail.
         guard mayPassThrough.load(ordering: .relaxed), !flags.allowsWriting, !flags.isDirect else { return nil }
-        let reader = node.withState { $0.mayBeBacked && $0.lease == nil ? $0.reader : nil }
+        let reader = node.withState { $0.mayBeBacked(options) && $0.lease == nil ? $0.reader : nil }
         guard let reader, let lease = await reader.lease(), lease.length == reader.length else { return nil }
         // What came faster than the page cache took it lies on the disk alone: where the kernel has it in the mount's own
         // pages, those are faster.
@@ -64,16 +65,18 @@ extension OutputFileSystem {
 
 extension FileState {
     /// Whether the bytes that the store has are what all descriptors here see, and stay so.
-    var mayBeBacked: Bool {
+    func mayBeBacked(_ options: TreeOptions) -> Bool {
         local == nil && writerCount == 0 && !expectsChange && !hasUnsentContent && !isUnlinked && !isDetached
-            && facts?.type == .block && !address.isTrackedLog
+            && facts?.type == .block
+            // Written while it is read.
+            && !options.trackedKinds.contain(blobName: address.name)
             // The kernel lets all opens of an inode be of one kind.
             && backedCount == openCount
     }
 
     /// The local copy that an open is to be served from, if any: that of those that are there, or the one that it brings.
-    mutating func takeLease(_ backing: OutputFileSystem.Backing?) -> CleanFileLease? {
-        if lease == nil, mayBeBacked, let backing, backing.reader === reader { lease = backing.lease }
+    mutating func takeLease(_ backing: OutputFileSystem.Backing?, _ options: TreeOptions) -> CleanFileLease? {
+        if lease == nil, mayBeBacked(options), let backing, backing.reader === reader { lease = backing.lease }
         if lease != nil { backedCount += 1 }
         return lease
     }
@@ -82,13 +85,5 @@ extension FileState {
     mutating func giveBackLease() -> CleanFileLease? {
         backedCount -= 1
         return backedCount == 0 ? lease.take() : nil
-    }
-}
-
-extension BlobAddress {
-    /// `<task>/$TaskLog/…`: written while it is read.
-    fileprivate var isTrackedLog: Bool {
-        guard let slash = name.utf8.firstIndex(of: UInt8(ascii: "/")) else { return false }
-        return name.utf8[slash...].starts(with: "/$TaskLog/".utf8)
     }
 }

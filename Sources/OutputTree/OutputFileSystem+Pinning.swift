@@ -53,8 +53,9 @@ extension OutputFileSystem {
             throw openFailure(error, node, startedAt: startedAt)
         }
         try refuseArchived(properties, flags, address)
-        guard adopt(properties, by: node, startedAt: startedAt) == .replaced else { return }
-        throw replaced(address, by: FileFacts(properties), startedAt: startedAt)
+        let relation = adopt(properties, by: node, startedAt: startedAt)
+        if relation == .grown { await followGrowth(of: node) }
+        if relation == .replaced { throw replaced(address, by: FileFacts(properties), startedAt: startedAt) }
     }
 
     /// By a GET of the first bytes, which are in the cache then. False where a HEAD has to tell what became of the file.

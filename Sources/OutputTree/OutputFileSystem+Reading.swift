@@ -4,6 +4,7 @@ import BlobWriting
 package import FileSystemModel
 import Glibc
 import LocalStore
+import Logging
 
 extension OutputFileSystem {
     package func read(
@@ -18,14 +19,42 @@ extension OutputFileSystem {
             request.fail(error)
             return
         }
-        let (local, reader) = file.node.withState { ($0.local, $0.reader) }
-        if let local {
+        let (local, reader, end) = file.node.withState { state in
+            (state.local, state.reader, state.facts?.type == .append ? state.size : nil)
+        }
+        if let end, offset + UInt64(size) > end, !isFresh(file.node) {
+            lookForMore(request.pending(), file, offset, size)
+        } else if let local {
             readLocal(request, file, local, offset, size)
         } else if let reader {
             if !file.flags.isDirect { file.node.pagesRead.note(size) }
             readStored(request, file, reader, offset, size)
         } else {
-            readUnpinned(request, file, offset, size)
+            readUnpinned(request.pending(), file, offset, size)
+        }
+    }
+
+    /// The end of a log, as far as it is known: others may have appended. Who never asks for the size sees that, too.
+    private func lookForMore(_ pending: PendingRead, _ handle: FileHandle, _ offset: UInt64, _ size: Int) {
+        let task = Task { [self] in
+            let node = handle.node
+            // A log that cannot be looked at is read as far as it is known.
+            do throws(FileSystemError) { try await refresh(node) } catch {
+                logger.debug("read \(node.address): \(error)")
+            }
+            let (local, reader) = node.withState { ($0.local, $0.reader) }
+            if let local {
+                let range = offset..<max(offset, min(offset + UInt64(size), local.size))
+                readMixed(pending, handle, local, local.segments(of: range), range)
+            } else if let reader {
+                readMissing(pending, handle, reader, offset, size, retriesLeft: 1)
+            } else {
+                readUnpinned(pending, handle, offset, size)
+            }
+        }
+        pending.onInterrupt {
+            pending.fail(FileSystemError(errno: EINTR, "interrupted"))
+            task.cancel()
         }
     }
 
@@ -97,8 +126,7 @@ extension OutputFileSystem {
     }
 
     /// A handle whose file lost its reader: its last writer was committed and its local bytes let go.
-    private func readUnpinned(_ request: consuming ReadRequest, _ handle: FileHandle, _ offset: UInt64, _ size: Int) {
-        let pending = request.pending()
+    private func readUnpinned(_ pending: PendingRead, _ handle: FileHandle, _ offset: UInt64, _ size: Int) {
         let task = Task { [self] in
             let node = handle.node
             let address = node.address

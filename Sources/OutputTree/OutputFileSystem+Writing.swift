@@ -25,7 +25,8 @@ extension OutputFileSystem {
             // A commit holds the file, or its version has to be asked for: the bytes are only lent, so they are copied.
             let copy = [UInt8](bytes)
             request.later { [self] () async throws(FileSystemError) in
-                try await whenWritable(file) { (local) throws(FileSystemError) in
+                let start = flags.appends ? UInt64.max : offset
+                try await whenWritable(file, at: start) { (local) throws(FileSystemError) in
                     try copy.withUnsafeBytesTyped { (bytes) throws(FileSystemError) in
                         try apply(bytes, to: local, at: offset, flags)
                     }
@@ -132,7 +133,8 @@ extension OutputFileSystem {
         case .make(let address, let properties):
             do throws(LocalStoreError) {
                 let known: KnownName = properties == nil ? .absent : .unknown
-                let made = try DirtyFile(scheduler: uploads, blob: address, base: properties, known: known)
+                let log = properties == nil ? logStart(of: address, truncates: false) : nil
+                let made = try DirtyFile(scheduler: uploads, blob: address, base: properties, known: known, log: log)
                 let kept = node.withState { file -> DirtyFile in
                     // Two first writes may meet here; one of them makes the file.
                     if let local = file.local { return local }
@@ -159,26 +161,29 @@ extension OutputFileSystem {
     }
 
     /// Tries until no commit holds the file. The content may be another one at each try: O_TRUNC puts a new one there.
+    /// `offset`: where a write is to begin.
     func whenWritable(
         _ node: FileNode,
+        at offset: UInt64 = 0,
         _ body: (DirtyFile) throws(FileSystemError) -> WriteOutcome
     ) async throws(FileSystemError) {
         while true {
             let local = try await preparedContent(of: node)
             guard try body(local) == .busy else { return }
-            await local.waitUntilWritable()
+            await local.waitUntilWritable(at: offset)
             if Task.isCancelled { throw FileSystemError(errno: EINTR, "interrupted while a commit held the file") }
         }
     }
 
     func noteWrite(_ node: FileNode) {
         let now = clock.wall()
-        let isFirst = node.withState { file -> Bool in
+        let (isFirst, mustSchedule) = node.withState { file -> (Bool, Bool) in
             file.pending.modificationTime = now
             file.pending.hasExplicitTime = false
             defer { file.hasWrites = true }
-            return !file.hasWrites
+            return (!file.hasWrites, file.mustScheduleFlush(options))
         }
+        if mustSchedule { scheduleFlush(of: node) }
         guard isFirst else { return }
         unsent.insert(node)
         notePresence(of: node)
@@ -262,20 +267,30 @@ extension OutputFileSystem {
         }
         let now = clock.monotonic()
         node.withState { file in
-            var properties = BlobProperties(version: committed.version, length: committed.size)
+            var properties = BlobProperties(
+                version: committed.version,
+                length: committed.size,
+                type: committed.type,
+                creationTime: committed.creationTime
+            )
             properties.contentType = work.headers.contentType
             properties.contentLanguage = work.headers.contentLanguage
             properties.contentDisposition = work.headers.contentDisposition
             properties.cacheControl = work.headers.cacheControl
             properties.contentMD5 = committed.contentMD5
             properties.metadata = work.headers.metadata
+            // What of a log is not here, others wrote.
+            if committed.type == .append, file.reader != nil || !work.local.isWhole {
+                file.readBase(of: properties, cache)
+            } else {
+                // What is not here is in the new version, too.
+                file.reader =
+                    file.local?.needsBase == true
+                    ? BlobReader(cache: cache, blob: work.address, properties: properties) : nil
+            }
             file.properties = properties
             file.facts = FileFacts(properties)
             file.learnedAt = now
-            // What is not here is in the new version, too.
-            file.reader =
-                file.local?.needsBase == true
-                ? BlobReader(cache: cache, blob: work.address, properties: properties) : nil
             file.isPlacementPending = false
             file.hasWrites = false
             file.coversStoredBlob = false
@@ -286,7 +301,7 @@ extension OutputFileSystem {
             // What was set during the commit waits for the next one.
             if file.pending == work.pending { file.pending = PendingAttributes() }
             // The kernel's pages are what was written through it.
-            file.pageCacheVersion = committed.version.etag
+            file.pageCacheVersion = committed.type == .append ? nil : committed.version.etag
         }
         guard node.address == work.address else {
             try await followName(of: node, committed, placesUntouched: placesUntouched)
@@ -348,7 +363,9 @@ extension OutputFileSystem {
         _ condition: VersionCondition
     ) async throws(CommitError) -> CommittedFile {
         do throws(CommitError) { return try await local.commit(headers: headers, condition: condition) } catch {
-            guard case .storage(let refusal) = error, refusal.code == "InvalidBlobType" else { throw error }
+            guard case .storage(let refusal) = error, refusal.code == "InvalidBlobType", !local.isLog else {
+                throw error
+            }
             logger.notice("\(address) changes its type: it is deleted and put again as a block blob")
             do throws(StorageError) { try await store.delete(address, condition: condition) } catch {
                 throw .storage(error)

@@ -34,6 +34,7 @@ package final class OutputFileSystem: FileSystem {
     /// The time of directories that have none stored.
     let startTime: Timestamp
     let background: BackgroundCommits
+    let logs: LogSchedule
     /// Whether the kernel can read local files by itself.
     let mayPassThrough = Atomic(false)
 
@@ -57,6 +58,7 @@ package final class OutputFileSystem: FileSystem {
         // A listing of a million names takes about a minute over a slow line; changes must outlive it.
         changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4))
         background = BackgroundCommits(clock: clock, logger: logger)
+        logs = LogSchedule(interval: options.logInterval, clock: clock)
     }
 
     // MARK: What every operation needs

@@ -45,7 +45,7 @@ extension OutputFileSystem {
     /// Takes over what processes that are gone left in the journal: what was closed or fsynced is in the tree from now on,
     /// and on its way to the store; the rest stays where it is. To be called before the mount is used.
     package func recover(_ files: [RecoveredFile], unreadable: [RecoveredFile.Unreadable]) {
-        for file in files {
+        for file in RecoveredFile.joined(files) {
             let (blob, size) = (file.replay.identity.blob, file.size)
             switch file.duty {
             case .none: file.entry.remove()
@@ -67,7 +67,8 @@ extension OutputFileSystem {
         var properties = BlobProperties(
             version: identity.base?.version ?? BlobVersion(etag: ETag(""), lastModified: file.replay.dueSince ?? 0),
             length: identity.base?.length ?? file.size,
-            type: identity.base?.type ?? .block
+            type: identity.base?.type ?? .block,
+            creationTime: file.replay.log?.creationTime
         )
         properties.contentType = headers.contentType
         properties.contentLanguage = headers.contentLanguage

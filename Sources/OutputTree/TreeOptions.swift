@@ -37,6 +37,10 @@ package struct TreeOptions: Sendable {
     package var durability: Durability = .commit
     package var exclusiveCreation: ExclusiveCreation = .close
     package var conflictPolicy: ConflictPolicy = .replace
+    /// Outputs of these kinds are append blobs, which grow while they are written.
+    package var trackedKinds: TrackedKinds = .standard
+    /// How long after its first unsent byte such a file is sent.
+    package var logInterval: Duration = .seconds(15)
 
     package init(userID: UInt32, groupID: UInt32) {
         self.userID = userID

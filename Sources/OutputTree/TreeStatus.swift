@@ -85,6 +85,7 @@ extension OutputFileSystem {
 
     /// Ends the work that nobody waits for. After it the tree must not be asked any more.
     package func shutDown() {
+        logs.end()
         background.cancelAll()
         cache.shutDown()
     }

@@ -41,13 +41,14 @@ def test_tail_follows_an_append_blob(server, shared_mount, job):
 
 
 @pytest.mark.parametrize("change", ["> f; echo new > f", "echo new >> f"])
-def test_an_append_blob_that_is_written_here_becomes_a_block_blob(server, outputs, job, change):
+def test_an_append_blob_is_appended_to_and_otherwise_becomes_a_block_blob(server, outputs, job, change):
     blob = server.blob(f"job-{job}", "$JobOutput/f")
     blob.create_append_blob()
     blob.append_block(b"old\n")
     run(change, outputs)
     assert blob.download_blob().readall() == (b"old\nnew\n" if ">>" in change else b"new\n")
-    assert blob.get_blob_properties().blob_type == BlobType.BLOCKBLOB
+    kept = BlobType.APPENDBLOB if ">>" in change else BlobType.BLOCKBLOB
+    assert blob.get_blob_properties().blob_type == kept
 
 
 def test_a_leased_blob_is_busy_and_stays_what_it_is(server, outputs, job):

@@ -40,7 +40,11 @@ extension DirtyFile {
     /// Nothing more is sent; what is here stays in the journal for somebody to decide. To be followed by `discard`.
     package func keepInJournal(_ reason: String?) async {
         guard let journal else { return }
-        await scheduler.disk.perform { journal.release(reason) }
+        let compactor = state.withLock { $0.log?.compactor }
+        await scheduler.disk.perform {
+            journal.release(reason)
+            compactor?.journal?.release(reason)
+        }
     }
 
     /// Brings what is only in the store to the data file.
@@ -87,8 +91,14 @@ extension DirtyFile {
         let logger = scheduler.logger
         switch outcome {
         case .success(let file):
+            let (position, hasMore) = state.withLock { ($0.log?.plan.position, $0.hasUnsentLog) }
+            if let position { try? journal.log(position, local: position.sent, isUrgent: false) }
             journal.committed(file.version)
-            scheduler.disk.run { journal.flush() }
+            scheduler.disk.run {
+                journal.flush()
+                // Who wrote to a log meanwhile found it changed already.
+                if hasMore { try? journal.willChange() }
+            }
         case .failure(let error):
             guard !error.isCancelled else { return }
             // The program is about to hear that it failed: from here on the bytes survive a loss of power, too.

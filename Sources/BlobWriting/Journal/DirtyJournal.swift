@@ -20,6 +20,8 @@ final class DirtyJournal: Sendable {
         var claimed = RangeSet<UInt64>()
         var baseLimit: UInt64
         var hasLog: Bool
+        /// Of a file that grows in an append blob, as recorded last.
+        var position: AppendPosition?
         /// The file was given up here, and stays for somebody to decide.
         var isReleased = false
 
@@ -48,7 +50,8 @@ final class DirtyJournal: Sendable {
                 phase: .changed,
                 claimed: replay.extents,
                 baseLimit: replay.baseLimit,
-                hasLog: true
+                hasLog: true,
+                position: replay.log
             )
         )
     }
@@ -90,6 +93,27 @@ final class DirtyJournal: Sendable {
             state.baseLimit = size
             state.backlog.append(.truncated(size))
             return flush(&state)
+        }
+        if let failure { throw failure }
+    }
+
+    // MARK: Logs
+
+    /// How far the append blob has come; `nil`: the file does not grow in one any more. `local`: below it, the data file
+    /// still has what it had. With `isUrgent` it is in the log when this returns; else it goes in front of the next record.
+    func log(_ position: AppendPosition?, local: UInt64, isUrgent: Bool = true) throws(LocalStoreError) {
+        let failure = state.withLock { state -> LocalStoreError? in
+            state.backlog.append(.log(position, local: local))
+            state.position = position
+            if let position {
+                if local > state.baseLimit { state.claimed.insert(contentsOf: state.baseLimit..<local) }
+                state.claimed.remove(contentsOf: local..<UInt64.max)
+                state.baseLimit = position.sent
+                state.identity.base = position.version.map { version in
+                    JournalIdentity.Base(version: version, length: position.end, type: .append)
+                }
+            }
+            return isUrgent && state.hasLog ? flush(&state) : nil
         }
         if let failure { throw failure }
     }
@@ -220,6 +244,9 @@ final class DirtyJournal: Sendable {
         var records: [JournalRecord] = [.identity(state.identity)]
         if let base = state.identity.base, state.baseLimit < base.length { records.append(.truncated(state.baseLimit)) }
         records += state.claimed.ranges.map { .extent($0) }
+        if let position = state.position {
+            records.append(.log(position, local: state.claimed.ranges.last?.upperBound ?? 0))
+        }
         guard case .committed(let version) = state.backlog.last else { return false }
         records.append(.committed(version))
         do throws(LocalStoreError) { try entry.replace(records.map(\.payload)) } catch { return false }

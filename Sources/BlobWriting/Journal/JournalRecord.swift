@@ -48,6 +48,10 @@ package enum JournalRecord: Sendable, Hashable {
     case moved(BlobAddress, KnownName, base: BlobVersion?)
     /// Recovery does not touch it any more, for this reason: somebody has to decide.
     case kept(String)
+    /// The file grows in an append blob, which has come so far; `nil`: it does so no more, and is a file like others.
+    /// Below `position.sent`, what the data file had of the file before this record it still has, up to `local`.
+    case log(AppendPosition?, local: UInt64)
+
     /// The base is that version of that blob from now on, to its length here.
     case source(BlobAddress, JournalIdentity.Base)
     /// A list of blocks with this digest, some of them the base's, was sent: it may be what the name holds.
@@ -55,6 +59,7 @@ package enum JournalRecord: Sendable, Hashable {
 
     private enum Kind: UInt8 {
         case identity = 1, extent, truncated, changed, due, synced, committed, moved, kept, source, sending
+        case log = 20
     }
 
     package var payload: [UInt8] {
@@ -92,6 +97,10 @@ package enum JournalRecord: Sendable, Hashable {
         case .kept(let reason):
             writer.byte(Kind.kept.rawValue)
             writer.string(reason)
+        case .log(let position, let local):
+            writer.byte(Kind.log.rawValue)
+            writer.optional(position) { $0.position($1) }
+            writer.integer(local)
         case .source(let blob, let base):
             writer.byte(Kind.source.rawValue)
             writer.blob(blob)
@@ -125,6 +134,11 @@ package enum JournalRecord: Sendable, Hashable {
             else { return nil }
             record = .moved(blob, known, base: base.value)
         case .kept: record = reader.string().map { .kept($0) }
+        case .log:
+            guard let position = reader.optional({ $0.appendPosition() }), let local = reader.integer() else {
+                return nil
+            }
+            record = .log(position.value, local: local)
         case .source:
             guard let blob = reader.blob(), let base = reader.base() else { return nil }
             record = .source(blob, base)

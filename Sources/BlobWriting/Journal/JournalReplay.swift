@@ -22,6 +22,8 @@ package struct JournalReplay: Sendable {
     /// Bytes of the base from here on are not the file's.
     package private(set) var baseLimit: UInt64
     package private(set) var keptReason: String?
+    /// Of a file that grows in an append blob.
+    package private(set) var log: AppendPosition?
     /// Digests of block lists that were sent since the last commit that was answered.
     package private(set) var unanswered: Set<UInt64> = []
     private(set) var isDue = false
@@ -71,20 +73,34 @@ package struct JournalReplay: Sendable {
             identity.known = known
             if let version { identity.base?.version = version }
         case .kept(let reason): keptReason = reason
+        case .log(let position, let local):
+            log = position
+            if let position { apply(position, local: local) }
         case .source(let blob, let base):
             (identity.source, identity.base, baseLimit) = (blob, base, base.length)
         case .sending(let digest): unanswered.insert(digest)
         }
     }
 
-    /// `bootID`: of the kernel that runs now. Another one has lost what was only in its page cache.
-    package func duty(bootID: String) -> Duty {
+    private mutating func apply(_ position: AppendPosition, local: UInt64) {
+        if local > baseLimit { extents.insert(contentsOf: baseLimit..<local) }
+        extents.remove(contentsOf: local..<UInt64.max)
+        baseLimit = position.sent
+        identity.base = position.version.map { version in
+            JournalIdentity.Base(version: version, length: position.end, type: .append)
+        }
+        if position.start == .absent || position.start == .over { identity.base = nil }
+    }
+
+    /// `bootID`: of the kernel that runs now. Another one has lost what was only in its page cache. `size`: of the data
+    /// file. What was written to a log is wanted also if nobody closed it: it would have been sent at the next interval.
+    package func duty(bootID: String, size: UInt64 = 0) -> Duty {
         if let keptReason { return .offer(keptReason) }
-        if isDue {
+        if isDue || log.map({ size > $0.sent }) == true {
             return isSynced || bootID == identity.bootID
                 ? .publish : .offer("the machine went down before its bytes were safe on the disk")
         }
-        return hasChanges ? .offer("written, and never closed") : .none
+        return hasChanges && log == nil ? .offer("written, and never closed") : .none
     }
 
     /// What another life of the kernel finds. A record may have reached the disk before the bytes that it tells of, which
@@ -102,6 +118,7 @@ package struct JournalReplay: Sendable {
         if let source = identity.source, let base = identity.base { records.append(.source(source, base)) }
         if let base = identity.base, baseLimit < base.length { records.append(.truncated(baseLimit)) }
         records += extents.ranges.map { .extent($0) }
+        if let log { records.append(.log(log, local: extents.ranges.last?.upperBound ?? 0)) }
         if isDue, let headers { records.append(.due(headers, at: dueSince ?? 0)) }
         if isSynced { records.append(.synced) }
         records += unanswered.sorted().map { .sending($0) }

@@ -46,6 +46,15 @@ struct PayloadWriter {
         }
     }
 
+    mutating func position(_ position: AppendPosition) {
+        byte(position.start.rawValue)
+        integer(position.sent)
+        integer(position.end)
+        optional(position.creationTime) { $0.integer(UInt64(bitPattern: $1)) }
+        optional(position.version) { $0.version($1) }
+        optional(position.underway) { $0.integer($1) }
+    }
+
     mutating func headers(_ headers: BlobHeaders) {
         for text in [
             headers.contentType, headers.contentEncoding, headers.contentLanguage, headers.contentDisposition,
@@ -123,6 +132,18 @@ struct PayloadReader {
         case 2: return string().map { .version(ETag($0)) }
         default: return nil
         }
+    }
+
+    mutating func appendPosition() -> AppendPosition? {
+        guard let start = byte().flatMap(AppendPosition.Start.init), let sent = integer(), let end = integer(),
+            let creationTime = optional({ $0.integer() }), let version = optional({ $0.version() }),
+            let underway = optional({ $0.integer() })
+        else { return nil }
+        var position = AppendPosition(start: start)
+        (position.sent, position.end) = (sent, end)
+        position.creationTime = creationTime.value.map { Int64(bitPattern: $0) }
+        (position.version, position.underway) = (version.value, underway.value)
+        return position
     }
 
     mutating func identity() -> JournalIdentity? {

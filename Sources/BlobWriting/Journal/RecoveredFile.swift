@@ -15,6 +15,8 @@ package struct RecoveredFile: Sendable {
     package let isTorn: Bool
     /// Of the kernel that runs now.
     private let bootID: String
+    /// Of a log: the blob's bytes, which were on their way into fewer blocks. At most one.
+    package internal(set) var compactors: [RecoveredFile] = []
 
     /// Why it cannot be understood; its bytes are in the data file all the same.
     package struct Unreadable: Error, Sendable {
@@ -55,7 +57,7 @@ package struct RecoveredFile: Sendable {
         (owner, name, isTorn) = (survivor.owner, survivor.name, content.isTorn)
     }
 
-    package var duty: JournalReplay.Duty { replay.duty(bootID: bootID) }
+    package var duty: JournalReplay.Duty { replay.duty(bootID: bootID, size: size) }
 
     /// Where the bytes are.
     package func segments(of range: Range<UInt64>) -> [Segment] { replay.content(size: size).segments(of: range) }

@@ -14,6 +14,7 @@ package enum RecoveryVerdict: Sendable {
 extension DirtyFile {
     /// One HEAD, and a Get Block List where that does not tell.
     package func judge(known: KnownName) async throws(StorageError) -> RecoveryVerdict {
+        if isLog { return try await judgeLog(known: known) }
         let blob = blob
         let properties: BlobProperties
         do throws(StorageError) { properties = try await scheduler.store.properties(of: blob) } catch {

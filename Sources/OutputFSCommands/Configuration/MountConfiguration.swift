@@ -14,6 +14,9 @@ struct MountConfiguration: Sendable {
     var directoryPermissions: UInt16
     var usesPosixMetadata: Bool
     var attributeValidity: Duration
+    /// Outputs of these kinds grow in append blobs.
+    var trackedKinds: TrackedKinds
+    var logInterval: Duration
     var isReadOnly: Bool
     var allowsOthers: Bool
     /// In bytes.
@@ -36,6 +39,7 @@ struct MountConfiguration: Sendable {
         /// Less than this cannot hold a block in each direction.
         static let memoryMin = MemoryBudget.least
         static let attributeValidity = Duration.seconds(1)
+        static let logInterval = Duration.seconds(15)
         static let retryDeadline = Duration.seconds(60)
         static let commitDeadline = Duration.seconds(600)
         static let drainTimeout = Duration.seconds(60)
@@ -61,6 +65,11 @@ struct MountConfiguration: Sendable {
         directoryPermissions = tree.dirMode ?? 0o777 & ~umask
         usesPosixMetadata = tree.posixMetadata ?? true
         attributeValidity = tree.attrTTL ?? Default.attributeValidity
+        trackedKinds = tree.trackedKinds ?? .standard
+        logInterval = tree.logInterval ?? Default.logInterval
+        guard logInterval >= .milliseconds(100) else {
+            throw CommandFailure(.usage, "--log-interval is less than the store's answers take", try: "at least 100ms")
+        }
         isReadOnly = tree.readOnly
         allowsOthers = tree.allowOther
         memory = transfer.memory ?? Default.memory

@@ -15,7 +15,8 @@ enum MountOptionList {
     static let settings = [
         "uid", "gid", "umask", "file_mode", "dir_mode", "attr_ttl", "views", "memory", "cache_dir", "cache_size",
         "journal_dir", "durability", "exclusive", "on_conflict", "verify",
-        "posix_metadata", "retry_deadline", "commit_deadline", "drain_timeout", "log_level", "log_file", "account",
+        "posix_metadata", "tracked_kinds", "log_interval", "retry_deadline", "commit_deadline", "drain_timeout",
+        "log_level", "log_file", "account",
         "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file",
     ]
 
@@ -57,7 +58,9 @@ enum MountOptionList {
                 continue  // For mount(8), systemd and people.
             } else if parts.count == 2, settings.contains(name) {
                 // A comma ends an option, hence `views=jobs:containers`.
-                let value = name == "views" ? parts[1].split(separator: ":").joined(separator: ",") : parts[1]
+                let value =
+                    ["views", "tracked_kinds"].contains(name)
+                    ? parts[1].split(separator: ":").joined(separator: ",") : parts[1]
                 arguments += ["--" + name.split(separator: "_").joined(separator: "-"), value]
             } else if parts.count == 1, settings.contains(name) {
                 throw CommandFailure(.usage, "the mount option '\(name)' wants a value", try: "-o \(name)=…")

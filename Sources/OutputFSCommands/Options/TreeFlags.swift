@@ -51,6 +51,21 @@ struct TreeFlags: ParsableArguments {
     var posixMetadata: Bool?
 
     @Option(
+        help: .init(
+            "Kinds of output that are shown while they grow, as append blobs (TaskLog); an empty list for none.",
+            valueName: "list"
+        ),
+        transform: Values.kinds
+    )
+    var trackedKinds: TrackedKinds?
+
+    @Option(
+        help: .init("How long after a log's first unsent byte it is sent (15s).", valueName: "time"),
+        transform: Values.duration
+    )
+    var logInterval: Duration?
+
+    @Option(
         help: .init("How long names, sizes and absence may be out of date (1s).", valueName: "time"),
         transform: Values.duration
     )

@@ -48,6 +48,15 @@ enum Values {
         return value
     }
 
+    /// `TaskLog,JobLog`; empty for none.
+    static func kinds(_ text: String) throws -> TrackedKinds {
+        let names = text.split(separator: ",").map(String.init)
+        guard !names.contains(where: { $0.contains("/") || $0.hasPrefix("$") }) else {
+            throw ValidationError("write kinds as TaskLog,MyLog: their names in the tree")
+        }
+        return TrackedKinds(names)
+    }
+
     /// `on` or `off`.
     static func onOff(_ text: String) throws -> Bool {
         switch text.lowercased() {

@@ -95,7 +95,7 @@ struct RecoverySession {
         let logger = Logger(label: "recover") { _ in SwiftLogNoOpLogHandler() }
         let uploads = try Composition.uploads(to: source, journalDirectory: directory, logger)
         var left: [String] = []
-        for file in chosen {
+        for file in RecoveredFile.joined(chosen) {
             let blob = file.replay.identity.blob
             guard file.owner.utf8.elementsEqual(source.journalOwner.utf8) else {
                 left.append("  \(blob): it is for \(file.owner)")

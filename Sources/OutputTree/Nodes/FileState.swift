@@ -34,6 +34,8 @@ struct FileState: Sendable {
     /// Something was written since the last open of an untouched file: tells `echo x > f`, whose shell closes a
     /// duplicate before the first write, from a close that must place the file.
     var hasWrites = false
+    /// A log that will be sent when its interval is over.
+    var isFlushScheduled = false
     /// The first commit must find no blob (O_EXCL).
     var mustBeNew = false
     /// O_EXCL was lost to somebody elsewhere: the name is theirs, these bytes go nowhere, and every close says EEXIST.
@@ -131,7 +133,12 @@ struct FileState: Sendable {
 
     /// The metadata that the next commit stores: what is there, with what was set here laid over it.
     func metadata(options: TreeOptions) -> BlobMetadata {
-        var metadata = properties?.metadata ?? [:]
+        var (metadata, pending) = (properties?.metadata ?? [:], pending)
+        // A log's time is that of its last append, whoever made it; only one that was set is kept.
+        if local?.isLog == true, !pending.hasExplicitTime, pending.modificationTime != nil {
+            pending.modificationTime = nil
+            (metadata["modtime"], metadata["mtime"]) = (nil, nil)
+        }
         pending.apply(to: &metadata, kind: kind, options: options)
         return metadata
     }

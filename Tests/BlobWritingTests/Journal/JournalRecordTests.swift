@@ -25,11 +25,25 @@ import Testing
                 base: BlobVersion(etag: ETag("x"), lastModified: 1)
             ),
             .kept("reason"),
+            .log(nil, local: 0),
+            .log(AppendPosition(start: .over), local: 0),
+            .log(
+                {
+                    var position = AppendPosition(start: .standing)
+                    (position.sent, position.end, position.underway) = (7, 9, 8)
+                    position.creationTime = 1_700_000_000
+                    position.version = BlobVersion(etag: ETag("\"0x8D\""), lastModified: 5)
+                    return position
+                }(),
+                local: 7
+            ),
             .source(
                 BlobAddress(container: "d", name: "g"),
                 .init(version: BlobVersion(etag: ETag("y"), lastModified: 2), length: 7, type: .block)
             ),
             .sending(1 << 63 | 5),
+            // No log has another blob's bytes.
+            .log(nil, local: 0),
         ]
     }
 
