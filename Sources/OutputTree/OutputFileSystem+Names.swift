@@ -379,7 +379,7 @@ extension OutputFileSystem {
                 if length == 0, address.name.utf8.elementsEqual(own.utf8) { return false }
                 if isTasks, address.name.utf8.first == UInt8(ascii: "$") { return false }
                 // There is no file of that name: it marks a directory that was made here a moment ago.
-                if changes.folder(address, since: removed) == .present { return true }
+                if case .present = changes.folder(address, since: removed) { return true }
                 // A listing may still show what was removed here a moment ago.
                 switch changes.file(address, since: removed) {
                 case .absent, .held: return false
