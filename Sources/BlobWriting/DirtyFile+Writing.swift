@@ -18,6 +18,7 @@ extension DirtyFile {
         let begun = state.withLock { state -> (write: UploadPlan.Write, outdated: [Task<Void, Never>])? in
             guard state.mayWrite(range) else { return nil }
             state.noteChange()
+            state.log?.plan.announce(range)
             let write = state.plan.beginWrite(range)
             return (write, state.takeTasks(write.outdated))
         }
