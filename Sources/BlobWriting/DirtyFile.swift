@@ -233,7 +233,10 @@ package final class DirtyFile: Sendable {
 extension DirtyFile.State {
     mutating func move(to blob: BlobAddress, _ version: BlobVersion?) -> [Task<Void, Never>] {
         if let version {
-            if source == nil { base?.version = version }
+            if source == nil, let old = base?.version, old.etag != version.etag {
+                base?.version = version
+                plan.forgetKeptBlocks()
+            }
             lastCommit?.file.version = version
         }
         if let version { log?.plan.learned(version) }
