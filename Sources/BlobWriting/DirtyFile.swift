@@ -28,6 +28,8 @@ package final class DirtyFile: Sendable {
         var log: LogState?
         var isDirty: Bool
         var hasChanged = false
+        /// Goes up with the beginning and with the end of each change.
+        var changeCount = 0
         var isDiscarded = false
         /// A truncation or hole is being made: writes wait.
         var isChangingShape = false
@@ -166,6 +168,8 @@ package final class DirtyFile: Sendable {
     /// Anything was written, truncated or zeroed since the beginning. The shell's `echo hi > f` closes a duplicate
     /// before its first write: such a close need not commit.
     package var hasChanged: Bool { state.withLock { $0.hasChanged } }
+    /// Tells whether it was changed in between.
+    package var changeCount: Int { state.withLock { $0.changeCount } }
     /// Parts of the file are in the store only.
     package var needsBase: Bool { state.withLock { $0.plan.needsBase } }
     /// What is not here belongs to another blob, of which this one becomes a copy.
