@@ -102,6 +102,8 @@ package final class DirtyFile: Sendable {
     /// Goes on with what another process left.
     package convenience init(scheduler: UploadScheduler, recovered file: RecoveredFile) {
         let identity = file.replay.identity
+        // What lies behind must not be found when the file gets longer again.
+        if let size = try? file.entry.data.size(), size != file.size { try? file.entry.data.truncate(to: file.size) }
         self.init(
             scheduler: scheduler,
             blob: identity.blob,
