@@ -1,3 +1,4 @@
+import BlobWriting
 import FileSystemModel
 import Glibc
 import Logging
@@ -123,6 +124,11 @@ extension BackgroundCommits.Outcome {
 extension OutputFileSystem {
     /// One attempt to commit a file that no program waits for.
     func attemptCommit(_ node: FileNode) async -> BackgroundCommits.Outcome {
+        // Somebody opened it again meanwhile and is writing: readers elsewhere must not see half of that. His close
+        // sends all of it.
+        if node.withState({ $0.writerCount > 0 && $0.local?.isLog == false && $0.local?.hasOpenChanges == true }) {
+            return .done
+        }
         do throws(FileSystemError) {
             try await commit(node, placesUntouched: true)
             settle(node)

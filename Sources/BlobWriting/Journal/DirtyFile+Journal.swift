@@ -10,6 +10,9 @@ extension DirtyFile {
     /// What was known of the name when this was begun.
     package var known: KnownName { journal?.known ?? .unknown }
 
+    /// A program is in the middle of changing it: no close or fsync has said yet that this is what it wants.
+    package var hasOpenChanges: Bool { journal?.hasOpenChanges ?? false }
+
     /// Bytes and log to the disk, and that close or fsync asked for them: from now on they are uploaded, whatever
     /// happens to this process or the power.
     package func persist(_ headers: BlobHeaders) async throws(LocalStoreError) {

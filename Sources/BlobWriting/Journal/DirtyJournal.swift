@@ -14,6 +14,8 @@ final class DirtyJournal: Sendable {
     private struct State {
         var identity: JournalIdentity
         var phase: Phase
+        /// Since the last close or fsync that was recorded nothing changed.
+        var isDue = false
         /// Records that are not in the log yet; they go in front of the next one.
         var backlog: [JournalRecord] = []
         /// What of the base's range the log knows to be in the data file.
@@ -60,11 +62,15 @@ final class DirtyJournal: Sendable {
 
     var known: KnownName { state.withLock { $0.identity.known } }
 
+    /// There are changes that no close or fsync has covered.
+    var hasOpenChanges: Bool { state.withLock { $0.phase == .changed && !$0.isDue } }
+
     // MARK: What the program does
 
     /// Before the first byte of a change: a log must be there to say what the bytes are.
     func willChange() throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
+            state.isDue = false
             guard state.phase != .changed || !state.hasLog || !state.backlog.isEmpty else { return nil }
             if state.phase == .committed { state.backlog.append(.changed) }
             state.phase = .changed
@@ -141,6 +147,7 @@ final class DirtyJournal: Sendable {
         let failure = state.withLock { state -> LocalStoreError? in
             state.backlog.append(.due(headers, at: time))
             state.phase = .changed
+            state.isDue = true
             return flush(&state)
         }
         if let failure { throw failure }
