@@ -128,7 +128,11 @@ private struct LogStory {
     mutating func appendElsewhere() async throws {
         // A log that was made without an answer, and to which others appended before the process was killed, is taken
         // for somebody else's: its bytes are kept, and in nobody's log.
-        guard file.state.withLock({ $0.log?.plan.position.start == .standing }) else { return }
+        // And what is appended to one that is just being put again stands before what comes back (SEED=16002746034314272952).
+        let isStanding = file.state.withLock { state in
+            state.log.map { $0.plan.position.start == .standing && $0.compactor == nil } ?? false
+        }
+        guard isStanding else { return }
         guard let length = store.storedProperties(of: blob)?.length else { return }
         // Theirs is not to fail, nor to be counted among ours.
         do {
