@@ -1,8 +1,9 @@
-// The client of a mount: readers or writers of whole files, one thread and one file each, 1 MiB a call.
+// The client of a mount: readers or writers of whole files, one thread and one file each, 1 MiB a call unless said.
 //
 //   stream read cached|direct BYTES PATH…   from the first open until all have read BYTES (0: to the end) and closed;
 //                                           SIGTERM is taken for the end
 //   stream write SIZE PATH…                 from the first open to the last return of close, when bytes are said to be safe
+//   stream pieces CALL SIZE PATH…           as write, CALL bytes a call
 //   stream append BYTES PATH…               opens for appending, writes BYTES in one call, closes
 //
 // Prints seconds, CPU seconds of this process, and bytes.
@@ -25,7 +26,7 @@ typedef struct {
 } Worker;
 
 static int flags;
-static uint64_t amount;
+static uint64_t amount, written_at_once = CALL_LENGTH;
 static const uint8_t *pattern;
 static volatile sig_atomic_t is_ended;
 
@@ -60,8 +61,10 @@ static void *write_file(void *context) {
     if (file < 0) fail(worker->path);
     while (worker->moved < amount) {
         uint64_t left = amount - worker->moved;
-        // Calls stay aligned, so that none runs over the pattern's end.
-        size_t wanted = CALL_LENGTH - (size_t)(worker->moved % CALL_LENGTH);
+        // Calls stay aligned, and none runs over the pattern's end.
+        size_t wanted = (size_t)(written_at_once - worker->moved % written_at_once);
+        size_t room = (size_t)(PATTERN_LENGTH - worker->moved % PATTERN_LENGTH);
+        if (wanted > room) wanted = room;
         ssize_t count = write(file, pattern + worker->moved % PATTERN_LENGTH, left < wanted ? (size_t)left : wanted);
         if (count < 0) fail("write");
         worker->moved += (uint64_t)count;
@@ -97,13 +100,18 @@ int main(int count, char **arguments) {
         amount = strtoull(arguments[3], NULL, 10);
         signal(SIGTERM, end);
         run(read_file, count - 4, arguments + 4);
+    } else if (count >= 5 && !strcmp(arguments[1], "pieces") && strtoull(arguments[2], NULL, 10) > 0) {
+        flags = O_TRUNC;
+        written_at_once = strtoull(arguments[2], NULL, 10), amount = strtoull(arguments[3], NULL, 10);
+        pattern = pattern_make();
+        run(write_file, count - 4, arguments + 4);
     } else if (count >= 4 && (!strcmp(arguments[1], "write") || !strcmp(arguments[1], "append"))) {
         flags = strcmp(arguments[1], "append") ? O_TRUNC : O_APPEND;
         amount = strtoull(arguments[2], NULL, 10);
         pattern = pattern_make();
         run(write_file, count - 3, arguments + 3);
     } else {
-        fputs("stream read cached|direct BYTES PATH… | write SIZE PATH… | append BYTES PATH…\n", stderr);
+        fputs("stream read cached|direct BYTES PATH… | write SIZE PATH… | pieces CALL SIZE PATH… | append BYTES PATH…\n", stderr);
         return 64;
     }
     return 0;

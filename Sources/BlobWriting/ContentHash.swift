@@ -22,18 +22,14 @@ final class ContentHash: Sendable {
 
     init(spool: SpoolFile) { self.spool = spool }
 
-    /// Hashes the next bytes that `claim` gives; `false` when there are none. A claim that begins at 0 begins anew.
-    func step(_ claim: () -> Range<UInt64>?) -> Bool {
+    /// Hashes the next bytes that `claim` gives, if any. A claim that begins at 0 begins anew.
+    func step(_ claim: () -> Range<UInt64>?) {
         state.withLock { state in
-            guard let range = claim() else { return false }
+            guard let range = claim() else { return }
             if range.lowerBound == 0 { state = State() }
             do throws(LocalStoreError) {
                 try spool.forEachPiece(of: range) { state.hasher.update($0) }
-                return true
-            } catch {
-                state.hasFailed = true
-                return false
-            }
+            } catch { state.hasFailed = true }
         }
     }
 

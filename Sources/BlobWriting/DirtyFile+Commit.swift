@@ -194,13 +194,6 @@ extension DirtyFile {
         } catch { throw .storage(error) }
     }
 
-    /// Hashes what the hash behind the writer has not reached yet.
-    private func finishHash() async -> String? {
-        while !Task.isCancelled, await scheduler.hashing.perform({ self.hashStep() }) {}
-        guard state.withLock({ $0.plan.isHashComplete }) else { return nil }
-        return await scheduler.hashing.perform { self.hash.digest() }.map { Base64.encode($0) }
-    }
-
     /// Waits until `condition` holds, or the commit is cancelled. Only the one commit that runs may wait so.
     func wait(_ condition: @Sendable (borrowing State) -> Bool) async {
         while !Task.isCancelled, !state.withLock({ condition($0) }) {

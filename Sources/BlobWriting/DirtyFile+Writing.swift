@@ -33,7 +33,7 @@ extension DirtyFile {
         let (canStage, canHash, waiters) = state.withLock { state in
             state.plan.endWrite(write, byteCount: UInt64(count))
             state.changeCount += 1
-            let canHash = scheduler.configuration.storesWholeMD5 && state.startHashing()
+            let canHash = scheduler.configuration.storesWholeMD5 && state.beginHashing()
             return (state.plan.hasReadyBlocks, canHash, state.takeQuietWaiters())
         }
         for waiter in waiters { waiter.resume() }
@@ -151,20 +151,6 @@ extension DirtyFile {
     private func failure(_ number: Int32, _ operation: String) -> LocalStoreError {
         LocalStoreError(errno: number, operation: operation, path: blob.description)
     }
-
-    // MARK: The hash behind the writer
-
-    /// Lets the hashing threads go on with this file, one step at a time.
-    private func hashNext() {
-        scheduler.hashing.run { [self] in
-            if hashStep() { hashNext() } else { state.withLock { $0.isHashing = false } }
-        }
-    }
-
-    /// One step; `false` when there is nothing to do. On a hashing thread.
-    func hashStep() -> Bool {
-        hash.step { state.withLock { $0.plan.claimForHashing(ContentHash.stepSize) } }
-    }
 }
 
 extension DirtyFile.State {
@@ -172,13 +158,6 @@ extension DirtyFile.State {
         isDirty = true
         hasChanged = true
         changeCount += 1
-    }
-
-    /// Whether the hash has something to do and nobody is at it.
-    fileprivate mutating func startHashing() -> Bool {
-        guard !isHashing, plan.hasBytesToHash else { return false }
-        isHashing = true
-        return true
     }
 
     /// Those who wait until nothing is being written: a commit, or other writers.

@@ -43,7 +43,10 @@ package final class DirtyFile: Sendable {
         var stages: [UInt32: Task<Void, Never>] = [:]
         /// Those, and the ones that were cancelled and have not ended yet.
         var runningStageCount = 0
+        /// A hashing thread is at this file, or will be.
         var isHashing = false
+        /// The commit that runs, waiting for the hash.
+        var hashWaiter: CheckedContinuation<Void, Never>?
         var writableWaiters: [Int: CheckedContinuation<Void, Never>] = [:]
         var nextWaiter = 0
         /// The commit that runs, waiting for open writes or for its blocks.
@@ -281,7 +284,7 @@ extension DirtyFile.State {
 
     /// Those who wait to write, if they may.
     mutating func takeWritableWaiters() -> [CheckedContinuation<Void, Never>] {
-        guard isWritable else { return [] }
+        guard isWritable, !writableWaiters.isEmpty else { return [] }
         defer { writableWaiters = [:] }
         return Array(writableWaiters.values)
     }

@@ -86,7 +86,7 @@ extension UploadPlan {
 
     /// The next bytes for the hash.
     package mutating func claimForHashing(_ count: UInt64) -> Range<UInt64>? {
-        hashing.claim(below: isFlushing ? content.size : cutEnd, count: count)
+        hashing.claim(below: hashLimit, count: count)
     }
 
     /// The hash covers exactly the file.

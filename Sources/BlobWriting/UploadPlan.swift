@@ -119,7 +119,9 @@ package struct UploadPlan: Sendable {
     package var cutEnd: UInt64 { blocks.last?.range.upperBound ?? 0 }
     package var hasOpenWrites: Bool { !openWrites.isEmpty }
     package var hasReadyBlocks: Bool { !readyQueue.isEmpty }
-    package var hasBytesToHash: Bool { !hashing.isVoid && hashing.claimed < cutEnd }
+    package var hasBytesToHash: Bool { !hashing.isVoid && hashing.claimed < hashLimit }
+    /// Bytes below will not change, as far as can be told.
+    var hashLimit: UInt64 { isFlushing ? content.size : cutEnd }
 
     // MARK: What the program does
 

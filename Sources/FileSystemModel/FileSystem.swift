@@ -112,14 +112,11 @@ package protocol FileSystem: AnyObject, Sendable {
 package struct KernelCapabilities: Sendable, Hashable {
     /// Reads of complete local files can be left to the kernel (kernel >= 6.9 and CAP_SYS_ADMIN).
     package var passthrough: Bool
-    /// The kernel gathers small writes before it sends them.
-    package var writebackCache: Bool
     /// The largest write request in bytes.
     package var writeSizeMax: Int
 
-    package init(passthrough: Bool = false, writebackCache: Bool = false, writeSizeMax: Int = 1 << 20) {
+    package init(passthrough: Bool = false, writeSizeMax: Int = 1 << 20) {
         self.passthrough = passthrough
-        self.writebackCache = writebackCache
         self.writeSizeMax = writeSizeMax
     }
 }
@@ -161,7 +158,7 @@ package struct OpenFlags: Sendable, Hashable {
 
 /// How a write came about.
 package struct WriteFlags: Sendable, Hashable {
-    /// The page cache writes back (a shared mapping, or the kernel's write-back cache), not a program's write(2).
+    /// The page cache writes back (of a shared mapping), not a program's write(2).
     package var isFromPageCache: Bool
     /// The handle was opened with O_APPEND: `offset` is where the kernel believes the end to be.
     package var appends: Bool

@@ -133,10 +133,7 @@ final class Dispatcher: Sendable {
     /// FUSE_INIT, called by libfuse on the reader's thread before it replies.
     func negotiate(_ connection: UnsafeMutablePointer<fuse_conn_info>) {
         let size = UInt32(SessionOptions.requestSizeMax)
-        connection.pointee.want = wantedCapabilities(
-            capable: connection.pointee.capable,
-            usesWritebackCache: options.usesWritebackCache
-        )
+        connection.pointee.want = wantedCapabilities(capable: connection.pointee.capable)
         connection.pointee.max_write = min(size, connection.pointee.max_write)
         connection.pointee.max_read = size
         connection.pointee.max_background = UInt32(clamping: options.maxBackground)
@@ -144,7 +141,6 @@ final class Dispatcher: Sendable {
         fileSystem.start(
             KernelCapabilities(
                 passthrough: plan.withLock { $0.passthrough },
-                writebackCache: connection.pointee.want & UInt32(FUSE_CAP_WRITEBACK_CACHE) != 0,
                 writeSizeMax: Int(connection.pointee.max_write)
             )
         )

@@ -46,10 +46,8 @@ struct InitPlan: Equatable {
         killPrivilegesV2 = request.flags & InitFlag.killPrivilegesV2 != 0
         guard request.flags & InitFlag.extended != 0 else { return }
         directMappings = request.flags2 & InitFlag.directMappings != 0
-        // With both, the kernel refuses every backing file with EPERM.
         passthrough =
-            options.usesPassthrough && !options.usesWritebackCache && isPrivileged
-            && request.flags2 & InitFlag.passthrough != 0
+            options.usesPassthrough && isPrivileged && request.flags2 & InitFlag.passthrough != 0
     }
 
     /// The length of `struct fuse_init_out`; shorter replies go to kernels that know none of this.
@@ -76,12 +74,13 @@ struct InitPlan: Equatable {
 ///
 /// Not among them: the SPLICE ones (a spliced 1 MiB reply runs at 0.19 of a plain one), DONT_MASK (the kernel takes
 /// the umask off; `Caller.umask` is for information), AUTO_INVAL_DATA (the tree knows by ETag when pages are stale),
-/// locks (the kernel keeps them, local to the mount), HANDLE_KILLPRIV (its second version is in `InitPlan`).
-func wantedCapabilities(capable: UInt32, usesWritebackCache: Bool) -> UInt32 {
-    var wanted = UInt32(
+/// locks (the kernel keeps them, local to the mount), HANDLE_KILLPRIV (its second version is in `InitPlan`),
+/// WRITEBACK_CACHE (the kernel would take its own size and time of a file for the only ones, and with it
+/// refuses every backing file with EPERM).
+func wantedCapabilities(capable: UInt32) -> UInt32 {
+    let wanted = UInt32(
         FUSE_CAP_ASYNC_READ | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO
             | FUSE_CAP_ASYNC_DIO
     )
-    if usesWritebackCache { wanted |= UInt32(FUSE_CAP_WRITEBACK_CACHE) }
     return wanted & capable
 }

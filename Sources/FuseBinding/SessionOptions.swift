@@ -11,8 +11,6 @@ package struct SessionOptions: Sendable {
     package var isReadOnly = false
     /// Let the kernel read complete local files by itself where it can (`Opened.backing`).
     package var usesPassthrough = true
-    /// Let the kernel gather small writes. Excludes passthrough (the kernel allows one of the two).
-    package var usesWritebackCache = false
     /// `nil`: 2 on two cores, up to 4 on more; fewer threads mean fewer wake-ups.
     package var readerThreads: Int?
     /// Requests that the kernel may have outstanding unasked: read-ahead, write-back, direct asynchronous I/O.

@@ -47,7 +47,7 @@ struct EntryReply {
         append(attributes.userID)
         append(attributes.groupID)
         append(UInt32(0))  // rdev
-        append(UInt32(0))  // blksize
+        append(UInt32(attributes.stat.st_blksize))
         append(UInt32(0))  // flags
     }
 

@@ -14,6 +14,7 @@ struct ConversionTests {
         #expect(stat.st_ino == 7)
         #expect(stat.st_mode == 0o041777)
         #expect(stat.st_blocks == 3)
+        #expect(stat.st_blksize == 64 << 10)
         #expect((stat.st_mtim.tv_sec, stat.st_mtim.tv_nsec) == (-1, 999_999_999))
     }
 

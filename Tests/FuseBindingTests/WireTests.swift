@@ -22,7 +22,6 @@ struct WireTests {
         #expect(peer.greeting.word(20) == 1 << 20)  // max_write
         #expect(UInt16(truncatingIfNeeded: peer.greeting.word(16)) == 128)  // max_background
         #expect(toy.kernel?.writeSizeMax == 1 << 20)
-        #expect(toy.kernel?.writebackCache == false)
     }
 
     @Test(.enabled(if: geteuid() == 0, "needs CAP_SYS_ADMIN"), arguments: [true, false])
@@ -33,16 +32,6 @@ struct WireTests {
         #expect(!isOffered || peer.greeting.word(12) & (1 << 30) != 0)  // INIT_EXT
         #expect(peer.greeting.word(32) == (isOffered ? (1 << 4) | (1 << 5) : 0))  // DIRECT_IO_ALLOW_MMAP, PASSTHROUGH
         #expect(peer.greeting.word(36) == (isOffered ? 1 : 0))  // max_stack_depth
-    }
-
-    @Test func `write-back cache and passthrough exclude each other`() throws {
-        var options = SessionOptions(mountPoint: "/nowhere", fsName: "test")
-        options.usesWritebackCache = true
-        let toy = ScriptedFileSystem()
-        let peer = try KernelPeer(toy, options: options)
-        #expect(peer.greeting.word(12) & (1 << 16) != 0)
-        #expect(peer.greeting.word(32) & (1 << 5) == 0)
-        #expect(toy.kernel == KernelCapabilities(passthrough: false, writebackCache: true))
     }
 
     @Test func `lookup answers an entry with its validities, a cached absence, or ENOENT`() throws {
@@ -62,6 +51,7 @@ struct WireTests {
         #expect(there.long(16) == 3)  // entry_valid
         #expect(there.long(24) == 1)  // attr_valid
         #expect(there.word(36) == 500_000_000)  // attr_valid_nsec
+        #expect(there.word(120) == 64 << 10)  // attr.blksize
         let absent = try peer.ask(.lookup, [.name("absent")])
         #expect((absent.error, absent.long(0), absent.long(16)) == (0, 0, 5))
         #expect(try peer.ask(.lookup, [.name("other")]).error == -ENOENT)

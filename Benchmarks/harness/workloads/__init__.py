@@ -1,7 +1,7 @@
 """All workloads, in the order of the report."""
 
 from ..model import Scale, Workload
-from . import listings, namespace, randoms, small, streams, writes
+from . import listings, namespace, randoms, small, small_writes, streams, writes
 
 
 def catalogue(scale: Scale) -> list[Workload]:
@@ -11,5 +11,6 @@ def catalogue(scale: Scale) -> list[Workload]:
         *small.workloads(scale),
         *listings.workloads(scale),
         *writes.workloads(scale),
+        *small_writes.workloads(scale),
         *namespace.workloads(scale),
     ]
