@@ -211,26 +211,65 @@ extension OutputFileSystem {
         _ handle: FileHandle,
         _ local: DirtyFile,
         _ segments: [Segment],
-        _ range: Range<UInt64>
+        _ range: Range<UInt64>,
+        retriesLeft: Int = 1
     ) {
         let task = Task { [self] in
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: range.count, alignment: 16)
             defer { buffer.deallocate() }
-            do throws(FileSystemError) {
-                try gatherLocal(segments, of: local, from: range.lowerBound, into: buffer)
-                for segment in segments {
-                    guard case .base(let part) = segment else { continue }
-                    let start = Int(part.lowerBound - range.lowerBound)
-                    try await readBase(handle, part, into: .init(rebasing: buffer[start..<start + part.count]))
-                }
+            do throws(BaseFailure) {
+                try await gather(handle, local, segments, range, into: buffer)
                 withUnsafePointer(to: UnsafeRawBufferPointer(buffer)) {
                     _ = pending.succeed(UnsafeBufferPointer(start: $0, count: 1))
                 }
-            } catch { pending.fail(error) }
+            } catch {
+                if error.isOvertaken, retriesLeft > 0 {
+                    await readAfterCommit(pending, handle, range, retriesLeft: retriesLeft - 1)
+                } else {
+                    pending.fail(error.answer)
+                }
+            }
         }
         pending.onInterrupt {
             pending.fail(FileSystemError(errno: EINTR, "interrupted"))
             task.cancel()
+        }
+    }
+
+    /// The version that was edited is no longer in the store: a commit of this mount may have landed while its bytes were
+    /// on their way. What it took over has its old place in the new version, and the file knows that when the commit ends.
+    private func readAfterCommit(
+        _ pending: PendingRead,
+        _ handle: FileHandle,
+        _ range: Range<UInt64>,
+        retriesLeft: Int
+    ) async {
+        do throws(FileSystemError) { try await handle.node.changes.withLock {} } catch {
+            pending.fail(error)
+            return
+        }
+        guard let local = handle.node.withState({ $0.local }) else {
+            readUnpinned(pending, handle, range.lowerBound, range.count)
+            return
+        }
+        let rest = range.clamped(to: 0..<max(range.lowerBound, local.size))
+        readMixed(pending, handle, local, local.segments(of: rest), rest, retriesLeft: retriesLeft)
+    }
+
+    private func gather(
+        _ handle: FileHandle,
+        _ local: DirtyFile,
+        _ segments: [Segment],
+        _ range: Range<UInt64>,
+        into buffer: UnsafeMutableRawBufferPointer
+    ) async throws(BaseFailure) {
+        do throws(FileSystemError) {
+            try gatherLocal(segments, of: local, from: range.lowerBound, into: buffer)
+        } catch { throw BaseFailure(answer: error) }
+        for segment in segments {
+            guard case .base(let part) = segment else { continue }
+            let start = Int(part.lowerBound - range.lowerBound)
+            try await readBase(handle, part, into: .init(rebasing: buffer[start..<start + part.count]))
         }
     }
 
@@ -239,10 +278,11 @@ extension OutputFileSystem {
         _ handle: FileHandle,
         _ range: Range<UInt64>,
         into buffer: UnsafeMutableRawBufferPointer
-    ) async throws(FileSystemError) {
+    ) async throws(BaseFailure) {
         let node = handle.node
         guard let reader = node.withState({ $0.reader }) else {
-            throw FileSystemError(errno: EIO, "\(node.address): the version that was edited is not open")
+            let answer = FileSystemError(errno: EIO, "\(node.address): the version that was edited is not open")
+            throw BaseFailure(answer: answer)
         }
         var position = range.lowerBound
         while position < range.upperBound {
@@ -256,13 +296,25 @@ extension OutputFileSystem {
                 }
             }
             switch result {
-            case .failure(let error): throw failure(error, "read", node.address.description, pinned: true)
+            case .failure(let error):
+                throw BaseFailure(
+                    answer: failure(error, "read", node.address.description, pinned: true),
+                    isOvertaken: error.kind == .conditionFailed
+                )
             case .success(0):
-                throw FileSystemError(errno: EIO, "\(node.address): the version that was edited is shorter than it was")
+                let answer = FileSystemError(errno: EIO, "\(node.address): the version that was edited is shorter")
+                throw BaseFailure(answer: answer)
             case .success(let filled): position += UInt64(filled)
             }
         }
     }
+}
+
+/// Why bytes of the version that was edited did not come.
+private struct BaseFailure: Error {
+    let answer: FileSystemError
+    /// The store has another version.
+    var isOvertaken = false
 }
 
 /// Memory that a read fills from another thread while its owner waits.

@@ -5,7 +5,7 @@ import os
 import random
 import time
 
-from mounts import run
+from mounts import run, wait_until
 
 
 def upload(server, job, names):
@@ -22,6 +22,20 @@ def test_a_large_directory_is_listed_by_listings(server, shared_mount, outputs, 
         assert int(run(command, outputs)) == 3000
         requests = server.requests()
         assert sum(requests.values()) < 20, requests
+
+
+def test_listing_200_000_entries_takes_the_memory_of_a_few_pages(own_server, mounting, job):
+    mount = mounting(server=own_server)
+    outputs = mount.job(job)
+    names = {"account": "field", "container": f"job-{job}", "prefix": "$JobOutput/many/", "count": 200_000, "size": 1}
+    own_server.control("POST", "populate", names)
+    wait_until((outputs / "many").exists, 5)
+    before = mount.peak_memory()
+    with os.scandir(outputs / "many") as entries:
+        assert sum(1 for _ in entries) == 200_000
+    # 16 MiB of pages, the answers that are being read (3.6 MB of XML each), and what the allocator keeps of them. All
+    # of the entries would be 25 MB in pages, and ten times that as the store's answers.
+    assert mount.peak_memory() - before < 64 << 20
 
 
 def test_a_thousand_files_are_open_at_once(server, mounting, job):

@@ -44,6 +44,26 @@ package enum EditBehaviours {
             try world.files.close(descriptor)
             #expect(world.store.bytes(of: world.blob("f")) == bytes)
         },
+        Behaviour("bytes of the old version that are on their way when an edit is committed come from the new one") {
+            (world) throws in
+            var bytes = pattern(30_000_000)
+            world.store.add(world.blob("f"), bytes)
+            let descriptor = try world.files.open(world.path("f"), O_RDWR)
+            try world.files.pwrite(descriptor, [1], at: 0)
+            bytes[0] = 1
+            world.store.hold(.read)
+            let (files, part) = (world.files, 20_000_000..<20_001_000)
+            let reading = Worker { try files.pread(descriptor, count: part.count, at: UInt64(part.lowerBound)) }
+            try blocking { await world.store.waitUntilHeld(.read) }
+            // Its list names the old blocks, or has ranges copied: nothing is read for it here.
+            let committing = Worker { try files.fsync(descriptor) }
+            while world.store.count(of: .putBlockList) == 0 { usleep(1000) }
+            world.store.release(.read)
+            try committing.join()
+            #expect(try reading.join() == Array(bytes[part]))
+            try world.files.close(descriptor)
+            #expect(world.store.bytes(of: world.blob("f")) == bytes)
+        },
         Behaviour("an edited file that is renamed while it is open goes on under its new name") { (world) throws in
             var bytes = pattern(3_000_000)
             world.store.add(world.blob("f"), bytes)

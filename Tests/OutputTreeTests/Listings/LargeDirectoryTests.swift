@@ -192,7 +192,7 @@ struct LargeDirectoryTests {
     }
 
     /// `OUTPUTFS_SOAK_SECONDS` (scripts/test --soak) lists the million; a debug build takes half a minute for it.
-    @Test func `a million entries take no more memory than a few pages`() async throws {
+    @Test func `of a million entries the pages that are kept stay within their bound`() async throws {
         let isSoak = ProcessInfo.processInfo.environment["OUTPUTFS_SOAK_SECONDS"] != nil
         let total = isSoak ? 1_000_000 : 200_000
         try await onOwnThread {
@@ -216,14 +216,7 @@ struct LargeDirectoryTests {
             // Pages that were dropped for want of room still know which names they do not have.
             let absent = try many.requests { _ = try reader.lookup(ManyBlobs.name(7) + ".crc") }
             #expect(absent == (0, 0))
-            #expect(residentBytes < 300 << 20)
             reader.close()
         }
-    }
-
-    /// Of this process, with all tests that run beside.
-    private var residentBytes: Int {
-        guard let text = try? String(contentsOfFile: "/proc/self/statm", encoding: .ascii) else { return 0 }
-        return text.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 4096 } ?? 0
     }
 }
