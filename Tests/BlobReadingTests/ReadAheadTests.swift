@@ -107,16 +107,12 @@ private struct Simulation {
     }
 
     @Test(arguments: [0, 5 * gibi])
-    func `A young stream asks in quarters of blocks, then in halves, and in blocks when its window is open`(
-        start: UInt64
-    ) {
+    func `A young stream asks in quarters of blocks, then in halves`(start: UInt64) {
         var simulation = Simulation(length: 10 * gibi)
         for index in 0..<300 as Range<UInt64> { simulation.read(start + index * mebi, mebi) }
         for range in simulation.plans.flatMap(\.ranges) {
             let place = range.lowerBound - start
-            // The window is as wide as what was read: at 128 MiB it is open, and all to 252 was asked for.
-            let size = place < 32 * mebi ? mebi : place < 252 * mebi ? 2 * mebi : 4 * mebi
-            #expect(range.count == Int(size), "at \(place)")
+            #expect(range.count == Int(place < 32 * mebi ? mebi : 2 * mebi), "at \(place)")
         }
     }
 
@@ -126,13 +122,6 @@ private struct Simulation {
         // The first is the reader's own.
         #expect(simulation.plans[0].ranges.count == 47)
         #expect(simulation.plans[0].ranges.last?.upperBound == 64 * mebi)
-    }
-
-    @Test func `A stream that has a small share of the window asks for blocks after its first 64 MiB`() {
-        var simulation = Simulation(length: gibi, blocksMax: 4)
-        for index in 0..<128 as Range<UInt64> { simulation.read(index * mebi, mebi) }
-        let late = simulation.plans.flatMap(\.ranges).filter { $0.lowerBound >= 64 * mebi }
-        #expect(!late.isEmpty && late.allSatisfy { $0.count == Int(block) })
     }
 
     @Test(arguments: [4 * kibi, 16 * kibi, 64 * kibi, 128 * kibi, mebi, 3 * mebi])
