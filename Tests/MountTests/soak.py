@@ -34,10 +34,15 @@ class Worker:
         # What close or fsync reported, by path. While an operation is under way a path may be in one of several states.
         self.files = {}
         self.possible = {}
+        # Removed while it was open: until the delete is sent, which is after close, a kill brings the file back.
+        self.returning = {}
         self.times = {}
         self.count = self.kills = 0
         self.history = []
+        # The mount may be between two lives already.
         self.life = self.current_life()
+        if self.life % 2 == 1:
+            self.life = self.wait_for_life()
 
     def current_life(self):
         with open(self.state) as file:
@@ -85,6 +90,9 @@ class Worker:
                         raise Wrong(f"{name} after a kill: {size(found)} instead of {list(map(size, self.possible[name]))}")
                     self.set(name, found)
                 self.possible.clear()
+                for name, content in list(self.returning.items()):
+                    if self.read(name) == content:
+                        self.set(name, content)
                 self.check_all()
                 return
             except Interrupted:
@@ -102,6 +110,7 @@ class Worker:
 
     def set(self, name, content):
         self.times.pop(name, None)
+        self.returning.pop(name, None)
         if content is ABSENT:
             self.files.pop(name, None)
         else:
@@ -344,6 +353,7 @@ class Worker:
                     raise Wrong(f"{name}: {size(found)} instead of {size(wanted)} after it was removed while open")
             finally:
                 os.close(descriptor)
+        self.returning[name] = wanted
 
 
 def size(content):

@@ -91,7 +91,8 @@ class Soak:
     def drain(self):
         """All that was closed is in the store then; what was killed before its close makes drain say 74."""
         self.mount.drain()
-        pending = self.mount.status()["tree"]["pendingFiles"]
+        # A worker that did nothing while its mount was killed goes on at once, with the new one.
+        pending = [file for file in self.mount.status()["tree"]["pendingFiles"] if not file["isOpen"]]
         assert pending == [], f"seed {SEED}: {pending}\n{self.mount.log()[-2000:]}"
 
     def result(self):
