@@ -13,9 +13,13 @@ struct VersionKey: Hashable, Sendable {
 
     let blob: BlobAddress
     fileprivate let identity: Identity
+    /// As it was when this was made: on the disk, where nobody sees it grow, only that tells the blob from another that
+    /// was put anew in its place, which leaves the creation time.
+    private let etag: ETag
 
     init(_ blob: BlobAddress, _ properties: BlobProperties) {
         self.blob = blob
+        etag = properties.version.etag
         if properties.type == .append, let creationTime = properties.creationTime {
             identity = .appendedSince(creationTime)
         } else {
@@ -23,15 +27,25 @@ struct VersionKey: Hashable, Sendable {
         }
     }
 
-    private init(_ blob: BlobAddress, _ identity: Identity) {
+    private init(_ blob: BlobAddress, _ etag: ETag) {
         self.blob = blob
-        self.identity = identity
+        identity = .etag(etag)
+        self.etag = etag
+    }
+
+    static func == (one: VersionKey, other: VersionKey) -> Bool {
+        one.identity == other.identity && one.blob == other.blob
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(blob)
+        hasher.combine(identity)
     }
 
     /// The same bytes under another ETag; for blobs that grow, the same key.
     func adopting(_ etag: ETag) -> VersionKey {
         switch identity {
-        case .etag: VersionKey(blob, .etag(etag))
+        case .etag: VersionKey(blob, etag)
         case .appendedSince: self
         }
     }
@@ -186,8 +200,8 @@ extension VersionKey {
     func cleanFileKey(account: String) -> CleanFileKey {
         let version =
             switch identity {
-            case .etag(let etag): "etag:" + etag.text
-            case .appendedSince(let creationTime): "append:\(creationTime)"
+            case .etag: "etag:" + etag.text
+            case .appendedSince: "append:" + etag.text
             }
         return CleanFileKey(account: account, container: blob.container, blob: blob.name, version: version)
     }

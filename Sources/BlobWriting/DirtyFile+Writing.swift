@@ -18,6 +18,7 @@ extension DirtyFile {
         let begun = state.withLock { state -> (write: UploadPlan.Write, outdated: [Task<Void, Never>])? in
             guard state.mayWrite(range) else { return nil }
             state.noteChange()
+            state.log?.plan.announce(range)
             let write = state.plan.beginWrite(range)
             return (write, state.takeTasks(write.outdated))
         }
@@ -31,6 +32,7 @@ extension DirtyFile {
         if failure == nil, scheduler.configuration.checksum == .crc64 { write.checksum?.update(bytes) }
         let (canStage, canHash, waiters) = state.withLock { state in
             state.plan.endWrite(write, byteCount: UInt64(count))
+            state.changeCount += 1
             let canHash = scheduler.configuration.storesWholeMD5 && state.startHashing()
             return (state.plan.hasReadyBlocks, canHash, state.takeQuietWaiters())
         }
@@ -119,6 +121,7 @@ extension DirtyFile {
         let waiters = state.withLock { state in
             if case .success = result { then(&state) }
             state.isChangingShape = false
+            state.changeCount += 1
             return state.takeQuietWaiters()
         }
         for waiter in waiters { waiter.resume() }
@@ -168,6 +171,7 @@ extension DirtyFile.State {
     fileprivate mutating func noteChange() {
         isDirty = true
         hasChanged = true
+        changeCount += 1
     }
 
     /// Whether the hash has something to do and nobody is at it.

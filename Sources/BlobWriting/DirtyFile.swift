@@ -28,6 +28,8 @@ package final class DirtyFile: Sendable {
         var log: LogState?
         var isDirty: Bool
         var hasChanged = false
+        /// Goes up with the beginning and with the end of each change.
+        var changeCount = 0
         var isDiscarded = false
         /// A truncation or hole is being made: writes wait.
         var isChangingShape = false
@@ -100,6 +102,8 @@ package final class DirtyFile: Sendable {
     /// Goes on with what another process left.
     package convenience init(scheduler: UploadScheduler, recovered file: RecoveredFile) {
         let identity = file.replay.identity
+        // What lies behind must not be found when the file gets longer again.
+        if let size = try? file.entry.data.size(), size != file.size { try? file.entry.data.truncate(to: file.size) }
         self.init(
             scheduler: scheduler,
             blob: identity.blob,
@@ -166,6 +170,8 @@ package final class DirtyFile: Sendable {
     /// Anything was written, truncated or zeroed since the beginning. The shell's `echo hi > f` closes a duplicate
     /// before its first write: such a close need not commit.
     package var hasChanged: Bool { state.withLock { $0.hasChanged } }
+    /// Tells whether it was changed in between.
+    package var changeCount: Int { state.withLock { $0.changeCount } }
     /// Parts of the file are in the store only.
     package var needsBase: Bool { state.withLock { $0.plan.needsBase } }
     /// What is not here belongs to another blob, of which this one becomes a copy.
@@ -233,7 +239,10 @@ package final class DirtyFile: Sendable {
 extension DirtyFile.State {
     mutating func move(to blob: BlobAddress, _ version: BlobVersion?) -> [Task<Void, Never>] {
         if let version {
-            if source == nil { base?.version = version }
+            if source == nil, let old = base?.version, old.etag != version.etag {
+                base?.version = version
+                plan.forgetKeptBlocks()
+            }
             lastCommit?.file.version = version
         }
         if let version { log?.plan.learned(version) }

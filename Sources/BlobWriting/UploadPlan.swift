@@ -222,6 +222,15 @@ package struct UploadPlan: Sendable {
         return outdated
     }
 
+    /// The same bytes have another version, perhaps put together from other blocks under the same ids: which, is to be
+    /// asked for anew.
+    mutating func forgetKeptBlocks() {
+        for index in blocks.indices {
+            if case .kept = blocks[index].state { blocks[index].state = .held }
+        }
+        isEdited = false
+    }
+
     /// Ids up to this one were used by an earlier process.
     mutating func skipSerials(through serial: UInt32) { nextSerial = max(nextSerial, serial &+ 1) }
 

@@ -25,7 +25,9 @@ extension OutputFileSystem {
     /// writes to them any more.
     private func keep(_ local: DirtyFile, as committed: (blob: BlobAddress, properties: BlobProperties)?) {
         guard cache.isOnDisk, let committed, !local.isDirty, !local.needsBase,
-            local.size == committed.properties.length
+            local.size == committed.properties.length,
+            // A commit that has just ended may not be noted here yet.
+            local.lastCommit?.version.etag == committed.properties.version.etag
         else {
             local.discard()
             return

@@ -135,7 +135,8 @@ extension OutputFileSystem {
         // The blob of an unlinked file that somebody still has open is no file's that could be in the way.
         let mustBeNew = flags.contains(.noReplace) && !changes.holdsBlob(destination)
         do throws(StorageError) {
-            let known = before.properties.flatMap { $0.version.etag == facts.etag ? $0 : nil }
+            // Who appends to a log changes nothing of what it carries beside its bytes, and need not know all of it.
+            let known = before.properties.flatMap { $0.version.etag == facts.etag && $0.type == .block ? $0 : nil }
             let copied = try await copy(
                 source,
                 facts.etag,

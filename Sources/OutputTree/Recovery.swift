@@ -106,6 +106,7 @@ extension OutputFileSystem {
     func confirmRecovery(of node: FileNode) async throws(FileSystemError) -> Bool {
         let (recovery, local, address) = node.withState { ($0.recovery, $0.local, $0.address) }
         guard let recovery, let local else { return false }
+        let changeCount = local.changeCount
         let verdict: RecoveryVerdict
         do throws(StorageError) { verdict = try await local.judge(known: recovery.known) } catch {
             let answer = failure(error, "recover", address.description)
@@ -117,20 +118,26 @@ extension OutputFileSystem {
             node.withState { $0.recovery?.condition = condition }
             return false
         case .done(let properties):
+            guard await local.settle(as: properties, changeCount: changeCount) else {
+                // A program wrote to it while the store was asked.
+                node.withState { $0.recovery?.condition = .matches(properties.version.etag) }
+                return false
+            }
             logger.notice("\(address) is in the store already")
             node.withState { file in
                 file.facts = FileFacts(properties)
                 file.properties = properties
                 file.learnedAt = clock.monotonic()
                 file.reader = nil
-                file.local = nil
+                // Who has it open goes on with it.
+                if file.openCount == 0 || local.isLog { file.local = nil }
                 file.isPlacementPending = false
                 file.hasWrites = false
                 file.recovery = nil
                 file.lastFailure = nil
                 file.pending = PendingAttributes()
             }
-            local.discard()
+            if node.withState({ $0.local !== local }) { local.discard() }
             unsent.removeIfSent(node)
             changes.record(file: address, .present(node), at: clock.monotonic())
             return true

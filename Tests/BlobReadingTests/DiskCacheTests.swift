@@ -190,6 +190,20 @@ struct DiskCacheTests {
         }
     }
 
+    /// Put Blob over an append blob leaves its creation time.
+    @Test func `a log that was put anew while nobody looked shows nothing of the old one`() async throws {
+        try await onOwnThread {
+            let bench = try DiskBench()
+            let first = try bench.cache()
+            #expect(bench.openAppend("log", length: 10_000, in: first).readAll())
+            #expect(first.waitUntilSaved(10_000))
+            let (address, new) = bench.store.put("log", length: 20_000, etag: "\"2\"", type: .append, creationTime: 7)
+            let second = try bench.cache()
+            #expect(Opened(second, address, new).readAll())
+            #expect(second.statistics.bytesFromStore == 20_000)
+        }
+    }
+
     @Test func `readers share what is read from the disk, and may leave`() async throws {
         try await onOwnThread {
             let bench = try DiskBench()

@@ -80,6 +80,10 @@ package final class TreeWorld: World {
 
     package func letValidityPass() { clock.advance(by: options.attributeValidity + .milliseconds(1)) }
 
+    /// As the other `end`, for a test that has no thread of its own: that one would keep one of the two threads of Swift's
+    /// pool, and what it waits for, and all tests that run beside, the other.
+    package func end() async { try? await onOwnThread { self.end() } }
+
     /// Lets go of everything. What must be true at the end of every test is checked here: no lookup is left that was
     /// not given back, and no node that nobody needs.
     package func end() {

@@ -22,11 +22,18 @@ struct JournalTests {
     }
 
     @Test func `Records read back in order`() {
-        let payloads: [[UInt8]] = [[1], [], Array(repeating: 7, count: 1000)]
+        let payloads: [[UInt8]] = [[1], [0], Array(repeating: 7, count: 1000)]
         let log = JournalFraming.magic + JournalFraming.framed(payloads)
         let content = JournalFraming.parse(log)
         #expect(content.payloads == payloads)
         #expect(content.end == log.count && !content.isTorn && content.isReadable)
+    }
+
+    @Test func `Zeros behind the end, as a loss of power leaves them, are no records`() {
+        let log = JournalFraming.magic + JournalFraming.framed([[1, 2]])
+        let content = JournalFraming.parse(log + [UInt8](repeating: 0, count: 40))
+        #expect(content.payloads == [[1, 2]])
+        #expect(content.end == log.count && content.isTorn)
     }
 
     @Test func `A log cut anywhere gives the records before the cut`() {

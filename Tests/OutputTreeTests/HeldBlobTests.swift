@@ -42,7 +42,7 @@ struct HeldBlobTests {
         let done = await world.tree.drain(timeout: .seconds(20))
         #expect(done.remaining.isEmpty && done.uploaded == 0)
         #expect(world.stored("f") == nil)
-        world.end()
+        await world.end()
     }
 
     @Test func `a drain waits for a removal that is under way`() async throws {
@@ -59,7 +59,7 @@ struct HeldBlobTests {
         world.store.release(.delete)
         #expect(await report.remaining.isEmpty)
         #expect(world.stored("f") == nil)
-        world.end()
+        await world.end()
     }
 
     @Test func `a drain names what is unlinked and still open`() async throws {
@@ -72,7 +72,7 @@ struct HeldBlobTests {
         let report = await world.tree.drain(timeout: .seconds(20))
         #expect(report.remaining.map(\.isOpen) == [true])
         #expect(world.stored("f") == "bytes")
-        world.end()
+        await world.end()
     }
 
     @Test func `one that somebody changed the attributes of is removed all the same`() async throws {

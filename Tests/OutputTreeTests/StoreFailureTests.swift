@@ -122,7 +122,7 @@ struct StoreFailureTests {
         let done = await world.tree.drain(timeout: .seconds(20))
         #expect(done.uploaded == 2 && done.remaining.isEmpty)
         #expect(world.stored("a") == "a" && world.stored("b") == "b")
-        world.end()
+        await world.end()
     }
 
     @Test func `a drain whose time is up tells what is left`() async throws {
@@ -136,7 +136,7 @@ struct StoreFailureTests {
         let report = await world.tree.drain(timeout: .milliseconds(50))
         #expect(report.uploaded == 0 && report.remaining.count == 1)
         world.store.release(.putBlob)
-        world.end()
+        await world.end()
     }
 
     // MARK: Every request of every operation

@@ -33,6 +33,8 @@ final class DirtyJournal: Sendable {
 
     let entry: JournalEntry
     private let state: Mutex<State>
+    /// Held while the disk is at it: the two records of one time stand beside no other's.
+    private let synchronizing = Mutex(())
 
     init(entry: JournalEntry, identity: JournalIdentity) {
         self.entry = entry
@@ -144,16 +146,28 @@ final class DirtyJournal: Sendable {
         if let failure { throw failure }
     }
 
-    /// Bytes, log and names to the disk. Takes as long as the disk does.
+    /// Bytes, log and names to the disk. Takes as long as the disk does. What is written meanwhile is not among them.
     func synchronize() throws(LocalStoreError) {
-        try entry.data.synchronize()
+        let result = synchronizing.withLock { _ -> Result<Void, LocalStoreError> in
+            do throws(LocalStoreError) {
+                try noteUnlessCommitted(.syncing(size: try entry.data.size()))
+                try entry.data.synchronize()
+                try noteUnlessCommitted(.synced)
+                try entry.synchronizeLog()
+                return .success(())
+            } catch { return .failure(error) }
+        }
+        try result.get()
+    }
+
+    /// A log may have more than the commit that ended was about.
+    private func noteUnlessCommitted(_ record: JournalRecord) throws(LocalStoreError) {
         let failure = state.withLock { state -> LocalStoreError? in
-            guard state.phase == .changed else { return nil }
-            state.backlog.append(.synced)
+            guard state.phase == .changed || state.position != nil else { return nil }
+            state.backlog.append(record)
             return flush(&state)
         }
         if let failure { throw failure }
-        try entry.synchronizeLog()
     }
 
     /// A log that lacks this makes the list somebody else's, and the file a conflict.

@@ -41,7 +41,10 @@ package enum JournalRecord: Sendable, Hashable {
     case changed
     /// close or fsync asked for the file as it is, with these headers. Seconds since the epoch.
     case due(BlobHeaders, at: Int64)
-    /// Everything before this record survives a loss of power.
+    /// What is in the data file now, which has this length in bytes, and everything before this record is on its way to
+    /// the disk.
+    case syncing(size: UInt64)
+    /// And is there: it survives a loss of power.
     case synced
     /// The store holds the file as it was due.
     case committed(BlobVersion)
@@ -58,7 +61,7 @@ package enum JournalRecord: Sendable, Hashable {
     case sending(UInt64)
 
     private enum Kind: UInt8 {
-        case identity = 1, extent, truncated, changed, due, synced, committed, moved, kept, source, sending
+        case identity = 1, extent, truncated, changed, due, synced, committed, moved, kept, source, sending, syncing
         case log = 20
     }
 
@@ -85,6 +88,9 @@ package enum JournalRecord: Sendable, Hashable {
             writer.byte(Kind.due.rawValue)
             writer.integer(UInt64(bitPattern: time))
             writer.headers(headers)
+        case .syncing(let size):
+            writer.byte(Kind.syncing.rawValue)
+            writer.integer(size)
         case .synced: writer.byte(Kind.synced.rawValue)
         case .committed(let version):
             writer.byte(Kind.committed.rawValue)
@@ -127,6 +133,7 @@ package enum JournalRecord: Sendable, Hashable {
         case .due:
             guard let time = reader.integer(), let headers = reader.headers() else { return nil }
             record = .due(headers, at: Int64(bitPattern: time))
+        case .syncing: record = reader.integer().map { .syncing(size: $0) }
         case .synced: record = .synced
         case .committed: record = reader.version().map { .committed($0) }
         case .moved:

@@ -26,11 +26,14 @@ package struct JournalReplay: Sendable {
     package private(set) var log: AppendPosition?
     /// Digests of block lists that were sent since the last commit that was answered.
     package private(set) var unanswered: Set<UInt64> = []
+    /// Where the file ends if its data file is longer; in bytes.
+    private(set) var sizeMax = UInt64.max
     private(set) var isDue = false
     private(set) var hasChanges = true
     private(set) var isSynced = false
-    /// What was the file's when its bytes were last made safe.
-    private var safe: (extents: RangeSet<UInt64>, baseLimit: UInt64)?
+    /// What was the file's when its bytes were last made safe, and what is being made so.
+    private var safe: SafeContent?
+    private var nextSafe: SafeContent?
 
     /// `nil` when the log does not say what the file is.
     package init?(_ records: [JournalRecord]) {
@@ -56,13 +59,17 @@ package struct JournalReplay: Sendable {
             self.headers = headers
             // What an earlier close was told stays true while the next one, or the upload behind it, is under way.
             isDue = true
+        case .syncing(let size): nextSafe = SafeContent(extents: extents, baseLimit: baseLimit, size: size)
         case .synced:
             isSynced = true
-            safe = (extents, baseLimit)
+            safe = nextSafe.take() ?? safe
         case .committed(let version):
-            (isDue, hasChanges, isSynced, dueSince) = (false, false, false, nil)
-            safe = nil
             keptReason = nil
+            // Of a log what was made safe behind the bytes that were sent waits still, as close was told.
+            if !isSafeBehindLog {
+                (isDue, hasChanges, isSynced, dueSince) = (false, false, false, nil)
+                safe = nil
+            }
             identity.known = .version(version.etag)
             identity.base?.version = version
             identity.source = nil
@@ -82,7 +89,14 @@ package struct JournalReplay: Sendable {
         }
     }
 
+    private var isSafeBehindLog: Bool {
+        guard let log, let safe else { return false }
+        return isSynced && safe.size > log.sent
+    }
+
     private mutating func apply(_ position: AppendPosition, local: UInt64) {
+        safe?.apply(position, local: local)
+        nextSafe?.apply(position, local: local)
         if local > baseLimit { extents.insert(contentsOf: baseLimit..<local) }
         extents.remove(contentsOf: local..<UInt64.max)
         baseLimit = position.sent
@@ -104,33 +118,35 @@ package struct JournalReplay: Sendable {
     }
 
     /// What another life of the kernel finds. A record may have reached the disk before the bytes that it tells of, which
-    /// read as zeros then: of a file that was made safe, what came later is the base's again.
+    /// read as zeros then: of a file that was made safe, what came later is the base's again, or is no part of the file.
     package func afterLossOfPower() -> JournalReplay {
-        guard isDue, isSynced, let safe else { return self }
+        guard isSynced, let safe else { return self }
         var replay = self
-        (replay.extents, replay.baseLimit) = safe
+        (replay.extents, replay.baseLimit) = (safe.extents, safe.baseLimit)
+        replay.sizeMax = max(safe.size, log?.sent ?? 0)
         return replay
-    }
-
-    /// The records that say the same, in one go.
-    package var records: [JournalRecord] {
-        var records: [JournalRecord] = [.identity(identity)]
-        if let source = identity.source, let base = identity.base { records.append(.source(source, base)) }
-        if let base = identity.base, baseLimit < base.length { records.append(.truncated(baseLimit)) }
-        records += extents.ranges.map { .extent($0) }
-        if let log { records.append(.log(log, local: extents.ranges.last?.upperBound ?? 0)) }
-        if isDue, let headers { records.append(.due(headers, at: dueSince ?? 0)) }
-        if isSynced { records.append(.synced) }
-        records += unanswered.sorted().map { .sending($0) }
-        if !isDue, !hasChanges, case .version(let etag) = identity.known {
-            records.append(.committed(BlobVersion(etag: etag, lastModified: identity.base?.version.lastModified ?? 0)))
-        }
-        if let keptReason { records.append(.kept(keptReason)) }
-        return records
     }
 
     /// Where the bytes are; the data file's length is the file's.
     func content(size: UInt64) -> LocalContent {
         LocalContent(size: size, baseLimit: min(baseLimit, size), local: extents)
+    }
+}
+
+/// What a loss of power leaves of a file.
+private struct SafeContent: Sendable {
+    var extents: RangeSet<UInt64>
+    var baseLimit: UInt64
+    /// Of the data file. What a log has beyond it is in the blob, if it was sent.
+    var size: UInt64
+
+    /// Bytes of a log that were sent are safe in the blob.
+    mutating func apply(_ position: AppendPosition, local: UInt64) {
+        let end = min(local, size)
+        if end > baseLimit { extents.insert(contentsOf: baseLimit..<end) }
+        extents.remove(contentsOf: local..<UInt64.max)
+        baseLimit = position.sent
+        // Places in the data file are others from here on, and nothing waits in it.
+        if local < position.sent { size = 0 }
     }
 }

@@ -9,7 +9,7 @@ package struct RecoveredFile: Sendable {
     /// For people: unique in the journal directory.
     package let name: String
     package let replay: JournalReplay
-    /// In bytes.
+    /// In bytes; the data file may be longer, by what was never made safe, or shorter, by what of a log was sent.
     package let size: UInt64
     /// The log ends in the middle of a record, as after a crash.
     package let isTorn: Bool
@@ -34,8 +34,9 @@ package struct RecoveredFile: Sendable {
     init(_ survivor: JournalSurvivors.Entry, bootID: String) throws(Unreadable) {
         let entry = survivor.entry
         let content: JournalFraming.Content
+        let dataSize: UInt64
         do throws(LocalStoreError) {
-            size = try entry.data.size()
+            dataSize = try entry.data.size()
             content = try entry.records()
         } catch {
             throw Unreadable(name: survivor.name, dataPath: entry.dataPath, size: 0, reason: error.description)
@@ -49,11 +50,12 @@ package struct RecoveredFile: Sendable {
             let reason =
                 content.isReadable && !records.isEmpty
                 ? "its log has a record that this version does not know" : "its log does not say what it is"
-            throw Unreadable(name: survivor.name, dataPath: entry.dataPath, size: size, reason: reason)
+            throw Unreadable(name: survivor.name, dataPath: entry.dataPath, size: dataSize, reason: reason)
         }
         self.entry = entry
         self.bootID = bootID
         self.replay = replay.identity.bootID == bootID ? replay : replay.afterLossOfPower()
+        size = max(min(dataSize, self.replay.sizeMax), replay.log?.sent ?? 0)
         (owner, name, isTorn) = (survivor.owner, survivor.name, content.isTorn)
     }
 

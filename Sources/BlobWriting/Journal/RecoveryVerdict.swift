@@ -1,4 +1,5 @@
 package import BlobStorage
+internal import LocalStore
 internal import Synchronization
 
 /// What recovery may do with a file, as the store is now.
@@ -30,6 +31,32 @@ extension DirtyFile {
             return .upload(.matches(properties.version.etag))
         }
         return .conflict("somebody else put another version there")
+    }
+
+    /// Takes the verdict that the store has these bytes over: this is that version's file from now on; a log is at its end.
+    /// `false`, and nothing is done, if a program changed it since the count was `changeCount`: then it is to be sent.
+    package func settle(as properties: BlobProperties, changeCount: Int) async -> Bool {
+        let isSettled = state.withLock { state in
+            guard state.changeCount == changeCount, state.isWritable, state.isQuiet else { return false }
+            if state.log != nil { state.isDiscarded = true }
+            let file = CommittedFile(
+                blob: state.blob,
+                version: properties.version,
+                size: properties.length,
+                contentMD5: properties.contentMD5
+            )
+            state.isDirty = false
+            state.lastCommit = (file, BlobHeaders(of: properties))
+            state.lastError = nil
+            state.rebase(on: file)
+            return true
+        }
+        guard isSettled, let journal else { return isSettled }
+        await scheduler.disk.perform {
+            journal.committed(properties.version)
+            journal.flush()
+        }
+        return true
     }
 
     /// Whether the committed blob was put together from blocks of this upload: an earlier commit, whose answer was lost.

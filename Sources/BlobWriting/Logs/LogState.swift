@@ -103,8 +103,10 @@ extension DirtyFile.LogState {
 }
 
 extension DirtyFile.State {
-    /// Bytes wait, or the blob has to be made.
-    var hasUnsentLog: Bool { log.map { $0.plan.position.sent < plan.content.size } ?? false }
+    /// Bytes wait, or are about to: a write that is under way is not in the file's size yet.
+    var hasUnsentLog: Bool {
+        log.map { $0.plan.position.sent < plan.content.size || plan.hasOpenWrites } ?? false
+    }
 
     /// Every byte of the file is here, at its place.
     var holdsWholeLog: Bool { plan.content.missing.isEmpty && log?.plan.mustRebase == false }

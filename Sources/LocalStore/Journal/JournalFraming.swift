@@ -45,7 +45,8 @@ package enum JournalFraming {
         while log.count - content.end >= 12 {
             let start = content.end + 12
             let length = Int(number(in: log, at: content.end, count: 4))
-            guard length <= payloadSizeMax, length <= log.count - start else { break }
+            // Zeros, which a loss of power may leave behind the end, would be records without a payload.
+            guard length > 0, length <= payloadSizeMax, length <= log.count - start else { break }
             let payload = Array(log[start..<start + length])
             let crc = payload.withUnsafeBytes { CRC64.checksum($0) }
             guard crc == number(in: log, at: content.end + 4, count: 8) else { break }

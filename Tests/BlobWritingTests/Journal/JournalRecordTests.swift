@@ -44,6 +44,7 @@ import Testing
             .sending(1 << 63 | 5),
             // No log has another blob's bytes.
             .log(nil, local: 0),
+            .syncing(size: 70),
         ]
     }
 
@@ -93,11 +94,13 @@ import Testing
     @Test func `After a loss of power what was recorded behind the bytes that are safe is the base's again`() {
         let due = JournalRecord.due(BlobHeaders(), at: 1)
         let replay = JournalReplay([
-            .identity(identity), .extent(10..<20), .truncated(60), due, .synced, .extent(30..<40), .truncated(35),
+            .identity(identity), .extent(10..<20), .truncated(60), due, .syncing(size: 60), .extent(25..<28), .synced,
+            .extent(30..<40), .truncated(35),
         ])
-        #expect(replay?.extents == RangeSet([10..<20, 30..<35]))
+        #expect(replay?.extents == RangeSet([10..<20, 25..<28, 30..<35]))
         #expect(replay?.afterLossOfPower().extents == RangeSet([10..<20]))
         #expect(replay?.afterLossOfPower().baseLimit == 60)
+        #expect(replay?.afterLossOfPower().sizeMax == 60)
         let unsafe = JournalReplay([.identity(identity), .extent(10..<20), due])
         #expect(unsafe?.afterLossOfPower().extents == RangeSet([10..<20]))
     }
@@ -116,12 +119,31 @@ import Testing
         #expect(cut?.segments(of: 0..<15) == [.base(0..<10), .local(10..<15)])
     }
 
-    @Test func `A replay says the same when it is written anew`() {
-        let replay = JournalReplay(records)
-        let again = replay.flatMap { JournalReplay($0.records) }
-        #expect(again?.identity == replay?.identity)
-        #expect(again?.extents == replay?.extents)
-        #expect(again?.baseLimit == replay?.baseLimit)
-        #expect(again?.keptReason == replay?.keptReason)
+    @Test func `After a loss of power a log ends where it was made safe, and what was sent is in the blob`() {
+        func position(sent: UInt64) -> AppendPosition {
+            var position = AppendPosition(start: .standing)
+            (position.sent, position.end) = (sent, sent)
+            return position
+        }
+        func replay(_ records: JournalRecord...) -> JournalReplay? {
+            let due = JournalRecord.due(BlobHeaders(), at: 1)
+            let safe = [.log(position(sent: 0), local: 0), due, .syncing(size: 100), JournalRecord.synced]
+            return JournalReplay([.identity(identity)] + safe + records)?.afterLossOfPower()
+        }
+        let committed = JournalRecord.committed(BlobVersion(etag: ETag("\"0x2\""), lastModified: 9))
+        // Sent, and past what was safe: none of those bytes need be here.
+        let sent = replay(.log(position(sent: 150), local: 150))
+        #expect(sent?.sizeMax == 150)
+        #expect(sent?.content(size: 150).segments(of: 0..<150) == [.local(0..<100), .base(100..<150)])
+        // Some of it was sent and answered for before close was told that all of it is safe.
+        let part = replay(.log(position(sent: 40), local: 40), committed, .changed)
+        #expect(part?.sizeMax == 100)
+        #expect(part?.duty(bootID: "another", size: 100) == .publish)
+        let all = replay(.log(position(sent: 100), local: 100), committed)
+        #expect(all?.duty(bootID: "another", size: 100) == JournalReplay.Duty.none)
+        // Behind what others appended the places are others.
+        let rebased = replay(.log(position(sent: 300), local: 0))
+        #expect(rebased?.sizeMax == 300)
+        #expect(rebased?.content(size: 300).segments(of: 0..<300) == [.base(0..<300)])
     }
 }

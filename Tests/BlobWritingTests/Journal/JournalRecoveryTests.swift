@@ -106,6 +106,25 @@ struct JournalRecoveryTests {
         }
     }
 
+    @Test(arguments: [false, true])
+    func `What a program writes while the store is asked is sent, also if the rest is there`(
+        isWritten: Bool
+    ) async throws {
+        let first = try scheduler()
+        let file = try DirtyFile(scheduler: first, blob: blob, base: nil, known: .absent)
+        _ = try file.write(pattern(500), at: 0)
+        store.failNext(.putBlob, count: 1, error: refused, takesEffect: true)
+        await #expect(throws: CommitError.self) { try await file.commit() }
+        let changeCount = file.changeCount
+        guard case .done(let found) = try await file.judge(known: .absent) else { return #expect(Bool(false)) }
+        if isWritten { _ = try file.write(pattern(100), at: 500) }
+        #expect(await file.settle(as: found, changeCount: changeCount) == !isWritten)
+        #expect(file.isDirty == isWritten)
+        if !isWritten { _ = try file.write(pattern(100), at: 500) }
+        try await file.commit(.matches(found.version.etag))
+        #expect(store.bytes(of: blob) == pattern(500) + pattern(100))
+    }
+
     @Test func `Blocks of an earlier commit without an answer are known as ours`() async throws {
         let first = try scheduler()
         let file = try DirtyFile(scheduler: first, blob: blob, base: nil, known: .absent)

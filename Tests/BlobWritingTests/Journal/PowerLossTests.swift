@@ -78,7 +78,9 @@ private final class Disk: Sendable {
             // The file's length may be on the disk without its bytes.
             let unsafe = [written, written.map { Data(count: $0.count) }, Data()].compactMap(\.self)
             let kept = state.contents[old]
-            let content = [kept.map { [$0] } ?? unsafe, written.map { [$0] } ?? []].joined().randomElement(
+            // Or, behind what was synchronized, with zeros in place of what was only written.
+            let longer = kept.flatMap { kept in written.map { kept + Data(count: max(0, $0.count - kept.count)) } }
+            let content = [kept.map { [$0] } ?? unsafe, [written, longer].compactMap(\.self)].joined().randomElement(
                 using: &random
             )
             try (content ?? Data()).write(to: URL(fileURLWithPath: new))
