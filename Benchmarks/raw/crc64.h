@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static uint64_t crc64_table[256], crc64_far[2], crc64_near[2];
+static uint64_t crc64_table[256], crc64_wide[2], crc64_far[2], crc64_near[2];
 // Asked once: CPUID leaves a virtual machine, which takes microseconds.
-static int crc64_folds;
+static int crc64_width;
 
 static uint64_t crc64_times_x(uint64_t a) { return (a >> 1) ^ (a & 1 ? 0x9A6C9329AC4BC9B5u : 0); }
 
@@ -36,10 +36,11 @@ static void crc64_prepare(void) {
         for (int bit = 0; bit < 8; bit++) remainder = crc64_times_x(remainder);
         crc64_table[byte] = remainder;
     }
+    crc64_wide[0] = crc64_power(4096 + 63), crc64_wide[1] = crc64_power(4096 - 1);
     crc64_far[0] = crc64_power(1024 + 63), crc64_far[1] = crc64_power(1024 - 1);
     crc64_near[0] = crc64_power(128 + 63), crc64_near[1] = crc64_power(128 - 1);
-    crc64_folds = cchecksums_has_carryless();
-    if (!crc64_folds) fputs("no carry-less multiplication here: CRC-64 by bytes\n", stderr);
+    crc64_width = cchecksums_carryless_width();
+    if (!crc64_width) fputs("no carry-less multiplication here: CRC-64 by bytes\n", stderr);
 }
 
 static uint64_t crc64_by_bytes(uint64_t state, const uint8_t *bytes, size_t count) {
@@ -50,13 +51,19 @@ static uint64_t crc64_by_bytes(uint64_t state, const uint8_t *bytes, size_t coun
 // The checksum of everything whose checksum is `before` (0 for nothing) and of `count` bytes behind it.
 static uint64_t crc64_update(uint64_t before, const void *bytes, size_t count) {
     uint64_t state = ~before;
-    size_t folded = crc64_folds ? count & ~(size_t)127 : 0;
+    const uint8_t *at = bytes, *end = at + count;
+    uint8_t remainder[16];
+    size_t folded = crc64_width == 64 ? count & ~(size_t)511 : 0;
     if (folded) {
-        uint8_t remainder[16];
-        cchecksums_crc64_fold(bytes, folded, state, crc64_far, crc64_near, remainder);
-        state = crc64_by_bytes(0, remainder, 16);
+        cchecksums_crc64_fold_wide(at, folded, state, crc64_wide, crc64_near, remainder);
+        state = crc64_by_bytes(0, remainder, 16), at += folded;
     }
-    return ~crc64_by_bytes(state, (const uint8_t *)bytes + folded, count - folded);
+    folded = crc64_width ? (size_t)(end - at) & ~(size_t)127 : 0;
+    if (folded) {
+        cchecksums_crc64_fold(at, folded, state, crc64_far, crc64_near, remainder);
+        state = crc64_by_bytes(0, remainder, 16), at += folded;
+    }
+    return ~crc64_by_bytes(state, at, (size_t)(end - at));
 }
 
 static const char crc64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

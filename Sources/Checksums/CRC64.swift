@@ -1,7 +1,8 @@
 /// Azure's CRC-64 (`x-ms-content-crc64`), in catalogues CRC-64/NVME: polynomial 0xAD93D23594C93659, used reflected, with
 /// the register all ones before and inverted after.
 ///
-/// Release, 4 MiB, one core of an AMD EPYC (Zen 5): 15 GiB/s by carry-less multiplication, 2.8 GiB/s by tables.
+/// 4 MiB, one core of an AMD EPYC (Zen 5): 62 GiB/s by carry-less multiplication of 64 bytes at a time, 15 of 16, 2.8 by
+/// tables.
 package struct CRC64: Sendable, Hashable {
     /// Bit 63 is the coefficient of x^0: the order in which the register shifts right.
     static let polynomial: UInt64 = 0x9A6C_9329_AC4B_C9B5
@@ -19,14 +20,7 @@ package struct CRC64: Sendable, Hashable {
     /// The checksum of `bytes`, or of everything before, whose checksum is `continuing`, and `bytes` behind it.
     package static func checksum(_ bytes: UnsafeRawBufferPointer, continuing: UInt64 = 0) -> UInt64 {
         var register = ~continuing
-        var rest = bytes
-        if CRC64Folding.isAvailable {
-            let folded = rest.count & ~(CRC64Folding.stride - 1)
-            if folded > 0 {
-                register = CRC64Folding.register(register, over: UnsafeRawBufferPointer(rebasing: rest[..<folded]))
-                rest = UnsafeRawBufferPointer(rebasing: rest[folded...])
-            }
-        }
+        let rest = CRC64Folding.advance(&register, over: bytes)
         return ~CRC64Tables.register(register, over: rest)
     }
 

@@ -75,8 +75,8 @@ struct CRC64Tests {
     }
 
     @Test func `agrees with the bitwise definition at every length around a step and at odd addresses`() {
-        let bytes = pattern(700)
-        for length in 0...600 {
+        let bytes = pattern(1_700)
+        for length in Array(0...600) + Array(1_000...1_200) + Array(1_530...1_680) {
             for offset in [0, 1, 3, 8, 15] {
                 let part = bytes[offset..<offset + length]
                 let expected = Self.bitwise(part)
@@ -105,12 +105,13 @@ struct CRC64Tests {
             (0..<n).reduce(UInt64(1)) { value, _ in (value << 1) ^ (value >> 63 == 1 ? 0xAD93_D235_94C9_3659 : 0) }
         }
         #expect(reflected(0xAD93_D235_94C9_3659) == CRC64.polynomial)
-        for distance in [128, 1024] {
+        for distance in [128, 1024, 4096] {
             let factors = CRC64Folding.factors(forDistance: UInt64(distance))
             #expect(factors.low == reflected(power(distance + 63)))
             #expect(factors.high == reflected(power(distance - 1)))
         }
         #expect(CRC64Folding.stride * 8 == 1024)
+        #expect(CRC64Folding.wideStride * 8 == 4096)
     }
 }
 

@@ -71,10 +71,10 @@ import Testing
         let readers = (0..<4).map { number in
             Reader(bench.open("b\(number)", length: 1_000_000), count: 256, offsets: steps(from: 0, count: 3_900))
         }
-        run(bench, readers, ticks: 400, connections: 2)
+        run(bench, readers, ticks: 800, connections: 2)
         let done = readers.map(\.done)
         #expect((done.max() ?? 0) - (done.min() ?? 0) <= (done.max() ?? 0) / 5, "\(done)")
-        // 800 answers of at most four reads each.
+        // 1,600 answers of half a block, which is two reads.
         #expect(done.reduce(0, +) >= 2_400, "\(done)")
         #expect(overlaps(bench) == 0)
     }
@@ -127,16 +127,17 @@ import Testing
         let hot = bench.open("hot", length: 8_192)
         let blob = bench.open("b", length: 4_000_000)
         let stream = ReadStream()
-        var hotMisses = 0
+        var hotMisses: [UInt64] = []
         for index in 0..<15_000 as Range<UInt64> {
             if !blob.isPresent(index * 256, 256, stream) { blob.read(index * 256, 256, stream) }
             let offset = index % 128 * 64
             if index % 8 == 0, !hot.isPresent(offset, 8) {
-                hotMisses += 1
+                hotMisses.append(index)
                 hot.read(offset, 8)
             }
         }
-        #expect(hotMisses <= 16)
+        // All 16 once; two that lay among the stream's first parts a second time; whoever came back stays.
+        #expect(hotMisses.count <= 18 && hotMisses.allSatisfy { $0 < 256 }, "at \(hotMisses)")
         #expect(bench.cache.violations() == [])
     }
 }

@@ -52,35 +52,76 @@ private struct Simulation {
     // MARK: Sequential
 
     @Test(arguments: [(128 * kibi, 16 * mebi), (256 * kibi, 16 * mebi), (512 * kibi, 32 * mebi), (mebi, 64 * mebi)])
-    func `A large read at the start opens a window after its size at once, in quarters`(size: UInt64, end: UInt64) {
+    func `A large read at the start opens a window after its size at once, in small parts`(size: UInt64, end: UInt64) {
         var simulation = Simulation(length: gibi)
         simulation.read(0, size)
         let ranges = simulation.plans[0].ranges
         #expect(ranges.first == size..<mebi || size == mebi)
-        #expect(ranges.last == end - mebi..<end)
-        #expect(ranges.count == Int(end / mebi) - (size == mebi ? 1 : 0))
+        #expect(ranges.last?.upperBound == end)
+        #expect(ranges.allSatisfy { $0.count <= ($0.lowerBound < 32 * mebi ? 1 : 2) * Int(mebi) })
+        #expect(ranges.reduce(0) { $0 + UInt64($1.count) } == end - size)
     }
 
-    @Test func `A second large read elsewhere opens four blocks`() {
+    @Test(arguments: [(128 * kibi, 116 * mebi), (512 * kibi, 116 * mebi), (mebi, 132 * mebi)])
+    func `A second large read elsewhere opens sixteen times both, four blocks at least`(size: UInt64, end: UInt64) {
         var simulation = Simulation(length: gibi)
-        simulation.read(100 * mebi, mebi)
-        simulation.read(101 * mebi, mebi)
-        #expect(simulation.plans[1].ranges.last == 115 * mebi..<116 * mebi)
+        simulation.read(100 * mebi, size)
+        simulation.read(100 * mebi + size, size)
+        #expect(simulation.plans[0].ranges.isEmpty)
+        #expect(simulation.plans[1].ranges.last?.upperBound == end)
     }
 
-    @Test func `The window doubles with every read up to its bound, then moves by blocks`() {
+    @Test func `From the start of a file the window is 64 MiB, then as far ahead as was read, to its bound`() {
         var simulation = Simulation(length: 10 * gibi)
-        var frontiers: [UInt64] = []
-        for index in 0..<200 as Range<UInt64> {
+        var windows: [UInt64] = []
+        for index in 0..<300 as Range<UInt64> {
             simulation.read(index * mebi, mebi)
-            frontiers.append(simulation.readAhead.runs[0].frontier / block)
+            windows.append(simulation.readAhead.runs[0].frontier - (index + 1) * mebi)
         }
-        #expect(frontiers.prefix(5) == [16, 32, 32, 33, 33])
+        for (index, window) in windows.enumerated() {
+            let wanted = min(max(64, UInt64(index) + 1), 128) * mebi
+            #expect(window <= wanted && window > wanted - block, "after \(index + 1) MiB")
+        }
         #expect(simulation.askedTwice == 0)
-        #expect(simulation.foreseenCount == 199)
-        #expect(simulation.plans.dropFirst(10).allSatisfy { $0.ranges.count <= 1 })
-        #expect(simulation.plans.last?.ranges.allSatisfy { $0.count == Int(block) } == true)
-        #expect(simulation.askedBytes <= 200 * mebi + 32 * block)
+        #expect(simulation.foreseenCount == 299)
+        #expect(simulation.askedBytes <= 300 * mebi + 32 * block)
+    }
+
+    @Test(arguments: [128 * kibi, 256 * kibi, mebi])
+    func `Elsewhere the window opens within 4 MiB to 64, and who stops was brought little more than he read`(
+        size: UInt64
+    ) {
+        var simulation = Simulation(length: 10 * gibi)
+        let start = 5 * gibi
+        var offset = start
+        while offset < start + 256 * mebi {
+            simulation.read(offset, size)
+            offset += size
+            let read = offset - start
+            #expect(simulation.askedBytes <= read + max(min(16 * read, 64 * mebi), read, 16 * mebi))
+            if read >= 4 * mebi {
+                let ahead = simulation.readAhead.runs[0].frontier - offset
+                #expect(ahead > min(max(64 * mebi, read), 128 * mebi) - block)
+            }
+        }
+    }
+
+    @Test(arguments: [0, 5 * gibi])
+    func `A young stream asks in quarters of blocks, then in halves`(start: UInt64) {
+        var simulation = Simulation(length: 10 * gibi)
+        for index in 0..<300 as Range<UInt64> { simulation.read(start + index * mebi, mebi) }
+        for range in simulation.plans.flatMap(\.ranges) {
+            let place = range.lowerBound - start
+            #expect(range.count == Int(place < 32 * mebi ? mebi : 2 * mebi), "at \(place)")
+        }
+    }
+
+    @Test func `A file's opening window is one request for each of 48 connections`() {
+        var simulation = Simulation(length: gibi)
+        simulation.read(0, mebi)
+        // The first is the reader's own.
+        #expect(simulation.plans[0].ranges.count == 47)
+        #expect(simulation.plans[0].ranges.last?.upperBound == 64 * mebi)
     }
 
     @Test(arguments: [4 * kibi, 16 * kibi, 64 * kibi, 128 * kibi, mebi, 3 * mebi])

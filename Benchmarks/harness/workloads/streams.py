@@ -49,14 +49,18 @@ def workloads(scale: Scale) -> list[Workload]:
 
     def cold(key: str, title: str, network: Network, names: list[str]) -> Workload:
         columns = (OF_BOUND,) if network == LOCAL else (CONNECTIONS,)
+
+        def through(mount: MountFactory, direct: bool = False) -> Callable:
+            return cold_stream(mount, names, direct, knows_names=network.is_slow)
+
         contenders = (
             Contender("libcurl alone, CRC64", "raw", raw_stream("crc64")),
-            Contender("outputfs", "outputfs", cold_stream(outputfs(), names)),
-            Contender("outputfs, O_DIRECT", "outputfs", cold_stream(outputfs(), names, direct=True)),
-            *(Contender(name, "rival", cold_stream(mount, names)) for name, mount in RIVALS),
+            Contender("outputfs", "outputfs", through(outputfs())),
+            Contender("outputfs, O_DIRECT", "outputfs", through(outputfs(), direct=True)),
+            *(Contender(name, "rival", through(mount)) for name, mount in RIVALS),
         )
         return Workload(
-            key, group(network), (Step("cold", title, RATE, columns),), contenders, network, network == LOCAL
+            key, group(network), (Step("cold", title, RATE, columns),), contenders, network, runs_twice=True
         )
 
     four = [f"four/{number}" for number in range(READERS)]
@@ -114,10 +118,15 @@ def read(bench: Bench, paths: list, trial: Trial, direct: bool = False, limit: i
     run_client([bench.tools.stream, "read", how, str(limit), *map(str, paths)], trial)
 
 
-def cold_stream(mount: MountFactory, names: list[str], direct: bool = False, limit: int = 0) -> Callable:
+def cold_stream(
+    mount: MountFactory, names: list[str], direct: bool = False, limit: int = 0, knows_names: bool = False
+) -> Callable:
     def trial(bench: Bench, network: Network) -> dict[str, Trial]:
         server = server_of(bench, mount)
         with mount(bench) as mounted:
+            if knows_names:
+                for name in names:
+                    os.stat(mounted.directory / name)
             with Meter(server, network, mounted.pid).measuring() as trial:
                 read(bench, [mounted.directory / name for name in names], trial, direct, limit)
         expected = (limit or bench.scale.size) if len(names) == 1 else bench.scale.size
@@ -130,14 +139,34 @@ def cold_stream(mount: MountFactory, names: list[str], direct: bool = False, lim
 
 
 def first_stretch(scale: Scale) -> Workload:
+    """Once in a mount that has seen nothing, once where the name is known: then the open's own request is all that comes
+    before the bytes."""
     stretch = min(64 << 20, scale.size)
+
+    def through(mount: MountFactory) -> Callable:
+        def trial(bench: Bench, network: Network) -> dict[str, Trial]:
+            unseen = cold_stream(mount, ["stream.bin"], limit=stretch)(bench, network)["cold"]
+            known = cold_stream(mount, ["stream.bin"], limit=stretch, knows_names=True)(bench, network)["cold"]
+            return {"cold": unseen, "known": known}
+
+        return trial
+
+    def raw(bench: Bench, network: Network) -> dict[str, Trial]:
+        measured = raw_stream("crc64", size=stretch)(bench, network)["cold"]
+        return {"cold": measured, "known": measured}
+
     contenders = (
-        Contender("libcurl alone, CRC64", "raw", raw_stream("crc64", size=stretch)),
-        Contender("outputfs", "outputfs", cold_stream(outputfs(), ["stream.bin"], limit=stretch)),
-        *(Contender(name, "rival", cold_stream(mount, ["stream.bin"], limit=stretch)) for name, mount in RIVALS),
+        Contender("libcurl alone, CRC64", "raw", raw),
+        Contender("outputfs", "outputfs", through(outputfs())),
+        *(Contender(name, "rival", through(mount)) for name, mount in RIVALS),
     )
-    step = Step("cold", f"the first {stretch >> 20} MiB", RATE, (CONNECTIONS,))
-    return Workload("first-64", "Cold sequential reads, 20 ms and 100 MiB/s a connection", (step,), contenders, STORE)
+    title = f"the first {stretch >> 20} MiB"
+    steps = (
+        Step("cold", title, RATE, (CONNECTIONS,)),
+        Step("known", f"{title}, of a name that was looked up before", RATE, (CONNECTIONS,)),
+    )
+    group = "Cold sequential reads, 20 ms and 100 MiB/s a connection"
+    return Workload("first-64", group, steps, contenders, STORE, runs_twice=True)
 
 
 def first_byte(key: str, network: Network) -> Workload:
