@@ -23,6 +23,8 @@ extension AzureBlobStore {
         let version: BlobVersion
         switch CopyPlan(length: found.length, type: found.type, upload: RandomName.bytes()) {
         case .empty:
+            // Nothing is read that a condition could stand on: an empty blob that somebody filled must not be copied as one.
+            if known != nil { _ = try await engine.properties(of: source, condition: pinned) }
             version = try await putBlob(destination, .empty, headers: headers, condition: condition)
         case .whole:
             version = try await copyWhole(source, pinned, destination, headers.metadata, condition)
