@@ -192,6 +192,9 @@ class Worker:
         )
 
     def step(self):
+        # Nothing begins while one mount is gone and the next one has not been looked at.
+        if self.current_life() != self.life:
+            raise Interrupted
         name = self.chance.choice(NAMES)
         kinds = [
             (self.write, 6), (self.edit, 5), (self.append, 4), (self.synchronize, 3), (self.remove, 2), (self.rename, 3),
