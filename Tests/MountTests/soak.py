@@ -81,6 +81,7 @@ class Worker:
     def resume(self):
         """Waits for the next life of the mount, and looks what became of what was under way."""
         self.kills += 1
+        self.history.append(f"{self.count}: killed")
         while True:
             self.life = self.wait_for_life()
             try:
@@ -296,6 +297,7 @@ class Worker:
         target = self.chance.choice(NAMES)
         if name not in self.files or target == name:
             return
+        self.history[-1] += f" to {target}"
         content = self.files[name]
         # The copy stands before the source goes.
         self.possible[name] = [content, ABSENT]
@@ -377,7 +379,9 @@ if __name__ == "__main__":
     try:
         worker.run(float(seconds))
     except Wrong as wrong:
-        print(f"{os.path.basename(root)}: {wrong}\n  " + "\n  ".join(worker.history[-12:]))
+        name = str(wrong).partition(" elsewhere")[0].partition(":")[0]
+        told = [line for line in worker.history[:-12] if name in line or line.endswith("killed")][-12:] + worker.history[-12:]
+        print(f"{os.path.basename(root)}: {wrong}\n  " + "\n  ".join(told))
         sys.exit(1)
     print(f"{os.path.basename(root)}: {worker.count} operations, {worker.kills} kills")
     with open(f"{state}-{os.path.basename(root)}", "wb") as file:
