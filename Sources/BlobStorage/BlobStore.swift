@@ -118,23 +118,3 @@ extension BlobStore {
         )
     }
 }
-
-extension BlobProperties {
-    /// Of a copy of this blob: what a copy takes over, and nothing of what belongs to the source alone.
-    package func copied(as version: BlobVersion, metadata: BlobMetadata) -> BlobProperties {
-        var copy = BlobProperties(
-            version: version,
-            length: length,
-            type: type == .append ? .block : type,
-            contentType: contentType,
-            contentMD5: contentMD5,
-            metadata: metadata
-        )
-        copy.contentEncoding = contentEncoding
-        copy.contentLanguage = contentLanguage
-        copy.contentDisposition = contentDisposition
-        copy.cacheControl = cacheControl
-        copy.encryptionKeySHA256 = encryptionKeySHA256
-        return copy
-    }
-}
