@@ -212,23 +212,34 @@ def test_a_log_that_is_removed_while_it_is_written_stays_away(logs):
     assert logs.text() == "anew\n"
 
 
-def test_killed_between_two_flushes_the_next_mount_sends_the_rest_once(own_server, tmp_path, job):
-    """§3.13, §4.6"""
-    mount = Mount(tmp_path / "mnt", own_server, *SLOW)
+def with_open_log(server, tmp_path, job):
+    """A mount that sends nothing by itself, and a log that is open on it: the mount, the blob, the file."""
+    mount = Mount(tmp_path / "mnt", server, *SLOW)
     mount.job(job)
     folder = mount / f"jobs/{job}/tasks/task/TaskLog"
     folder.mkdir(parents=True, exist_ok=True)
-    blob = own_server.blob(f"job-{job}", "task/$TaskLog/log.txt")
+    blob = server.blob(f"job-{job}", "task/$TaskLog/log.txt")
     log = open(folder / "log.txt", "ab", buffering=0)
-    log.write(b"one\n")
-    os.fsync(log.fileno())
-    log.write(b"two\n")
-    blob.append_block(b"theirs\n")
+    return mount, blob, log
+
+
+def kill(mount, log):
+    """kill -9, with the log open."""
     mount.process.kill()
     mount.process.wait()
     subprocess.run(["fusermount3", "-uz", mount.place], check=False, capture_output=True)
     with pytest.raises(OSError):
         log.close()
+
+
+def test_killed_between_two_flushes_the_next_mount_sends_the_rest_once(own_server, tmp_path, job):
+    """§3.13, §4.6"""
+    mount, blob, log = with_open_log(own_server, tmp_path, job)
+    log.write(b"one\n")
+    os.fsync(log.fileno())
+    log.write(b"two\n")
+    blob.append_block(b"theirs\n")
+    kill(mount, log)
     assert blob.download_blob().readall() == b"one\ntheirs\n"
     after = Mount(tmp_path / "mnt", own_server, *SLOW, "--journal-dir", mount.journal)
     try:
@@ -243,20 +254,11 @@ def test_killed_between_two_flushes_the_next_mount_sends_the_rest_once(own_serve
 
 def test_the_log_of_a_run_that_was_killed_does_not_get_into_the_next_run_s(own_server, tmp_path, job):
     """§3.13, §4.6: its bytes are kept."""
-    mount = Mount(tmp_path / "mnt", own_server, *SLOW)
-    mount.job(job)
-    folder = mount / f"jobs/{job}/tasks/task/TaskLog"
-    folder.mkdir(parents=True, exist_ok=True)
-    blob = own_server.blob(f"job-{job}", "task/$TaskLog/log.txt")
-    log = open(folder / "log.txt", "ab", buffering=0)
+    mount, blob, log = with_open_log(own_server, tmp_path, job)
     log.write(b"the first run\n")
     os.fsync(log.fileno())
     log.write(b"its last words\n")
-    mount.process.kill()
-    mount.process.wait()
-    subprocess.run(["fusermount3", "-uz", mount.place], check=False, capture_output=True)
-    with pytest.raises(OSError):
-        log.close()
+    kill(mount, log)
     time.sleep(1.1)
     blob.delete_blob()
     blob.create_append_blob()
