@@ -13,9 +13,11 @@ internal import OutputTree
 enum Composition {
     /// The tree of one mount, wired and checked against the store, not mounted yet.
     static func mountedTree(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) -> MountedTree {
-        try check(configuration, logger: logger)
+        let door = try OpenDoor.open(configuration.source.signIn, logger: logger)
+        try check(configuration, door, logger: logger)
         let store = try blobStore(
             configuration.source,
+            door,
             AzureBlobStoreConfiguration(
                 retryDeadline: configuration.retryDeadline,
                 commitDeadline: configuration.commitDeadline
@@ -76,25 +78,35 @@ enum Composition {
 
     /// One request with a store of its own: a wrong key is told at once, an endpoint that is down within 10 s and not
     /// after the retries that a running mount is owed.
-    private static func check(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) {
+    private static func check(
+        _ configuration: MountConfiguration,
+        _ door: OpenDoor,
+        logger: Logger
+    ) throws(CommandFailure) {
         let source = configuration.source
-        let store = try impatientStore(source, retryDeadline: configuration.retryDeadline, logger)
+        let store = try impatientStore(source, door, retryDeadline: configuration.retryDeadline, logger)
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
         guard let error else { return }
         let endpoint = source.account.endpoint.description
-        if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) { throw failure }
-        logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+        if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint, door.kind) {
+            throw failure
+        }
+        let why = door.kind == .identity ? " (does it have the role Storage Blob Data Contributor?)" : ""
+        logger.notice("\(source) may not be listed with these credentials\(why); names that are known can be opened")
     }
 
     /// A few cheap requests, for `doctor`.
     static func probe(_ source: StorageSource) throws(CommandFailure) -> StoreProbe {
-        let store = try impatientStore(
-            source,
-            retryDeadline: .seconds(10),
-            Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
-        )
-        let container = source.container
+        let logger = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
         var probe = StoreProbe()
+        let door: OpenDoor
+        do throws(CommandFailure) { door = try OpenDoor.open(source.signIn, logger: logger) } catch {
+            probe.signIn = .failure(error)
+            return probe
+        }
+        probe.signIn = .success(door)
+        let store = try impatientStore(source, door, retryDeadline: .seconds(10), logger)
+        let container = source.container
         // The first makes the connection; of the others the fastest tells how far it is.
         for _ in 0..<4 where probe.error == nil {
             let start = ContinuousClock.now
@@ -108,11 +120,13 @@ enum Composition {
     /// With one connection, and not much time.
     private static func impatientStore(
         _ source: StorageSource,
+        _ door: OpenDoor,
         retryDeadline: Duration,
         _ logger: Logger
     ) throws(CommandFailure) -> AzureBlobStore {
         try blobStore(
             source,
+            door,
             AzureBlobStoreConfiguration(
                 maxConnections: 1,
                 connectTimeout: .seconds(5),
@@ -126,13 +140,14 @@ enum Composition {
 
     private static func blobStore(
         _ source: StorageSource,
+        _ door: OpenDoor,
         _ configuration: AzureBlobStoreConfiguration,
         _ logger: Logger
     ) throws(CommandFailure) -> AzureBlobStore {
         do throws(StorageError) {
             return try AzureBlobStore(
                 account: source.account,
-                credential: source.credential,
+                credential: door.credential,
                 configuration: configuration,
                 logger: logger
             )
@@ -189,7 +204,8 @@ enum Composition {
         journalDirectory: String,
         _ logger: Logger
     ) throws(CommandFailure) -> UploadScheduler {
-        let store = try blobStore(source, AzureBlobStoreConfiguration(), logger)
+        let door = try OpenDoor.open(source.signIn, logger: logger)
+        let store = try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
         var uploads = UploadConfiguration(journalDirectory: journalDirectory)
         uploads.journalOwner = source.journalOwner
         do throws(LocalStoreError) {

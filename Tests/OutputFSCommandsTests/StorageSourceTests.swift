@@ -20,19 +20,19 @@ struct StorageSourceTests {
         ).resolve()
     }
 
-    private func kind(_ credential: Credential) -> String {
-        switch credential {
-        case .sharedKey(let key): "key \(key.revealed())"
-        case .sas(let token): "sas \(token.revealed())"
+    private func kind(_ signIn: SignIn) -> String {
+        switch signIn {
+        case .key(let key): "key \(key.revealed())"
+        case .sas(let token, let file): "sas \(token.revealed())" + (file.map { " in \($0.path)" } ?? "")
         case .anonymous: "anonymous"
-        case .bearer: "bearer"
+        case .identity(let links): links.map(\.name).joined(separator: ", ")
         }
     }
 
     @Test func `an account with a key file`() throws {
         let source = try resolve(.init(account: "farm", keyFile: "f"), files: ["f": "  a2V5\n"])
         #expect(source.description == "https://farm.blob.core.windows.net")
-        #expect(kind(source.credential) == "key a2V5")
+        #expect(kind(source.signIn) == "key a2V5")
     }
 
     @Test func `SOURCE is an account or an endpoint`() throws {
@@ -65,7 +65,7 @@ struct StorageSourceTests {
             ["AZURE_STORAGE_CONNECTION_STRING": Self.connection, "AZURE_STORAGE_KEY": "a2V5"]
         )
         #expect(source.account.name == "farm")
-        #expect(kind(source.credential) == "key a2V5")
+        #expect(kind(source.signIn) == "key a2V5")
     }
 
     @Test func `an account on the command line does not go to another account's endpoint`() throws {
@@ -80,15 +80,15 @@ struct StorageSourceTests {
             files: ["f": "sv=1&sig=x"]
         )
         #expect(source.account.name == "farm")
-        #expect(kind(source.credential) == "sas sv=1&sig=x")
+        #expect(kind(source.signIn) == "sas sv=1&sig=x in /f")
     }
 
-    @Test func `a key comes before a SAS, and nothing at all is anonymous`() throws {
+    @Test func `a key comes before a SAS, and without either an identity is sought`() throws {
         let both = ["AZURE_STORAGE_KEY": "a2V5", "AZURE_STORAGE_SAS_TOKEN": "sig=x"]
-        #expect(kind(try resolve(.init(account: "farm"), both).credential) == "key a2V5")
+        #expect(kind(try resolve(.init(account: "farm"), both).signIn) == "key a2V5")
         let token = ["AZURE_STORAGE_SAS_TOKEN": "sig=x", "AZURE_STORAGE_KEY": ""]
-        #expect(kind(try resolve(.init(account: "farm"), token).credential) == "sas sig=x")
-        #expect(kind(try resolve(.init(account: "farm")).credential) == "anonymous")
+        #expect(kind(try resolve(.init(account: "farm"), token).signIn) == "sas sig=x")
+        #expect(kind(try resolve(.init(account: "farm")).signIn).hasSuffix("Azure CLI"))
     }
 
     @Test func `a container URL counts when no account is named`() throws {

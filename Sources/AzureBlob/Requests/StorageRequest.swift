@@ -74,6 +74,8 @@ enum HTTPMethod: String, Sendable, Hashable {
     case head = "HEAD"
     case put = "PUT"
     case delete = "DELETE"
+    /// For identity services.
+    case post = "POST"
 }
 
 /// The operations of the REST reference that this client uses, by their names there.

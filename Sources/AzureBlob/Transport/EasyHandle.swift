@@ -39,12 +39,14 @@ final class EasyHandle {
         setConnectionOptions(transfer.exchange.timeouts, caFile: caFile)
         setCallbacks(transfer)
         let request = transfer.exchange.request
+        if !transfer.exchange.usesProxy { ccurl_set_string(raw, CURLOPT_NOPROXY, "*") }
         guard ccurl_set_string(raw, CURLOPT_URL, request.url) == CURLE_OK else { return false }
         switch request.method {
         case .get: ccurl_set_long(raw, CURLOPT_HTTPGET, 1)
         case .head: ccurl_set_long(raw, CURLOPT_NOBODY, 1)
         case .put: ccurl_set_string(raw, CURLOPT_CUSTOMREQUEST, "PUT")
         case .delete: ccurl_set_string(raw, CURLOPT_CUSTOMREQUEST, "DELETE")
+        case .post: ccurl_set_string(raw, CURLOPT_CUSTOMREQUEST, "POST")
         }
         var hasBody = false
         if let body = transfer.exchange.body, body.byteCount > 0 {

@@ -2,6 +2,8 @@ internal import BlobStorage
 
 /// What a few cheap requests showed.
 struct StoreProbe: Sendable {
+    /// How it was signed in, or why not; then nothing else was asked. `nil` before that.
+    var signIn: Result<OpenDoor, CommandFailure>?
     /// Why the first request failed.
     var error: StorageError?
     /// From request to answer: the first with its connection, and those after it.
@@ -13,7 +15,16 @@ struct StoreProbe: Sendable {
 /// What the store says to these credentials, from here.
 enum StoreChecks {
     static func judge(_ probe: StoreProbe, source: String, endpoint: String) -> [Finding] {
-        var findings = [credentials(probe.error, source: source, endpoint: endpoint)]
+        var findings: [Finding] = []
+        var kind = OpenDoor.Kind.secret
+        switch probe.signIn {
+        case .failure(let failure): return [Finding("identity", failure)]
+        case .success(let door):
+            findings.append(Finding("identity", .ok, door.words))
+            kind = door.kind
+        case nil: break
+        }
+        findings.append(credentials(probe.error, source: source, endpoint: endpoint, kind))
         if let offset = probe.clockOffset { findings.append(clock(offset)) }
         if probe.error == nil, let first = probe.times.first, let best = probe.times.dropFirst().min() {
             findings.append(latency(first: first, best: best))
@@ -21,16 +32,24 @@ enum StoreChecks {
         return findings
     }
 
-    private static func credentials(_ error: StorageError?, source: String, endpoint: String) -> Finding {
+    private static func credentials(
+        _ error: StorageError?,
+        source: String,
+        endpoint: String,
+        _ kind: OpenDoor.Kind
+    ) -> Finding {
         guard let error else { return Finding("store", .ok, "\(source) answers, and takes the credentials") }
-        if let failure = StorageCheck.failure(error, source: source, endpoint: endpoint) {
+        if let failure = StorageCheck.failure(error, source: source, endpoint: endpoint, kind) {
             return Finding("store", failure)
         }
         return Finding(
             "store",
             .warning,
             "\(source) may not be listed with these credentials; names that are known can be opened",
-            try: "a SAS with l in sp="
+            try: kind == .identity
+                ? "the role Storage Blob Data Contributor (Owner or Contributor of the account is not enough); "
+                    + "a new assignment takes minutes"
+                : "a SAS with l in sp="
         )
     }
 

@@ -17,7 +17,9 @@ enum MountOptionList {
         "journal_dir", "durability", "exclusive", "on_conflict", "verify",
         "posix_metadata", "tracked_kinds", "log_interval", "retry_deadline", "commit_deadline", "drain_timeout",
         "log_level", "log_file", "account",
-        "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file",
+        "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file", "endpoint_suffix",
+        "auth", "tenant_id", "client_id", "object_id", "resource_id", "client_secret_file", "client_certificate_file",
+        "federated_token_file", "authority_host",
     ]
 
     /// The program's arguments (without its name) with every `-o` of `mount` (and of `doctor`, which takes the same) translated.

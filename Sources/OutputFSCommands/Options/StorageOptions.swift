@@ -16,6 +16,15 @@ struct StorageOptions: ParsableArguments {
     var endpoint: String?
 
     @Option(
+        help: .init(
+            "What follows <account>.blob. in the endpoints of a cloud.",
+            discussion: "Environment: AZURE_STORAGE_ENDPOINT_SUFFIX. Default: core.windows.net.",
+            valueName: "suffix"
+        )
+    )
+    var endpointSuffix: String?
+
+    @Option(
         help: .init("A file with an account key.", discussion: "Environment: AZURE_STORAGE_KEY.", valueName: "file"),
         completion: .file()
     )
@@ -24,7 +33,8 @@ struct StorageOptions: ParsableArguments {
     @Option(
         help: .init(
             "A file with a shared access signature (sv=…&sig=…).",
-            discussion: "Environment: AZURE_STORAGE_SAS_TOKEN.",
+            discussion:
+                "Read again when it changes. Environment: AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_SAS_TOKEN_FILE.",
             valueName: "file"
         ),
         completion: .file()
@@ -51,6 +61,9 @@ struct StorageOptions: ParsableArguments {
     )
     var containerURLFile: String?
 
+    @OptionGroup(title: "Signing in")
+    var identity: IdentityOptions
+
     /// The one account or container that these, the argument SOURCE, and the environment name.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
         try StorageSourceResolver(
@@ -61,10 +74,14 @@ struct StorageOptions: ParsableArguments {
                 keyFile: keyFile,
                 sasFile: sasFile,
                 connectionStringFile: connectionStringFile,
-                containerURLFile: containerURLFile
+                containerURLFile: containerURLFile,
+                endpointSuffix: endpointSuffix,
+                auth: identity.auth,
+                identity: identity.plan
             ),
             environment: System.environment,
-            readFile: { System.read($0) }
+            readFile: { System.read($0) },
+            workingDirectory: System.canonicalPath(".") ?? "/"
         ).resolve()
     }
 }
