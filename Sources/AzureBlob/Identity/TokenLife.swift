@@ -6,7 +6,8 @@ struct TokenLife: Sendable {
 
     private struct Held {
         var secret: Secret
-        var arrival: Duration
+        /// Until then a refusal is believed: a newer one would be refused, too.
+        var trial: Duration
         /// From here on it is renewed, while it goes on being used.
         var renewal: Duration
         /// From here on it is not sent any more.
@@ -38,8 +39,8 @@ struct TokenLife: Sendable {
                 let isDue = now >= held.renewal && now >= lapse?.patience ?? now
                 return isDue ? .useAndRenew(held.secret) : .use(held.secret)
             }
-            // A new one that is refused, too, is no reason for one renewal a request: the refusal stands.
-            if now < held.arrival + Self.trustedFor { return .use(held.secret) }
+            // No renewal for each request that is refused.
+            if now < held.trial { return .use(held.secret) }
         }
         if let lapse, now < lapse.patience { return .fail(lapse.failure) }
         return .renew
@@ -52,7 +53,7 @@ struct TokenLife: Sendable {
         let share = token.refreshIn.map { min($0 / token.lifetime + 0.05 * random, 0.9) } ?? 0.5 + 0.3 * random
         held = Held(
             secret: token.secret,
-            arrival: now,
+            trial: now + min(token.lifetime / 4, Self.trialMax),
             renewal: now + token.lifetime * share,
             end: now + token.lifetime - min(token.lifetime / 20, Self.marginMax)
         )
@@ -84,5 +85,5 @@ struct TokenLife: Sendable {
 
     /// On its way a token must not expire; of short lives, as in tests, a twentieth.
     private static let marginMax = Duration.seconds(30)
-    private static let trustedFor = Duration.seconds(5)
+    private static let trialMax = Duration.seconds(5)
 }
