@@ -91,6 +91,54 @@ struct StorageSourceTests {
         #expect(kind(try resolve(.init(account: "farm")).signIn).hasSuffix("Azure CLI"))
     }
 
+    @Test func `what has neither key nor SAS is entered with an identity`() throws {
+        let chain = "service principal, workload identity, managed identity (IMDS), Azure CLI"
+        #expect(kind(try resolve(.init(account: "farm")).signIn) == chain)
+        let environment = ["JOB_CONTAINER_URL": "https://farm.blob.core.windows.net/job-a"]
+        #expect(kind(try resolve(.init(), environment).signIn) == chain)
+        let connection = ["AZURE_STORAGE_CONNECTION_STRING": "AccountName=farm"]
+        #expect(kind(try resolve(.init(), connection).signIn) == chain)
+    }
+
+    @Test func `a method passes over what the environment has besides`() throws {
+        let both = ["AZURE_STORAGE_KEY": "a2V5", "AZURE_STORAGE_SAS_TOKEN": "sig=x"]
+        #expect(kind(try resolve(.init(account: "farm", auth: .sas), both).signIn) == "sas sig=x")
+        #expect(kind(try resolve(.init(account: "farm", auth: .msi), both).signIn) == "managed identity (IMDS)")
+        #expect(kind(try resolve(.init(account: "farm", auth: .anonymous), both).signIn) == "anonymous")
+        let connection = both.merging(["AZURE_STORAGE_CONNECTION_STRING": Self.connection]) { $1 }
+        let source = try resolve(.init(auth: .azcli), connection)
+        #expect(source.account.name == "viaconnection" && kind(source.signIn) == "Azure CLI")
+    }
+
+    @Test func `the file of a SAS stays known by its whole path, a pipe is read once`() throws {
+        func origin(_ file: String) throws -> String {
+            let resolver = StorageSourceResolver(
+                options: .init(account: "farm", sasFile: file),
+                environment: [:],
+                readFile: { _ in .success(Array("sig=x".utf8)) },
+                workingDirectory: "/home/me"
+            )
+            return kind(try resolver.resolve().signIn)
+        }
+        #expect(try origin("keys/sas") == "sas sig=x in /home/me/keys/sas")
+        #expect(try origin("/etc/sas") == "sas sig=x in /etc/sas")
+        #expect(try origin("/dev/fd/63") == "sas sig=x")
+        let file = ["AZURE_STORAGE_SAS_TOKEN_FILE": "/etc/sas"]
+        #expect(
+            kind(try resolve(.init(account: "farm"), file, files: ["/etc/sas": "sig=y"]).signIn)
+                == "sas sig=y in /etc/sas"
+        )
+    }
+
+    @Test func `a cloud is named by its suffix`() throws {
+        let source = try resolve(.init(account: "farm", endpointSuffix: "core.chinacloudapi.cn", auth: .anonymous))
+        #expect(source.description == "https://farm.blob.core.chinacloudapi.cn")
+        let environment = ["AZURE_STORAGE_ENDPOINT_SUFFIX": "core.usgovcloudapi.net"]
+        #expect(
+            try resolve(.init(account: "farm"), environment).description == "https://farm.blob.core.usgovcloudapi.net"
+        )
+    }
+
     @Test func `a container URL counts when no account is named`() throws {
         let environment = ["JOB_CONTAINER_URL": "https://farm.blob.core.windows.net/job-a?sv=1&sig=x"]
         let source = try resolve(.init(), environment)
