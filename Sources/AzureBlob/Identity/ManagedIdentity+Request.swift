@@ -30,7 +30,10 @@ extension ManagedIdentity {
     }
 
     /// What an answer without a token means.
-    func failure(status: Int, body: [UInt8]) -> SignInFailure {
+    ///
+    /// - Parameter isSearch: whether it is asked on the chance that it is there. Other clouds have something else at
+    ///   IMDS's address, which says 401 or 404, and never in JSON.
+    func failure(status: Int, body: [UInt8], isSearch: Bool) -> SignInFailure {
         let answer = TokenAnswer(body)
         let said = answer?.explanation ?? answer?.error
         let text = said.map { "HTTP \(status), \($0)" } ?? "HTTP \(status)"
@@ -43,6 +46,8 @@ extension ManagedIdentity {
                 try: "az vm identity assign, or the pool's identity in Azure Batch",
                 "--client-id ID, where it has several"
             )
+        case (.imds, 200..<500) where isSearch && answer == nil && status != 410 && status != 429:
+            return SignInFailure(.absent, "what answers in its place is not Azure's (\(text))")
         // A container engine's own proxy answers for an address that is not there.
         case (.imds, 403) where String(decoding: body, as: UTF8.self).contains("unreachable"):
             return SignInFailure(.absent, "there is no IMDS here (\(text))")

@@ -47,11 +47,15 @@ struct TokenRequester: Sendable {
             // It is on this machine's link: who does not answer the call at once is not there.
             let connect = Duration.seconds(isSearch ? 1 : 2)
             let result = await send(identity.request, body: nil, connect: connect, usesProxy: false)
-            if let head = result.head, head.isSuccess, result.failure == nil { return token(in: result.body) }
+            if let head = result.head, head.isSuccess, result.failure == nil,
+                !isSearch || TokenAnswer(result.body) != nil
+            {
+                return token(in: result.body)
+            }
             failures += 1
             var failure: SignInFailure
             if let head = result.head, result.failure == nil {
-                failure = identity.failure(status: head.status, body: result.body)
+                failure = identity.failure(status: head.status, body: result.body, isSearch: isSearch)
                 if failure.kind == .absent, !isSearch { failure.kind = .refused }
             } else {
                 failure = SignInFailure(

@@ -86,12 +86,16 @@ final class RangeRead: ReadOperation, Sendable {
         } catch {
             // Nothing was sent: as any attempt that failed.
             let failure = AttemptFailure(error: error, isUnclear: false)
-            let next = state.withLock { engine.next(after: failure, &$0.call, requestID: requestID) }
-            guard case .wait(let delay) = next, !Task.isCancelled else {
-                complete(.failure(error), isOnTransport: false)
-                return
+            let (next, request) = state.withLock { state in
+                (engine.next(after: failure, &state.call, requestID: requestID), state.range.request)
             }
-            await waitAndAttempt(delay)
+            if Task.isCancelled {
+                complete(.failure(engine.cancelled(request)), isOnTransport: false)
+            } else if case .wait(let delay) = next {
+                await waitAndAttempt(delay)
+            } else {
+                complete(.failure(error), isOnTransport: false)
+            }
         }
     }
 

@@ -102,6 +102,14 @@ struct IdentityServiceTests {
         #expect(server.received.count == 2)
     }
 
+    @Test(arguments: ["200 OK", "401 Unauthorized", "403 Forbidden", "404 Not Found"])
+    func `another cloud's metadata service is not Azure's: a chain goes on`(_ status: String) async throws {
+        let server = try ScriptedServer([.answer(answer(status, body: "<html>no such thing</html>"))])
+        guard case .failure(let failure) = await ask(imds(server), isSearch: true) else { return #expect(Bool(false)) }
+        #expect(failure.kind == .absent)
+        #expect(server.received.count == 1)
+    }
+
     @Test func `where nothing listens a chain goes on at once, and who asked for it is told`() async throws {
         let link = IdentityLink.managedIdentity(.init(service: .imds(base: "http://127.0.0.1:1")))
         guard case .failure(let failure) = await ask(link, isSearch: true) else { return #expect(Bool(false)) }
