@@ -47,7 +47,8 @@ class Identities:
     def __init__(self, key, address="127.0.0.1"):
         self.key, self.life, self.fault, self.delay = key, 3600, None, 0
         self.tenant, self.clock_offset = TENANT, 0
-        self.federated = "a.federated.token"
+        #: Those that are taken.
+        self.federated = {"a.federated.token"}
         self.certificate = None
         #: What was asked, and every token that was given.
         self.asked, self.tokens = [], []
@@ -119,7 +120,7 @@ class Identities:
             return "AADSTS900144: The assertion type is missing."
         assertion = fields["client_assertion"]
         if self.certificate is None:
-            return None if assertion == self.federated else "AADSTS70021: No matching federated identity record found."
+            return None if assertion in self.federated else "AADSTS70021: No matching federated identity record found."
         return self.assertion_problem(assertion)
 
     def assertion_problem(self, assertion):

@@ -102,14 +102,16 @@ def test_a_service_principal_by_options_alone(signing_in, identities, job, tmp_p
 
 
 def test_workload_identity_and_a_token_that_is_rotated(signing_in, identities, job, tmp_path):
-    (tmp_path / "federated").write_text(identities.federated)
+    (tmp_path / "federated").write_text("a.federated.token")
     identities.life = 2
     mount = signing_in(AZURE_FEDERATED_TOKEN_FILE=str(tmp_path / "federated"), **application(identities))
     works(mount, job)
     assert "workload identity" in mount.log()
-    identities.federated = "the.next.token"
-    (tmp_path / "federated").write_text(identities.federated)
+    (tmp_path / "federated").write_text("the.next.token")
+    identities.federated.add("the.next.token")
     time.sleep(2.5)
+    # The last renewal with the old one is over.
+    identities.federated = {"the.next.token"}
     works(mount, job)
 
 
