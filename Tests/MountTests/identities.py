@@ -52,6 +52,8 @@ class Identities:
         self.certificate = None
         #: What was asked, and every token that was given.
         self.asked, self.tokens = [], []
+        #: Heads of the assertions that were shown.
+        self.heads = []
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -126,6 +128,7 @@ class Identities:
     def assertion_problem(self, assertion):
         head, claims, signature = assertion.split(".")
         header, values = json.loads(padded(head)), json.loads(padded(claims))
+        self.heads.append(header)
         certificate = x509.load_pem_x509_certificate(pathlib.Path(self.certificate).read_bytes())
         thumbprint = unpadded(certificate.fingerprint(hashes.SHA256()))
         if header["alg"] != "PS256" or header["typ"] != "JWT" or header["x5t#S256"] != thumbprint:

@@ -1,11 +1,13 @@
 """Signing in: each way to a token, tokens that expire, services that fail, and what people are told."""
 
+import base64
 import datetime
 import errno
 import json
 import os
 import pathlib
 import signal
+import ssl
 import subprocess
 import time
 
@@ -88,6 +90,17 @@ def test_a_service_principal_with_a_certificate(form, password, signing_in, iden
     assert "service principal with a certificate" in mount.log()
 
 
+def test_the_chain_of_a_certificate_goes_along_when_it_is_wanted(signing_in, identities, tmp_path):
+    file = certificate(tmp_path / "certificate")
+    identities.certificate = file.parent / "only.pem"
+    signing_in(AZURE_CLIENT_CERTIFICATE_PATH=str(file), **application(identities))
+    signing_in(
+        AZURE_CLIENT_CERTIFICATE_PATH=str(file), AZURE_CLIENT_SEND_CERTIFICATE_CHAIN="true", **application(identities)
+    )
+    encoded = ssl.PEM_cert_to_DER_cert(identities.certificate.read_text())
+    assert [head.get("x5c") for head in identities.heads] == [None, [base64.b64encode(encoded).decode()]]
+
+
 def test_a_service_principal_with_a_secret(signing_in, identities, job):
     mount = signing_in("--auth", "spn", AZURE_CLIENT_SECRET=identities.SECRET, **application(identities))
     works(mount, job)
@@ -113,6 +126,11 @@ def test_workload_identity_and_a_token_that_is_rotated(signing_in, identities, j
     # The last renewal with the old one is over.
     identities.federated = {"the.next.token"}
     works(mount, job)
+
+
+def test_a_slow_identity_service_is_waited_for(signing_in, identities, job):
+    identities.delay = 2
+    works(signing_in("--auth", "msi", AZURE_POD_IDENTITY_AUTHORITY_HOST=identities.url), job)
 
 
 @pytest.mark.parametrize(
@@ -385,6 +403,8 @@ def test_a_method_that_lacks_something_and_methods_that_contradict(server, tmp_p
     assert "no account key" in refused(server, tmp_path, "--auth", "key", status=64)
     assert "exclude" in refused(server, tmp_path, "--auth", "msi", "--key-file", tmp_path / "key", status=64)
     assert "AZURE_STORAGE_AUTH_TYPE" in refused(server, tmp_path, AZURE_STORAGE_AUTH_TYPE="password", status=64)
+    said = refused(server, tmp_path, "--auth", "spn", "--client-secret-file", "/dev/fd/9", AZURE_TENANT_ID="t", AZURE_CLIENT_ID="c", status=64)
+    assert "/dev/fd/9 is read again for each token, and must stay" in said
     assert "is not public" in refused(server, tmp_path, "--auth", "anonymous")
 
 

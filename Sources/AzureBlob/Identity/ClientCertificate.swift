@@ -51,18 +51,15 @@ final class ClientCertificate {
 
     /// The JWT that shows to the token endpoint that we hold the key, for ten minutes.
     func assertion(for principal: ServicePrincipal, now: Int64, sendsChain: Bool) throws(SignInFailure) -> Secret {
-        let thumbprint =
-            principal.isADFS
-            ? #""alg":"RS256","x5t":"\#(fingerprint(EVP_sha1()))""#
-            : #""alg":"PS256","x5t#S256":"\#(fingerprint(EVP_sha256()))""#
         let certificates = chain.map { "\"\(Base64.encode(Self.encoded($0)))\"" }.joined(separator: ",")
-        let header = #"{"typ":"JWT",\#(thumbprint)\#(sendsChain ? #","x5c":[\#(certificates)]"# : "")}"#
+        let header =
+            #"{"typ":"JWT","alg":"PS256","x5t#S256":"\#(fingerprint)"\#(sendsChain ? #","x5c":[\#(certificates)]"# : "")}"#
         let claims =
             #"{"aud":\#(JSONWord(principal.tokenURL)),"iss":\#(JSONWord(principal.clientID)),"#
             + #""sub":\#(JSONWord(principal.clientID)),"jti":"\#(RandomName.hexadecimal())","nbf":\#(now),"#
             + #""iat":\#(now),"exp":\#(now + 600)}"#
         let text = "\(Base64URL.encode(Array(header.utf8))).\(Base64URL.encode(Array(claims.utf8)))"
-        guard let signature = signature(of: Array(text.utf8), isPSS: !principal.isADFS) else {
+        guard let signature = signature(of: Array(text.utf8)) else {
             throw SignInFailure(
                 .refused,
                 "the certificate \(file): its key cannot sign",
@@ -72,17 +69,15 @@ final class ClientCertificate {
         return Secret("\(text).\(Base64URL.encode(signature))")
     }
 
-    private func signature(of text: [UInt8], isPSS: Bool) -> [UInt8]? {
+    /// PS256: RSA-PSS with SHA-256, and by RFC 7518 a salt as long as the hash.
+    private func signature(of text: [UInt8]) -> [UInt8]? {
         guard let context = EVP_MD_CTX_new() else { return nil }
         defer { EVP_MD_CTX_free(context) }
         var padding: OpaquePointer?
-        guard EVP_DigestSignInit(context, &padding, EVP_sha256(), nil, key) == 1 else { return nil }
-        if isPSS {
-            // RFC 7518: the salt is as long as the hash.
-            guard EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PSS_PADDING) == 1,
-                EVP_PKEY_CTX_set_rsa_pss_saltlen(padding, 32) == 1
-            else { return nil }
-        }
+        guard EVP_DigestSignInit(context, &padding, EVP_sha256(), nil, key) == 1,
+            EVP_PKEY_CTX_set_rsa_padding(padding, RSA_PKCS1_PSS_PADDING) == 1,
+            EVP_PKEY_CTX_set_rsa_pss_saltlen(padding, 32) == 1
+        else { return nil }
         var count = 0
         guard EVP_DigestSign(context, nil, &count, text, text.count) == 1 else { return nil }
         var signature = [UInt8](repeating: 0, count: count)
@@ -90,11 +85,12 @@ final class ClientCertificate {
         return Array(signature.prefix(count))
     }
 
-    private func fingerprint(_ hash: OpaquePointer?) -> String {
+    /// Of the certificate as it is encoded, with SHA-256.
+    private var fingerprint: String {
         guard let leaf = chain.first else { return "" }
-        var digest = [UInt8](repeating: 0, count: 64)
+        var digest = [UInt8](repeating: 0, count: 32)
         var count: UInt32 = 0
-        X509_digest(leaf, hash, &digest, &count)
+        X509_digest(leaf, EVP_sha256(), &digest, &count)
         return Base64URL.encode(Array(digest.prefix(Int(count))))
     }
 

@@ -53,9 +53,6 @@ package struct ServicePrincipal: Sendable, Hashable {
 
     /// Where tokens are asked for; also the audience of an assertion.
     var tokenURL: String { "\(authority)/\(PercentEncoding.queryValue(tenantID))/oauth2/v2.0/token" }
-
-    /// AD FS still wants the older form of assertions.
-    var isADFS: Bool { tenantID.lowercased() == "adfs" }
 }
 
 /// The identity that the platform gives this machine.
