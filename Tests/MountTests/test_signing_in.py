@@ -264,20 +264,27 @@ def test_a_stuck_identity_service_can_be_interrupted(signing_in, identities, job
     identities.delay = 0
 
 
-def test_a_no_is_eacces_until_somebody_mends_it(signing_in, identities, job):
+def test_a_no_is_eacces_until_somebody_mends_it(signing_in, server, identities, job):
     identities.life = 2
     mount = signing_in("--auth", "spn", AZURE_CLIENT_SECRET=identities.SECRET, **application(identities))
     outputs = mount.job(job)
     outputs.mkdir(exist_ok=True)
     (outputs / "a").write_text("a")
+    file = open(outputs / "b", "w")
+    file.write("written meanwhile")
     identities.fault = (401, {"error": "invalid_client", "error_description": "AADSTS7000222: The secret is expired."})
     time.sleep(2.5)
     with fails_with(errno.EACCES):
         (outputs / "a").read_text()
     assert "AADSTS7000222" in mount.log() and "az ad app credential reset" in mount.log()
+    with fails_with(errno.EACCES):
+        file.close()
     identities.fault = None
     time.sleep(5)
     assert (outputs / "a").read_text() == "a"
+    # What could not be sent goes up behind, as after any failure.
+    assert mount.drain() == 0
+    assert server.bytes(f"job-{job}", "$JobOutput/b") == b"written meanwhile"
 
 
 def test_a_token_that_the_store_refuses_is_renewed(signing_in, own_server, identities, job):
