@@ -90,7 +90,13 @@ struct HeldSASTests {
             return .success(Secret(content.withLock { $0 }))
         }
         let lines = Lines()
-        let held = HeldSAS(Secret("?sv=1&sig=old"), file: file, logger: Logger(label: "test") { _ in lines })
+        // Ten seconds of a loaded machine would be a look of their own.
+        let held = HeldSAS(
+            Secret("?sv=1&sig=old"),
+            file: file,
+            surroundings: ManualTime().surroundings(),
+            logger: Logger(label: "test") { _ in lines }
+        )
         let store = try AzureBlobStore.scripted(server, credential: .changingSAS(held))
         // Nobody has put a new one there: the refusal stands, after one look.
         await #expect { try await store.properties(of: someBlob) } throws: { ($0 as? StorageError)?.status == 403 }
