@@ -110,6 +110,20 @@ struct StorageSourceTests {
         #expect(source.account.name == "viaconnection" && kind(source.signIn) == "Azure CLI")
     }
 
+    @Test func `a secret of the command line wins over a method of the environment`() throws {
+        let files = ["f": "a2V5", "c": Self.connection]
+        let environment = ["AZURE_STORAGE_AUTH_TYPE": "msi"]
+        #expect(kind(try resolve(.init(account: "farm", keyFile: "f"), environment, files: files).signIn) == "key a2V5")
+        let options = StorageSourceResolver.Options(connectionStringFile: "c")
+        #expect(kind(try resolve(options, environment, files: files).signIn) == "key a2V5")
+        // Both on the command line: the file names the account.
+        let both = StorageSourceResolver.Options(connectionStringFile: "c", auth: .msi)
+        #expect(kind(try resolve(both, files: files).signIn) == "managed identity (IMDS)")
+        #expect(throws: CommandFailure.self) {
+            try resolve(.init(account: "farm", keyFile: "f", auth: .msi), files: files)
+        }
+    }
+
     @Test func `the file of a SAS stays known by its whole path, a pipe is read once`() throws {
         func origin(_ file: String) throws -> String {
             let resolver = StorageSourceResolver(

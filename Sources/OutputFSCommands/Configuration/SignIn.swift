@@ -9,6 +9,15 @@ enum SignIn: Sendable {
     case anonymous
 }
 
+/// Where a secret came from.
+enum SecretOrigin: Sendable, Equatable {
+    case environment
+    /// A file of the command line that names the account, too.
+    case accountFile
+    /// A file of the command line that holds nothing else; the option's name.
+    case secretFile(String)
+}
+
 /// Decides how to sign in, from what was said, what the environment has, and the secret that came with the account.
 struct SignInResolver {
     var method: AuthMethod?
@@ -18,15 +27,15 @@ struct SignInResolver {
     var workingDirectory: String
 
     /// - Parameters:
-    ///   - given: the secret that came with the account, or that the environment has, and what it came by; `nil` if
-    ///     there is none.
-    ///   - isExplicit: a file on the command line named it.
+    ///   - given: the secret that came with the account, or that the environment has; `nil` if there is none.
+    ///   - storageHost: it tells the cloud.
     func resolve(
         _ given: SignIn?,
-        by origin: String?,
-        isExplicit: Bool,
+        from origin: SecretOrigin,
         storageHost: String
     ) throws(CommandFailure) -> SignIn {
+        // The command line's secret wins over the environment's method.
+        if method == nil, origin != .environment, let given { return given }
         let method = try chosenMethod
         switch method {
         case .auto: if let given { return given }
@@ -38,10 +47,10 @@ struct SignInResolver {
             throw CommandFailure(.usage, "--auth sas, and there is no SAS", try: "--sas-file FILE")
         case .msi, .workload, .spn, .azcli, .anonymous: break
         }
-        if isExplicit, let origin {
+        if case .secretFile(let option) = origin {
             throw CommandFailure(
                 .usage,
-                "--auth \(method.rawValue) and \(origin) exclude each other",
+                "--auth \(method.rawValue) and \(option) exclude each other",
                 try: "give the one that is meant"
             )
         }

@@ -47,18 +47,14 @@ struct StorageSourceResolver {
         var account: StorageAccount
         var container: String?
         var secret: SignIn?
-        /// The option or variable that the secret came by.
-        var origin: String?
-        /// It was named on the command line.
-        var isExplicit = false
+        var origin = SecretOrigin.environment
     }
 
     func resolve() throws(CommandFailure) -> StorageSource {
         let found = try found()
         let signIn = try signInResolver.resolve(
             found.secret,
-            by: found.origin,
-            isExplicit: found.isExplicit,
+            from: found.origin,
             storageHost: found.account.endpoint.host
         )
         return StorageSource(account: found.account, signIn: signIn, container: found.container)
@@ -97,9 +93,11 @@ struct StorageSourceResolver {
             try refuse(named, beside: "--container-url-file")
             return try containerURL(try secret(in: file, "--container-url-file"), "--container-url-file", file)
         }
-        var credential: SignIn?
-        if let file = options.keyFile { credential = .key(Secret(try secret(in: file, "--key-file"))) }
-        if let file = options.sasFile { credential = try sas(in: file, "--sas-file") }
+        var credential: (secret: SignIn, option: String)?
+        if let file = options.keyFile {
+            credential = (.key(Secret(try secret(in: file, "--key-file"))), "--key-file")
+        }
+        if let file = options.sasFile { credential = (try sas(in: file, "--sas-file"), "--sas-file") }
 
         let isNamedHere = named.account != nil || named.endpoint != nil
         if !isNamedHere, credential == nil, let text = variable("AZURE_STORAGE_CONNECTION_STRING") {
@@ -118,7 +116,7 @@ struct StorageSourceResolver {
         }
         let storage = try storageAccount(name: account, endpoint: endpoint)
         if let credential {
-            return Found(account: storage, secret: credential, origin: secretFiles.first?.0, isExplicit: true)
+            return Found(account: storage, secret: credential.secret, origin: .secretFile(credential.option))
         }
         return Found(account: storage, secret: try environmentSecret)
     }
@@ -178,8 +176,7 @@ struct StorageSourceResolver {
             return Found(
                 account: account,
                 secret: Self.secret(parsed.credential, renewal),
-                origin: origin,
-                isExplicit: false
+                origin: file == nil ? .environment : .accountFile
             )
         } catch {
             throw CommandFailure(
@@ -208,8 +205,7 @@ struct StorageSourceResolver {
                 account: account,
                 container: container,
                 secret: Self.secret(parsed.credential, renewal),
-                origin: origin,
-                isExplicit: false
+                origin: file == nil ? .environment : .accountFile
             )
         } catch {
             throw CommandFailure(
