@@ -61,6 +61,7 @@ enum Composition {
         )
         session.allowOther = configuration.allowsOthers
         session.isReadOnly = configuration.isReadOnly
+        session.mountFlags = configuration.mountFlags
         do throws(SessionError) {
             return MountedTree(
                 source: configuration.source.description,

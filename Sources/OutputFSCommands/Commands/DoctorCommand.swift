@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import AzureBlob
 internal import Glibc
 
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: ParsableCommand, TakingPlaces {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
         abstract: "Check what a mount needs: FUSE, kernel, credentials, clock, latency, disks.",
@@ -27,6 +27,8 @@ struct DoctorCommand: ParsableCommand {
     @Flag(help: "For programs: one JSON object.")
     var json = false
 
+    @OptionGroup var file: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 
@@ -35,6 +37,8 @@ struct DoctorCommand: ParsableCommand {
 
     @OptionGroup(title: "Transfers")
     var transfer: TransferFlags
+
+    var sourceAndMountPoint: (source: String?, mountPoint: String?) { Self.taken(places) }
 
     func validate() throws {
         guard places.count <= 2 else {
