@@ -87,6 +87,9 @@ struct SettingTests {
             #expect(value("key-file", settled) == nil, "\(variable)")
             #expect(value("account", settled) == (variable == "OUTPUTFS_ACCOUNT" ? "other (\(variable))" : nil))
         }
+        // SOURCE and -o stand in one line of fstab.
+        let own = try settled(["mount", "other", "m", "-o", "key_file=/o"], text)
+        #expect(value("key-file", own) == "/o (-o)")
         // Another credential for the same account.
         let sas = try settled(["mount", "m", "--sas-file", "/s"], text)
         #expect(value("key-file", sas) == nil && value("account", sas) == "farm (\(Self.file):1)")

@@ -24,7 +24,8 @@ struct GivenSetting: Sendable, Equatable {
     var origin: SettingOrigin
 }
 
-/// What one place says: a file, a table of it, the environment, `-o`, the command line.
+/// What one place says, what counts more behind what counts less: a file, a table of it, the environment, the command
+/// line with its `-o`.
 struct SettingLayer: Sendable, Equatable {
     var given: [GivenSetting] = []
     /// Beside the settings: SOURCE, or a variable of the Azure tools.

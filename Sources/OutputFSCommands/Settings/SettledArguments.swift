@@ -36,8 +36,8 @@ struct SettledArguments: Sendable {
         files = read.map(\.path)
         var layers = read.flatMap { $0.layers(mountPoint: mountPoint) }
         layers.append(try SettingEnvironment.layer(environment))
-        layers.append(SettingLayer(given: line.mountOptions.given))
-        layers.append(SettingLayer(given: line.given, namesStorage: source != nil))
+        // One layer, for they come from one person: `-o key_file=…` is for the SOURCE in front of it.
+        layers.append(SettingLayer(given: line.mountOptions.given + line.given, namesStorage: source != nil))
         settings = SettingLayers.resolved(layers).filter { allowed.contains($0.setting) }
 
         let inherited = settings.filter { $0.origin != .commandLine }.flatMap { $0.setting.arguments($0.value) }
