@@ -4,11 +4,14 @@ internal import ArgumentParser
 package enum Program {
     package static let version = "0.1.0"
 
-    /// What follows the program's name, with what files, environment and `-o` say.
+    /// What follows the program's name.
+    static var arguments: [String] { MountHelper.arguments(CommandLine.arguments) }
+
+    /// The same, with what files, environment and `-o` say.
     static var settledArguments: SettledArguments {
         get throws(CommandFailure) {
             try SettledArguments(
-                MountHelper.arguments(CommandLine.arguments),
+                arguments,
                 environment: System.environment,
                 readFile: { System.read($0) }
             )

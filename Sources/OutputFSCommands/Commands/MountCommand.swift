@@ -69,8 +69,8 @@ struct MountCommand: ParsableCommand, TakingPlaces {
 
     func run() throws {
         guard foreground else {
-            // Settled already: the child finds the same in files and environment, and these win.
-            try BackgroundMount.start(try Program.settledArguments.arguments)
+            // As they were given: the child finds the same in files and environment.
+            try BackgroundMount.start(Program.arguments)
             return
         }
         TerminationSignals.block()
