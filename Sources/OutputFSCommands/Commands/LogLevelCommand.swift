@@ -15,7 +15,7 @@ struct LogLevelCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "The mount point.", completion: .directory)
+    @Argument(help: "The mount point.", completion: .mountPoints)
     var mountPoint: String
 
     @Argument(

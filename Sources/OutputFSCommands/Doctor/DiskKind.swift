@@ -9,7 +9,8 @@ enum DiskKind: Sendable, Equatable {
     init(magic: Int) {
         switch magic {
         case 0x0102_1994, 0x8584_58F6: self = .memory  // tmpfs, ramfs
-        case 0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x517B, 0x00C3_6400, 0x0BD0_0BD0: self = .network  // NFS, SMB, CephFS, Lustre
+        // NFS, SMB in its three ages, CephFS, Lustre.
+        case 0x6969, 0xFF53_4D42, 0xFE53_4D42, 0x517B, 0x00C3_6400, 0x0BD0_0BD0: self = .network
         case 0x6573_5546: self = .fuse
         case 0x794C_7630: self = .container  // overlayfs
         default: self = .disk
