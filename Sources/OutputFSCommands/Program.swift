@@ -5,7 +5,7 @@ package enum Program {
     package static let version = "0.1.0"
 
     /// What follows the program's name.
-    static var arguments: [String] { MountHelper.arguments(CommandLine.arguments) }
+    static var arguments: [String] { MountHelper.arguments(CommandLine.arguments) ?? [] }
 
     /// The same, with what files, environment and `-o` say.
     static var settledArguments: SettledArguments {
@@ -19,6 +19,7 @@ package enum Program {
     }
 
     package static func main() -> Never {
+        if MountHelper.arguments(CommandLine.arguments) == nil { System.exit(.success) }
         do {
             var command = try RootCommand.parseAsRoot(settledArguments.arguments)
             try command.run()

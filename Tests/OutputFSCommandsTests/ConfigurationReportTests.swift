@@ -49,6 +49,8 @@ struct ConfigurationReportTests {
         )
         #expect(row("endpoint", report)?.value == "https://h/c")
         #expect(!report.text.contains("c2VjcmV0"))
+        let misplaced = try self.report([], ["OUTPUTFS_ACCOUNT": "AccountName=farm;AccountKey=c2VjcmV0"])
+        #expect(row("account", misplaced)?.value == "(not shown)")
     }
 
     @Test func `a connection string stands for account and key, unless an account is named`() throws {

@@ -61,10 +61,10 @@ struct MountOptionTests {
         (["/sbin/mount.outputfs", "farm", "/m", "-o", "rw,_netdev"], ["mount", "-o", "rw,_netdev", "farm", "/m"]),
         (["mount.fuse.outputfs", "none", "/m", "-n", "-v"], ["mount", "/m"]),
         (["mount.outputfs", "outputfs", "/m", "-r", "-t", "outputfs", "-N", "7"], ["mount", "-o", "ro", "/m"]),
-        (["/usr/bin/outputfs", "status"], ["status"]),
+        (["mount.outputfs", "none", "/m", "-sf"], nil), (["/usr/bin/outputfs", "status", "-f"], ["status", "-f"]),
         (["outputfs"], []),
     ])
-    func `by its other names the program takes what mount gives a helper`(_ words: [String], _ expected: [String]) {
+    func `by its other names the program takes what mount gives a helper`(_ words: [String], _ expected: [String]?) {
         #expect(MountHelper.arguments(words) == expected)
     }
 }

@@ -67,6 +67,10 @@ struct SettingTests {
         #expect(value("account", try settled(["mount", "/mnt/a"], text)) == "one (\(Self.file):4)")
         #expect(value("memory", try settled(["mount", "/mnt/c"], text)) == "100M (\(Self.file):1)")
         #expect(value("uid", try settled(["mount", "/mnt/a"], text)) == nil)
+        // Two spellings of é are two directories.
+        let spelled = "[mount.\"/mnt/\\u00e9\"]\nuid = 1\n[mount.\"/mnt/e\\u0301\"]\nuid = 2\n"
+        #expect(value("uid", try settled(["mount", "/mnt/\u{e9}"], spelled)) == "1 (\(Self.file):2)")
+        #expect(value("uid", try settled(["mount", "/mnt/e\u{301}"], spelled)) == "2 (\(Self.file):4)")
     }
 
     /// Accounts and credentials of different places belong to different people.

@@ -48,8 +48,11 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
         return ([table.text, "", "Configuration files: \(read)"] + unknown).joined(separator: "\n")
     }
 
-    /// What stands behind a question mark is as good as a key.
-    private static func shown(_ value: String) -> String { String(value.prefix { $0 != "?" }) }
+    /// What stands behind a question mark is as good as a key, and a secret may have been put in the wrong place.
+    private static func shown(_ value: String) -> String {
+        ["AccountKey=", "sig="].contains { value.prefix { $0 != "?" }.contains($0) }
+            ? "(not shown)" : String(value.prefix { $0 != "?" })
+    }
 
     /// What `StorageSourceResolver` takes from the Azure tools' variables, under the names of the options that say the same.
     private static func azureRows(

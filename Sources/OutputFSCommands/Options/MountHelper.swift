@@ -9,10 +9,10 @@ enum MountHelper {
     /// Sources that name nothing: files or the environment say which account it is.
     private static let placeholders: Set<String> = ["none", "outputfs", "-"]
 
-    /// The arguments of `outputfs`, without its name.
+    /// The arguments of `outputfs`, without its name; `nil` where nothing is to be done (`-f`: everything but mount).
     ///
     /// - Parameter words: as main(3) gets them.
-    static func arguments(_ words: [String]) -> [String] {
+    static func arguments(_ words: [String]) -> [String]? {
         let own = Array(words.dropFirst())
         guard let name = words.first, names.contains(Path.split(name).name) else { return own }
         var (places, options): ([String], [String]) = ([], [])
@@ -26,7 +26,7 @@ enum MountHelper {
             } else if word.hasPrefix("-o") {
                 options.append(word)
             } else if word.hasPrefix("-"), word.count > 1 {
-                if word.contains("f") { return ["--version"] }  // Do everything but mount.
+                if word.contains("f") { return nil }
                 if word.contains("r") { options += ["-o", "ro"] }
             } else {
                 places.append(word)

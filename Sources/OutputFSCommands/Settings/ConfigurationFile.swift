@@ -5,8 +5,15 @@ struct ConfigurationFile: Sendable, Equatable {
     let path: String
     /// For all mounts.
     let common: SettingLayer
-    /// By the mount point, as it is written.
-    let byMountPoint: [String: SettingLayer]
+    /// For one mount point each, as it is written; equal by bytes only, as directories are.
+    let tables: [Table]
+
+    struct Table: Sendable, Equatable {
+        var mountPoint: String
+        var layer = SettingLayer()
+
+        func isFor(_ path: String) -> Bool { mountPoint.utf8.elementsEqual(path.utf8) }
+    }
 
     /// What a file is read with: pure, but for what stands in it.
     ///
@@ -20,13 +27,15 @@ struct ConfigurationFile: Sendable, Equatable {
                 try: "key = \"value\", as docs/CONFIGURATION.md has it"
             )
         }
-        var (common, byMountPoint) = (SettingLayer(), [String: SettingLayer]())
+        var (common, tables) = (SettingLayer(), [Table]())
         for entry in toml.entries {
             let given = try Self.given(entry, path: path, home: home)
             switch entry.table.count {
             case 0: common.given.append(given)
             case 2 where entry.table[0] == "mount" && entry.table[1].hasPrefix("/"):
-                byMountPoint[entry.table[1], default: SettingLayer()].given.append(given)
+                // A table stands in one piece: the parser sees to it.
+                if tables.last?.isFor(entry.table[1]) != true { tables.append(Table(mountPoint: entry.table[1])) }
+                tables[tables.count - 1].layer.given.append(given)
             default:
                 throw CommandFailure(
                     .configuration,
@@ -36,12 +45,12 @@ struct ConfigurationFile: Sendable, Equatable {
                 )
             }
         }
-        (self.path, self.common, self.byMountPoint) = (path, common, byMountPoint)
+        (self.path, self.common, self.tables) = (path, common, tables)
     }
 
     /// Weakest first.
     func layers(mountPoint: String?) -> [SettingLayer] {
-        [common] + [mountPoint.flatMap { byMountPoint[$0] }].compactMap(\.self)
+        [common] + tables.filter { table in mountPoint.map(table.isFor) ?? false }.map(\.layer)
     }
 
     private static func given(

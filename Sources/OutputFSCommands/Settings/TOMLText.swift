@@ -40,8 +40,9 @@ struct TOMLText: Sendable, Equatable {
 
     init(_ text: String) throws(Malformed) {
         var table: [String] = []
-        var tables: Set<[String]> = []
-        var seen: Set<[String]> = []
+        // By bytes: to String, two spellings of é are one.
+        var tables: Set<[[UInt8]]> = []
+        var seen: Set<[[UInt8]]> = []
         // By bytes: CR LF is one Character, and not a line feed.
         let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         for (index, line) in lines.enumerated() {
@@ -52,7 +53,7 @@ struct TOMLText: Sendable, Equatable {
                 if scanner.take("[") { throw scanner.malformed("an array of tables has no use here") }
                 table = try scanner.keyPath()
                 guard scanner.take("]") else { throw scanner.malformed("a table's name ends with ]") }
-                guard tables.insert(table).inserted else {
+                guard tables.insert(table.map { Array($0.utf8) }).inserted else {
                     throw scanner.malformed("the table [\(table.joined(separator: "."))] stands there twice")
                 }
             } else {
@@ -65,7 +66,7 @@ struct TOMLText: Sendable, Equatable {
                 guard scanner.take("=") else { throw scanner.malformed("a key is followed by = and its value") }
                 scanner.skipBlanks()
                 let value = try scanner.value()
-                guard seen.insert(table + [key]).inserted else {
+                guard seen.insert((table + [key]).map { Array($0.utf8) }).inserted else {
                     throw scanner.malformed("'\(key)' stands there twice")
                 }
                 entries.append(Entry(table: table, key: key, value: value, line: index + 1))
