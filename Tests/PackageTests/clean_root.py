@@ -71,6 +71,7 @@ def make(root: pathlib.Path, depends: str) -> list[str]:
     _copy_database(root, set(packages))
     for name in ["dev", "proc", "tmp", "run", "root", "mnt", "var/spool", "var/tmp", "var/log"]:
         (root / name).mkdir(parents=True, exist_ok=True)
+    (root / "etc/mtab").symlink_to("../proc/self/mounts")
     return packages
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="this i
 
 
 def run(*command, **options):
-    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60, **options)
+    return subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=110, **options)
 
 
 def has_swift_inside() -> bool:
@@ -61,10 +61,17 @@ class Root:
         self.path = path
 
     def run(self, script: str, **environment):
-        setup = (
-            'mount -t proc proc "$1/proc" && mount --rbind /dev "$1/dev" && mount -t tmpfs run "$1/run" && '
-            'exec chroot "$1" /bin/sh -ec "$2"'
-        )
+        # /dev/fuse with the mode that it has where udev made it.
+        setup = """
+            set -e
+            mount -t proc proc "$1/proc"
+            mount -t tmpfs run "$1/run"
+            mount -t tmpfs dev "$1/dev"
+            mknod -m 666 "$1/dev/fuse" c 10 229
+            mknod -m 666 "$1/dev/null" c 1 3
+            mknod -m 666 "$1/dev/urandom" c 1 9
+            exec chroot "$1" /bin/sh -ec "$2"
+        """
         return subprocess.run(
             ["unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", setup, "sh", self.path, script],
             env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", **environment},
@@ -77,6 +84,8 @@ def root(package, depends, tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip("a root directory of one's own takes root")
     path = tmp_path_factory.mktemp("root")
+    # pytest makes directories for itself alone.
+    path.chmod(0o755)
     clean_root.make(path, depends)
     shutil.copy(package, path / "tmp/outputfs.deb")
     yield Root(path)
@@ -182,6 +191,30 @@ def test_where_only_its_dependencies_are_it_installs_mounts_and_goes(root):
         assert "written" in lines and lines[-1] == "all done", done.stdout
         # As it was before.
         assert lines.count('PRUNEFS="NFS fuse.sshfs"') == 1, done.stdout
+
+
+def test_a_user_mounts_what_fstab_lets_users_mount(root):
+    with emulator() as server:
+        (root.path / "etc/fstab").write_text(
+            f"{server.blob_endpoint} /home/one/mnt outputfs user,noauto,_netdev,key_file=/home/one/key 0 0\n"
+        )
+        (root.path / "home/one/mnt").mkdir(parents=True)
+        (root.path / "home/one/key").write_text(server.key)
+        done = root.run("""
+            dpkg -i /tmp/outputfs.deb > /dev/null
+            echo 'one:x:4321:4321::/home/one:/bin/sh' >> /etc/passwd
+            chown -R 4321:4321 /home/one
+            chmod 600 /home/one/key
+            export HOME=/home/one
+            as_user() { setpriv --reuid 4321 --regid 4321 --clear-groups "$@"; }
+            as_user mount /home/one/mnt
+            grep ' /home/one/mnt fuse.outputfs .*noexec.*user_id=4321' /proc/mounts
+            as_user ls /home/one/mnt
+            as_user outputfs unmount /home/one/mnt
+            dpkg -P outputfs > /dev/null
+        """)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "jobs" in done.stdout.split()
 
 
 def test_without_fuse_it_is_not_configured(root):

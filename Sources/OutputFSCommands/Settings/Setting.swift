@@ -27,6 +27,8 @@ struct Setting: Sendable, Equatable {
     /// `SettingLayers`.
     enum StorageRole: Sendable, Equatable {
         case none
+        /// Goes with an account or a credential, and says nothing alone: a tenant, a cloud.
+        case belongs
         /// Says which account or container.
         case names
         /// Proves that we may.
