@@ -42,11 +42,13 @@ enum ServiceManager {
         }
     }
 
-    /// How often the manager wants to hear from this process: half of what it waits; `nil` where it does not.
-    static func watchInterval(_ environment: [String: String], processID: Int32) -> Duration? {
+    /// How often the manager wants to hear from us: half of what it waits; `nil` where it does not.
+    ///
+    /// - Parameter processes: this one, and the one that it works for.
+    static func watchInterval(_ environment: [String: String], processes: [Int32]) -> Duration? {
         guard let text = environment["WATCHDOG_USEC"], let microseconds = Int64(text), microseconds > 0,
             // The variables are inherited; the watch is not.
-            environment["WATCHDOG_PID"].map({ $0 == "\(processID)" }) ?? true
+            environment["WATCHDOG_PID"].map({ text in processes.contains { text == "\($0)" } }) ?? true
         else { return nil }
         return .microseconds(microseconds / 2)
     }
@@ -54,7 +56,7 @@ enum ServiceManager {
     /// Tells the manager that the mount answers, as long as it does: each time the kernel is made to ask it (statfs is
     /// never answered from the kernel's caches), so that a mount whose threads hang is ended and started again.
     static func watch(_ mountPoint: String) {
-        guard let interval = watchInterval(System.environment, processID: getpid()) else { return }
+        guard let interval = watchInterval(System.environment, processes: [getpid(), getppid()]) else { return }
         PlainThread.start(named: "watchdog") {
             var statistics = statvfs()
             while statvfs(mountPoint, &statistics) == 0 || errno == EINTR {
