@@ -4,6 +4,9 @@ internal import AzureBlob
 /// How to sign in.
 enum AuthMethod: String, Sendable, CaseIterable, ExpressibleByArgument {
     case auto, key, sas, msi, workload, spn, azcli, anonymous
+
+    /// Whether the method of this name uses the key or SAS that there is.
+    static func usesSecret(_ name: String) -> Bool { ["auto", "key", "sas"].contains(name.lowercased()) }
 }
 
 /// Who signs in. No secret is among them: those come in files and in the environment.
