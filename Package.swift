@@ -69,6 +69,9 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        // The commands' own way to the store.
+        .target(name: "OutputTransfer", dependencies: ["OutputConventions", "Checksums"]),
+
         .target(
             name: "FuseBinding",
             dependencies: [
@@ -107,7 +110,16 @@ let package = Package(
             ],
             path: "Tests/FileSystemSuite"
         ),
-        .testTarget(name: "OutputConventionsTests", dependencies: ["OutputConventions", "TestSupport"]),
+        .testTarget(
+            name: "OutputConventionsTests",
+            dependencies: ["OutputConventions", "TestSupport"],
+            resources: [.copy("Vectors")]
+        ),
+        .testTarget(
+            name: "OutputTransferTests",
+            dependencies: ["OutputTransfer", "OutputConventions", "TestSupport"],
+            resources: [.copy("Vectors")]
+        ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
         .testTarget(
             name: "AzureBlobTests",
