@@ -7,8 +7,9 @@ struct ArtifactHashTests {
     private struct Recorded: Decodable {
         struct Case: Decodable, Sendable {
             var name: String
-            var files: [String: String]
-            var symlinks: [String: String]
+            /// Pairs, since a dictionary would take composed and decomposed letters for one.
+            var files: [[String]]
+            var symlinks: [[String]]
             var emptydirs: [String]
             var target: String
             var object_hash: String
@@ -28,7 +29,7 @@ struct ArtifactHashTests {
             let files = try folder.files()
             #expect(try ArtifactHash.object(of: folder) == vector.object_hash, "\(vector.name)")
             #expect(try ArtifactHash.content(of: files) == vector.content_hash, "\(vector.name)")
-            #expect(bytes(files.map(\.relativePath)) == bytes(vector.uploaded), "\(vector.name)")
+            #expect(Set(bytes(files.map(\.relativePath))) == Set(bytes(vector.uploaded)), "\(vector.name)")
         }
     }
 
@@ -74,17 +75,17 @@ struct ArtifactHashTests {
     }
 
     private func make(_ vector: Recorded.Case, in directory: String) throws {
-        for (path, text) in vector.files { try write(text, to: "\(directory)/\(path)") }
+        for file in vector.files { try write(file[1], to: "\(directory)/\(file[0])") }
         for path in vector.emptydirs {
             try FileManager.default.createDirectory(
                 atPath: "\(directory)/\(path)",
                 withIntermediateDirectories: true
             )
         }
-        for (path, target) in vector.symlinks {
+        for link in vector.symlinks {
             try FileManager.default.createSymbolicLink(
-                atPath: "\(directory)/\(path)",
-                withDestinationPath: target
+                atPath: "\(directory)/\(link[0])",
+                withDestinationPath: link[1]
             )
         }
     }

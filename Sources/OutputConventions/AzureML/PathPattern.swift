@@ -35,24 +35,37 @@ struct PathPattern: Sendable {
 
     /// - Parameter path: its parts, from the root on.
     func matches(_ path: [Substring.UnicodeScalarView]) -> Bool {
-        // An entry is matched when it, or a folder above it, fits the whole pattern.
-        let longest = isOnlyBelow ? path.count - 1 : path.count
-        guard longest > 0 else { return false }
-        return (1...longest).contains { fits(path[..<$0], segments[...]) }
+        // All places in the pattern that the parts so far can have led to: no backtracking, however many `**` there are.
+        var places = reached(from: [0])
+        for (index, part) in path.enumerated() {
+            // At the pattern's end `**` wants something: `a/**` is what is below `a`, not `a`.
+            let endsOpen = isOpenEnded && places.contains(segments.count - 1)
+            var next: Set<Int> = []
+            for place in places where place < segments.count {
+                switch segments[place] {
+                case .anyDepth: next.insert(place)
+                case .name(let pattern): if pattern.matches(part) { next.insert(place + 1) }
+                }
+            }
+            places = reached(from: next)
+            // An entry is matched when it, or a folder above it, fits the whole pattern.
+            let isAbove = index + 1 < path.count
+            if endsOpen || places.contains(segments.count), isAbove || !isOnlyBelow { return true }
+        }
+        return false
     }
 
-    private func fits(_ path: ArraySlice<Substring.UnicodeScalarView>, _ segments: ArraySlice<Segment>) -> Bool {
-        guard let segment = segments.first else { return path.isEmpty }
-        let rest = segments.dropFirst()
-        switch segment {
-        case .name(let pattern):
-            guard let part = path.first, pattern.matches(part) else { return false }
-            return fits(path.dropFirst(), rest)
-        case .anyDepth:
-            // At the end it wants something: `a/**` is what is below `a`, not `a`.
-            if rest.isEmpty { return !path.isEmpty }
-            return (path.startIndex...path.endIndex).contains { fits(path[$0...], rest) }
+    private var isOpenEnded: Bool {
+        if case .anyDepth? = segments.last { true } else { false }
+    }
+
+    /// `**` may also stand for nothing, but for one at the end.
+    private func reached(from places: Set<Int>) -> Set<Int> {
+        var all = places
+        for place in segments.indices.dropLast() where all.contains(place) {
+            if case .anyDepth = segments[place] { all.insert(place + 1) }
         }
+        return all
     }
 }
 

@@ -15,7 +15,7 @@ package enum ArtifactHash {
         hasher.update(seed)
         if folder.isFolder {
             // Not resolved, as the library has it: through a link, anchored rules miss here and hit in the upload.
-            try add(LocalFolder.absolute(folder.path), of: folder, within: [], to: &hasher)
+            try add(LocalFolder.absolute(folder.path), of: folder, within: [folder.resolvedPath], to: &hasher)
         } else {
             try add(file: folder.resolvedPath, to: &hasher)
         }
@@ -38,8 +38,6 @@ package enum ArtifactHash {
         within: Set<String>,
         to hasher: inout SHA256Hasher
     ) throws {
-        let resolved = try LocalFolder.resolved(path)
-        guard !within.contains(resolved) else { throw LocalFileError(path, "is a link that leads back to itself") }
         let entries = try LocalFolder.names(in: path).map { (key: SortKey($0), name: $0) }.sorted { $0.key < $1.key }
         for entry in entries {
             let entryPath = LocalFolder.joined(path, entry.name)
@@ -48,7 +46,11 @@ package enum ArtifactHash {
             switch try LocalFolder.kind(of: entryPath) {
             case .file: try add(file: entryPath, to: &hasher)
             case .folder:
-                let next = LocalFolder.isLink(entryPath) ? try LocalFolder.resolved(entryPath) : entryPath
+                let resolved = try LocalFolder.resolved(entryPath)
+                guard !within.contains(resolved) else {
+                    throw LocalFileError(entryPath, "is a link that leads back to itself")
+                }
+                let next = LocalFolder.isLink(entryPath) ? resolved : entryPath
                 try add(next, of: folder, within: within.union([resolved]), to: &hasher)
             case .other, nil: break
             }
