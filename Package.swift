@@ -70,7 +70,10 @@ let package = Package(
             ]
         ),
         // The commands' own way to the store.
-        .target(name: "OutputTransfer", dependencies: ["OutputConventions", "Checksums"]),
+        .target(
+            name: "OutputTransfer",
+            dependencies: ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux"]
+        ),
 
         .target(
             name: "FuseBinding",
@@ -87,7 +90,7 @@ let package = Package(
             name: "OutputFSCommands",
             dependencies: [
                 "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "LocalStore", "BlobReading",
-                "BlobWriting", "OutputTree", "FuseBinding", "BlobEmulator", "CLinux",
+                "BlobWriting", "OutputTree", "OutputTransfer", "FuseBinding", "BlobEmulator", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -65,6 +65,22 @@ enum LocalFolder {
         folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name
     }
 
+    /// Makes a folder and those above it.
+    static func make(_ path: String) throws(LocalFileError) {
+        if mkdir(path, 0o777) == 0 { return }
+        switch errno {
+        case EEXIST:
+            guard case .folder = try kind(of: path) else {
+                throw LocalFileError(path, "is a file here, and a directory in the store")
+            }
+        case ENOENT:
+            guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")), slash > path.startIndex else { fallthrough }
+            try make(String(path[..<slash]))
+            guard mkdir(path, 0o777) == 0 || errno == EEXIST else { throw .last(path, "cannot be made") }
+        default: throw .last(path, "cannot be made")
+        }
+    }
+
     /// Gives the bytes of a file to `body`, a MiB at a time.
     static func read(_ path: String, _ body: (UnsafeRawBufferPointer) -> Void) throws(LocalFileError) {
         let file = open(path, O_RDONLY | O_CLOEXEC)
