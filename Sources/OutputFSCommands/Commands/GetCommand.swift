@@ -72,14 +72,14 @@ struct GetCommand: ParsableCommand {
             to: try Self.destination(paths.last ?? "."),
             options: options
         ) { log.note($0) }
-        let progress = DownloadProgress(line: line)
+        let progress = TransferProgress(line: line)
         progress.show { download.counters }
         defer { progress.end() }
         let unmatched = try session.run { try await download.run(patterns) }
         progress.end()
         let summary = log.summary(download.counters, seconds: progress.seconds, unmatched: unmatched.map(\.text))
         for source in summary.unmatched where !json { Terminal.error("outputfs: nothing fits \(source)") }
-        Terminal.print(json ? try JSONText.of(summary) : summary.text)
+        Terminal.print(json ? try JSONText.of(summary) : summary.text("fetched"))
         System.exit(summary.exitStatus)
     }
 

@@ -15,9 +15,9 @@ final class TransferLog: Sendable {
         state = Mutex(summary)
     }
 
-    func note(_ event: DownloadEvent) {
+    func note(_ event: TransferEvent) {
         switch event.kind {
-        case .fetched, .kept: break
+        case .done, .kept: break
         case .planned:
             state.withLock { state in
                 state.planned?.append(
@@ -34,9 +34,9 @@ final class TransferLog: Sendable {
         }
     }
 
-    func summary(_ counters: DownloadCounters, seconds: Double, unmatched: [String]) -> TransferSummary {
+    func summary(_ counters: TransferCounters, seconds: Double, unmatched: [String]) -> TransferSummary {
         var summary = state.withLock { $0 }
-        (summary.files, summary.kept, summary.failed) = (counters.fetched, counters.kept, counters.failed)
+        (summary.files, summary.kept, summary.failed) = (counters.done, counters.kept, counters.failed)
         (summary.bytes, summary.seconds, summary.unmatched) = (counters.doneBytes, seconds, unmatched)
         return summary
     }

@@ -27,15 +27,16 @@ struct TransferSummary: Codable, Sendable {
     /// A store that is away fails with every file: a report needs no million of them.
     static let failuresMax = 1_000
 
-    var text: String {
+    /// `verb`: "fetched" or "uploaded".
+    func text(_ verb: String) -> String {
         if let planned {
             let bytes = planned.reduce(0) { $0 + $1.bytes }
-            return "\(Self.count(planned.count)) with \(HumanUnits.bytes(bytes)) would be fetched"
+            return "\(Self.count(planned.count)) with \(HumanUnits.bytes(bytes)) would be \(verb)"
         }
         let rate = seconds > 0 ? UInt64(Double(bytes) / seconds) : 0
         var text = "\(Self.count(files)) with \(HumanUnits.bytes(bytes)) in "
         text += "\(HumanUnits.age(seconds: Int(seconds.rounded()))) (\(HumanUnits.bytes(rate))/s)"
-        if kept > 0 { text += "; \(kept) \(kept == 1 ? "was" : "were") here already" }
+        if kept > 0 { text += "; \(kept) \(kept == 1 ? "was" : "were") there already" }
         if failed > 0 { text += "; \(failed) failed" }
         return text
     }

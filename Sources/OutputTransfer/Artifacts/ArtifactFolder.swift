@@ -22,6 +22,13 @@ package struct ArtifactFolder: Sendable {
 
     /// - Parameter ignoreFile: instead of the `.amlignore` or `.gitignore` in the folder.
     package init(_ path: String, ignoreFile: String? = nil) throws {
+        try self.init(path) { folder in try ignoreFile ?? Self.ignoreFile(in: folder) }
+    }
+
+    /// Everything in it, for uploads that are no artifacts.
+    package init(all path: String) throws { try self.init(path) { _ in nil } }
+
+    private init(_ path: String, rulesOf folder: (String) throws -> String?) throws {
         self.path = path
         resolvedPath = try LocalFolder.resolved(path)
         switch try LocalFolder.kind(of: resolvedPath) {
@@ -29,8 +36,8 @@ package struct ArtifactFolder: Sendable {
         case .file: isFolder = false
         case .other, nil: throw LocalFileError(path, "is neither a file nor a folder")
         }
-        self.ignoreFile = try ignoreFile ?? (isFolder ? Self.ignoreFile(in: resolvedPath) : nil)
-        rules = try self.ignoreFile.map(Self.rules) ?? IgnoreRules()
+        ignoreFile = isFolder ? try folder(resolvedPath) : nil
+        rules = try ignoreFile.map(Self.rules) ?? IgnoreRules()
     }
 
     private static func ignoreFile(in folder: String) throws(LocalFileError) -> String? {
@@ -101,6 +108,24 @@ package struct ArtifactFolder: Sendable {
                 throw LocalFileError(path, "is a link that leads nowhere")
             }
         }
+    }
+
+    /// The folders in which nothing is, by their names below this one.
+    package func emptyFolders() throws -> [String] {
+        var found: [String] = []
+        var open = [""]
+        while let prefix = open.popLast() {
+            let folder = prefix.isEmpty ? resolvedPath : LocalFolder.joined(resolvedPath, prefix)
+            let names = try LocalFolder.names(in: folder)
+            if names.isEmpty, !prefix.isEmpty { found.append(prefix) }
+            for name in names {
+                let path = LocalFolder.joined(folder, name)
+                // Links to folders count by what is behind them, and may lead back.
+                guard !LocalFolder.isLink(path), case .folder = try LocalFolder.kind(of: path) else { continue }
+                open.append(prefix.isEmpty ? name : prefix + "/" + name)
+            }
+        }
+        return found
     }
 
     /// Whether the rules ignore an absolute path. They are anchored at the folder without links, as the library has it.

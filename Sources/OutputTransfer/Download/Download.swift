@@ -18,50 +18,18 @@ package struct DownloadOptions: Sendable {
     package init() {}
 }
 
-/// What became of one file; told as it happens.
-package struct DownloadEvent: Sendable {
-    package enum Kind: Sendable, Hashable {
-        case fetched
-        /// It was there already.
-        case kept
-        /// It would be fetched: a dry run.
-        case planned
-        case failed(String)
-    }
-
-    /// In the tree, from the root.
-    package let source: String
-    package let target: String
-    package let byteCount: UInt64
-    package let kind: Kind
-}
-
-/// How far a download has come, in files and bytes.
-package struct DownloadCounters: Sendable, Hashable {
-    /// What listings have brought so far.
-    package var found = 0
-    package var foundBytes: UInt64 = 0
-    package var fetched = 0
-    package var kept = 0
-    package var failed = 0
-    /// Of files that were fetched or kept, and of those under way.
-    package var doneBytes: UInt64 = 0
-    /// Everything has been listed: the totals are whole.
-    package var isListed = false
-}
-
 /// Fetches what paths of the tree lead to, many files at a time.
 package final class Download: Sendable {
     private let tree: StoreTree
     private let destination: String
     private let options: DownloadOptions
-    private let report: @Sendable (DownloadEvent) -> Void
+    private let report: @Sendable (TransferEvent) -> Void
     private let ranges: AsyncLimiter
     private let disk = WorkerThreads(name: "download", count: 4)
     private let state = Mutex(State())
 
     private struct State {
-        var counters = DownloadCounters()
+        var counters = TransferCounters()
         /// Hashes of the targets so far: 10 million names would take gigabytes.
         var targets: Set<UInt64> = []
         var folders: Set<String> = []
@@ -83,7 +51,7 @@ package final class Download: Sendable {
         tree: StoreTree,
         to destination: String,
         options: DownloadOptions,
-        report: @escaping @Sendable (DownloadEvent) -> Void
+        report: @escaping @Sendable (TransferEvent) -> Void
     ) {
         self.tree = tree
         self.destination = destination
@@ -92,7 +60,7 @@ package final class Download: Sendable {
         ranges = AsyncLimiter(options.jobs)
     }
 
-    package var counters: DownloadCounters { state.withLock { $0.counters } }
+    package var counters: TransferCounters { state.withLock { $0.counters } }
 
     /// Fetches all of it. A file that fails is reported, and the others go on; what cannot be listed throws.
     ///
@@ -212,8 +180,8 @@ package final class Download: Sendable {
             }
             switch try await download.run(job.file.properties) {
             case .fetched:
-                state.withLock { $0.counters.fetched += 1 }
-                tell(job, .fetched)
+                state.withLock { $0.counters.done += 1 }
+                tell(job, .done)
             case .kept:
                 state.withLock { $0.counters.kept += 1 }
                 tell(job, .kept)
@@ -236,7 +204,7 @@ package final class Download: Sendable {
         tell(job, .failed("\(error)"))
     }
 
-    private func tell(_ job: Job, _ kind: DownloadEvent.Kind) {
-        report(DownloadEvent(source: job.source, target: job.target, byteCount: job.file.properties.length, kind: kind))
+    private func tell(_ job: Job, _ kind: TransferEvent.Kind) {
+        report(TransferEvent(source: job.source, target: job.target, byteCount: job.file.properties.length, kind: kind))
     }
 }

@@ -40,6 +40,9 @@ package struct TreePattern: Sendable {
         return .pattern(try NamePattern(name))
     }
 
+    /// The names, where there is no wildcard.
+    package var plainPath: [String]? { rest.isEmpty ? base : nil }
+
     /// Whether names below the base fit what follows it, to their end.
     func fits(_ names: [String]) -> Bool {
         // All places that the names so far can have led to: no backtracking, however many `**` there are.

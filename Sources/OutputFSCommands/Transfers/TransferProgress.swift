@@ -3,8 +3,8 @@ internal import Glibc
 internal import OutputTransfer
 internal import Synchronization
 
-/// The line that a download shows on a terminal: how much, how fast, how long still.
-final class DownloadProgress: Sendable {
+/// The line that a transfer shows on a terminal: how much, how fast, how long still.
+final class TransferProgress: Sendable {
     private let line: ProgressLine
     private let began = ContinuousClock.now
     private let isOver = Atomic<Bool>(false)
@@ -12,7 +12,7 @@ final class DownloadProgress: Sendable {
     init(line: ProgressLine) { self.line = line }
 
     /// Shows it, on a thread of its own, until `end`.
-    func show(_ counters: @escaping @Sendable () -> DownloadCounters) {
+    func show(_ counters: @escaping @Sendable () -> TransferCounters) {
         PlainThread.start(named: "progress") { [self] in
             while !isOver.load(ordering: .relaxed) {
                 line.show(Self.text(counters(), seconds: seconds))
@@ -31,9 +31,9 @@ final class DownloadProgress: Sendable {
         return Double(seconds) + Double(attoseconds) / 1e18
     }
 
-    static func text(_ counters: DownloadCounters, seconds: Double) -> String {
+    static func text(_ counters: TransferCounters, seconds: Double) -> String {
         let rate = seconds > 0 ? Double(counters.doneBytes) / seconds : 0
-        var text = "\(counters.fetched + counters.kept) of \(counters.found)\(counters.isListed ? "" : "+") files, "
+        var text = "\(counters.done + counters.kept) of \(counters.found)\(counters.isListed ? "" : "+") files, "
         text += "\(HumanUnits.bytes(counters.doneBytes)) of \(HumanUnits.bytes(counters.foundBytes)), "
         text += "\(HumanUnits.bytes(UInt64(rate)))/s"
         if counters.isListed, rate > 0, counters.foundBytes > counters.doneBytes {
