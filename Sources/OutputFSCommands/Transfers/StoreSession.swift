@@ -34,8 +34,12 @@ struct StoreSession {
         switch error {
         case let error as CommandFailure: return error
         case let error as TreeError:
+            guard error.reason == .notFound else { return CommandFailure(.usage, "\(error)") }
             return CommandFailure(.notFound, "\(error)", try: "outputfs ls, which shows what is there")
-        case let error as LocalFileError: return CommandFailure(.cannotCreate, "\(error)")
+        case let error as LocalFileError:
+            return CommandFailure(error.isMissing ? .notFound : .cannotCreate, "\(error)")
+        case let error as StorageError where error.kind == .invalid && error.status == nil:
+            return CommandFailure(.usage, "\(error)")
         case let error as StorageError:
             return StorageCheck.failure(
                 error,

@@ -1,5 +1,6 @@
 package import BlobStorage
 internal import BlobWriting
+internal import CLinux
 internal import Checksums
 internal import Glibc
 internal import LocalStore
@@ -55,13 +56,13 @@ struct FileDownload: Sendable {
             progress(bytes)
         }
         let version = "\(properties.version.etag) \(properties.length)"
-        let (target, policy, modified) = (target, policy, properties.version.lastModified)
+        let (target, policy, blobVersion) = (target, policy, properties.version)
         let part = try await disk.perform { () throws(LocalFileError) in try PartFile(for: target, version: version) }
         do {
             try await fetch(properties, into: part, count)
             if validates { try await validate(part, properties) }
             try await disk.perform { () throws(LocalFileError) in
-                try part.finish(modified: modified, replacing: policy != .never)
+                try part.finish(as: blobVersion, replacing: policy != .never)
             }
         } catch {
             progress(-counted.value)
@@ -75,14 +76,7 @@ struct FileDownload: Sendable {
     private func isThere(_ properties: BlobProperties) async throws -> Bool {
         let (target, policy) = (target, policy)
         return try await disk.perform { () throws(LocalFileError) -> Bool in
-            let decision = OverwriteDecision(
-                policy,
-                try LocalFolder.existing(target),
-                length: properties.length,
-                modified: properties.version.lastModified,
-                contentMD5: properties.contentMD5
-            )
-            switch decision {
+            switch OverwriteDecision(policy, try LocalFolder.existing(target), properties) {
             case .fetch: return false
             case .keep: return true
             case .compare(let md5): return try Self.md5(of: target).utf8.elementsEqual(md5.utf8)
@@ -193,7 +187,14 @@ extension LocalFolder {
             throw .last(path, "cannot be looked at")
         }
         switch status.st_mode & S_IFMT {
-        case S_IFREG: return ExistingFile(byteCount: UInt64(status.st_size), modified: Int64(status.st_mtim.tv_sec))
+        case S_IFREG:
+            var value = [UInt8](repeating: 0, count: 256)
+            let count = getxattr(path, PartFile.versionAttribute, &value, value.count)
+            return ExistingFile(
+                byteCount: UInt64(status.st_size),
+                modified: Int64(status.st_mtim.tv_sec),
+                etag: count > 0 ? String(decoding: value[..<count], as: UTF8.self) : nil
+            )
         case S_IFDIR: throw LocalFileError(path, "is a directory here, and a file in the store")
         default: return ExistingFile(byteCount: .max, modified: 0)
         }

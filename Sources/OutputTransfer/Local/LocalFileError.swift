@@ -19,6 +19,9 @@ package struct LocalFileError: Error, Sendable, Hashable, CustomStringConvertibl
         LocalFileError(path, problem, code: errno)
     }
 
+    /// The file is not there.
+    package var isMissing: Bool { code == ENOENT }
+
     package var description: String {
         code == 0 ? "\(path) \(problem)" : "\(path) \(problem): \(String(cString: strerror(code)))"
     }

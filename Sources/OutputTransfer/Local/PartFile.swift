@@ -1,3 +1,4 @@
+internal import BlobStorage
 internal import CLinux
 internal import Glibc
 
@@ -15,6 +16,8 @@ final class PartFile: Sendable {
     let resumedCount: UInt64
 
     private static let attribute = "user.outputfs.part"
+    /// What the finished file carries: the ETag of the blob that it was fetched from.
+    static let versionAttribute = "user.outputfs.etag"
 
     /// - Parameter version: what must be equal for bytes that are there to count.
     init(for target: String, version: String) throws(LocalFileError) {
@@ -103,10 +106,12 @@ final class PartFile: Sendable {
 
     /// The file gets its name, over what is there or, with `replacing` false, only where nothing is.
     ///
-    /// - Parameter modified: seconds since the epoch.
-    func finish(modified: Int64, replacing: Bool) throws(LocalFileError) {
+    func finish(as version: BlobVersion, replacing: Bool) throws(LocalFileError) {
         fremovexattr(descriptor, Self.attribute)
-        let time = timespec(tv_sec: Int(modified), tv_nsec: 0)
+        let etag = Array(version.etag.text.utf8)
+        // A file system without extended attributes only loses that.
+        fsetxattr(descriptor, Self.versionAttribute, etag, etag.count, 0)
+        let time = timespec(tv_sec: Int(version.lastModified), tv_nsec: 0)
         guard
             withUnsafeTemporaryAllocation(
                 of: timespec.self,
