@@ -47,7 +47,8 @@ struct RootCommand: ParsableCommand {
         version: "outputfs \(Program.version)",
         subcommands: [
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DrainCommand.self, RecoverCommand.self,
-            WarmCommand.self, GetCommand.self, PutCommand.self, LsCommand.self, FindCommand.self, CatCommand.self,
+            WarmCommand.self, GetCommand.self, PutCommand.self, SyncCommand.self, LsCommand.self, FindCommand.self,
+            CatCommand.self,
             HashCommand.self,
             DoctorCommand.self, EmulatorCommand.self, DemoCommand.self,
         ]

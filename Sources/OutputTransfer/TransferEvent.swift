@@ -13,6 +13,10 @@ package struct TransferEvent: Sendable {
     package let target: String
     package let byteCount: UInt64
     package let kind: Kind
+
+    package init(source: String, target: String, byteCount: UInt64, kind: Kind) {
+        (self.source, self.target, self.byteCount, self.kind) = (source, target, byteCount, kind)
+    }
 }
 
 /// How far a transfer has come, in files and bytes.

@@ -359,3 +359,95 @@ def test_an_artifact_of_nothing_is_refused(run, container, tmp_path):
     (tmp_path / "none").mkdir()
     ended = run("put", "--artifact", tmp_path / "none", f"containers/{container}")
     assert ended.status != 0 and "holds no file that is not ignored" in ended.err
+
+
+# Synchronizing
+
+
+@pytest.fixture
+def both(run, service, tmp_path):
+    """A folder and a container that are alike, and how to synchronize them."""
+    name = f"sync-{next(numbers)}"
+    container = service.create_container(name)
+    folder = tmp_path / "folder"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "here.txt").write_bytes(b"from here")
+    container.upload_blob("there.txt", b"from there")
+
+    def sync(*options):
+        ended = run("sync", "--json", *options, folder, f"containers/{name}")
+        return ended.status, json.loads(ended.out) if ended.out else ended.err
+
+    status, summary = sync("--both")
+    assert (status, summary["files"], summary["failed"]) == (0, 2, 0), summary
+    return folder, container, sync
+
+
+def test_what_either_side_lacks_goes_over(both):
+    folder, container, sync = both
+    assert (folder / "there.txt").read_bytes() == b"from there"
+    assert container.download_blob("deep/here.txt").readall() == b"from here"
+    assert sync("--both")[1]["files"] == 0
+    assert sync("--upload")[1]["files"] == 0
+    assert sync("--download")[1]["files"] == 0
+
+
+def test_a_change_goes_to_the_side_that_did_not_change(both):
+    folder, container, sync = both
+    (folder / "there.txt").write_bytes(b"changed here")
+    container.upload_blob("deep/here.txt", b"changed there", overwrite=True)
+    status, summary = sync("--both")
+    assert (status, summary["files"]) == (0, 2)
+    assert container.download_blob("there.txt").readall() == b"changed here"
+    assert (folder / "deep" / "here.txt").read_bytes() == b"changed there"
+
+
+def test_what_changed_on_both_sides_is_named_and_neither_is_touched(both):
+    folder, container, sync = both
+    (folder / "there.txt").write_bytes(b"mine")
+    container.upload_blob("there.txt", b"their", overwrite=True)
+    for options in [["--both"], ["--both", "--dry-run"]]:
+        status, summary = sync(*options)
+        assert status == 1
+        (failure,) = summary["failures"]
+        assert failure["source"] == "there.txt" and "it was changed on both sides" in failure["reason"]
+    assert (folder / "there.txt").read_bytes() == b"mine"
+    assert container.download_blob("there.txt").readall() == b"their"
+
+
+def test_one_way_only_that_side_is_written(both):
+    folder, container, sync = both
+    (folder / "there.txt").write_bytes(b"mine")
+    container.upload_blob("deep/here.txt", b"theirs", overwrite=True)
+    assert sync("--upload")[1]["files"] == 2
+    assert container.download_blob("deep/here.txt").readall() == b"from here"
+    assert container.download_blob("there.txt").readall() == b"mine"
+    container.upload_blob("there.txt", b"theirs", overwrite=True)
+    assert sync("--download")[1]["files"] == 1
+    assert (folder / "there.txt").read_bytes() == b"theirs"
+
+
+def test_nothing_is_deleted_on_either_side(both):
+    folder, container, sync = both
+    (folder / "there.txt").unlink()
+    container.delete_blob("deep/here.txt")
+    assert sync("--upload")[1]["files"] == 1
+    assert container.download_blob("deep/here.txt").readall() == b"from here"
+    assert not (folder / "there.txt").exists()
+    assert sync("--download")[1]["files"] == 1
+    assert (folder / "there.txt").read_bytes() == b"from there"
+
+
+def test_new_files_of_one_name_that_differ_are_a_conflict(both):
+    folder, container, sync = both
+    container.upload_blob("new.txt", b"abc")
+    (folder / "new.txt").write_bytes(b"xyz")
+    status, summary = sync("--both")
+    assert status == 1 and "it differs, and was never alike before" in summary["failures"][0]["reason"]
+
+
+def test_a_memory_that_cannot_be_read_is_named(both):
+    folder, _, sync = both
+    (folder / ".outputfs-sync").write_bytes(b"{")
+    status, error = sync("--both")
+    assert status == 78 and ".outputfs-sync cannot be understood" in error

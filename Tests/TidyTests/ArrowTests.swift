@@ -21,7 +21,7 @@ struct ArrowTests {
             "Logging",
         ],
         "FuseBinding": ["FileSystemModel", "CFuse3", "CLinux", "Logging"],
-        "OutputTransfer": ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux"],
+        "OutputTransfer": ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux", "FoundationEssentials"],
         "BlobEmulator": ["CCarryless", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
         "OutputFSCommands": [
             "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "BlobReading", "BlobWriting", "LocalStore",

@@ -15,6 +15,7 @@ final class PartFile: Sendable {
     /// How many bytes of the beginning were there already.
     let resumedCount: UInt64
 
+    static let suffix = ".outputfs-part"
     private static let attribute = "user.outputfs.part"
     /// What the finished file carries: the ETag of the blob that it was fetched from.
     static let versionAttribute = "user.outputfs.etag"
@@ -39,7 +40,6 @@ final class PartFile: Sendable {
         let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
         let start = slash.map { target.utf8.index(after: $0) } ?? target.startIndex
         let (folder, name) = (String(target[..<start]), String(target[start...]))
-        let suffix = ".outputfs-part"
         // NAME_MAX is 255: a longer name gives way to its hash, which tells it from others in the folder.
         guard name.utf8.count + suffix.utf8.count + 1 > 255 else { return folder + "." + name + suffix }
         return folder + "." + String(fnv1a(name.utf8), radix: 16) + suffix

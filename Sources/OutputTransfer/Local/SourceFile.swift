@@ -21,6 +21,8 @@ final class SourceFile: Sendable {
         (byteCount, modified) = (UInt64(status.st_size), status.st_mtim)
     }
 
+    var modifiedNanoseconds: Int64 { Int64(modified.tv_sec) * 1_000_000_000 + Int64(modified.tv_nsec) }
+
     deinit { close(descriptor) }
 
     /// Fills the buffer from `offset` on.

@@ -68,7 +68,7 @@ package final class Upload: Sendable {
             counters.isListed = true
         }
         guard !options.isDryRun else { return jobs.forEach { tell($0, .planned) } }
-        try await makeContainer(of: target)
+        try await tree.makeContainer(of: target)
         try await send(jobs)
         for folder in folders { try await mark(folder) }
     }
@@ -90,28 +90,6 @@ package final class Upload: Sendable {
         for job in jobs {
             if let other = sources.updateValue(job.localPath, forKey: job.address) {
                 throw LocalFileError(other, "and \(job.localPath) would both become \(job.target)")
-            }
-        }
-    }
-
-    /// As `mkdir` in a mount makes it: private, with the job's true id where the name does not tell it.
-    private func makeContainer(of target: UploadTarget) async throws {
-        guard let container = target.container else {
-            throw TreeError(target.path, .impossible("no file can be made there"))
-        }
-        do throws(StorageError) {
-            _ = try await tree.store.properties(ofContainer: container.name)
-        } catch {
-            guard error.kind == .notFound else {
-                // A container's own SAS may not ask for its properties.
-                if error.kind == .denied { return }
-                throw error
-            }
-            let metadata: BlobMetadata = container.jobID.map { ["outputfs_jobid": $0] } ?? [:]
-            do throws(StorageError) {
-                _ = try await tree.store.createContainer(container.name, metadata: metadata)
-            } catch {
-                if error.kind != .alreadyExists { throw error }
             }
         }
     }

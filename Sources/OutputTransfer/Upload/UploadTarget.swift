@@ -85,6 +85,28 @@ extension UploadTarget {
 }
 
 extension StoreTree {
+    /// As `mkdir` in a mount makes it: private, with the job's true id where the name does not tell it.
+    func makeContainer(of target: UploadTarget) async throws {
+        guard let container = target.container else {
+            throw TreeError(target.path, .impossible("no file can be made there"))
+        }
+        do throws(StorageError) {
+            _ = try await store.properties(ofContainer: container.name)
+        } catch {
+            guard error.kind == .notFound else {
+                // A container's own SAS may not ask for its properties.
+                if error.kind == .denied { return }
+                throw error
+            }
+            let metadata: BlobMetadata = container.jobID.map { ["outputfs_jobid": $0] } ?? [:]
+            do throws(StorageError) {
+                _ = try await store.createContainer(container.name, metadata: metadata)
+            } catch {
+                if error.kind != .alreadyExists { throw error }
+            }
+        }
+    }
+
     /// Whether a single local file that goes to `path` gets that name: it is no folder, and there is none of the name yet.
     package func isNewFile(_ path: [String], for source: String) async throws -> Bool {
         guard case .file = try LocalFolder.kind(of: source) else { return false }
