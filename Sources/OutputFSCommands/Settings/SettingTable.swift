@@ -57,6 +57,12 @@ enum SettingTable {
         "mount": all,
         "config": all,
         "doctor": storage + tree + transfer,
+        "get": storage,
+        "put": storage,
+        "sync": storage,
+        "ls": storage,
+        "find": storage,
+        "cat": storage,
         "recover": storage + transfer.filter { $0.name == "journal-dir" },
     ]
 
