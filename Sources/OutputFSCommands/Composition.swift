@@ -7,6 +7,7 @@ internal import FuseBinding
 internal import Glibc
 internal import LocalStore
 internal import Logging
+internal import OutputTransfer
 internal import OutputTree
 
 /// Where everything meets: the only place that knows all modules.
@@ -94,6 +95,13 @@ enum Composition {
         }
         let why = door.kind == .identity ? " (does it have the role Storage Blob Data Contributor?)" : ""
         logger.notice("\(source) may not be listed with these credentials\(why); names that are known can be opened")
+    }
+
+    /// The tree without a mount, for commands.
+    static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
+        let door = try OpenDoor.open(source.signIn, logger: logger)
+        let store = try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
+        return StoreTree(store: store, onlyContainer: source.container)
     }
 
     /// A few cheap requests, for `doctor`.

@@ -109,6 +109,14 @@ struct SignInResolver {
 }
 
 extension SignIn {
+    var kind: OpenDoor.Kind {
+        switch self {
+        case .key, .sas: .secret
+        case .identity: .identity
+        case .anonymous: .anonymous
+        }
+    }
+
     fileprivate var isKey: Bool { if case .key = self { true } else { false } }
     fileprivate var isSAS: Bool { if case .sas = self { true } else { false } }
 }

@@ -70,6 +70,12 @@ enum SettingTable {
         "mount": all,
         "config": all,
         "doctor": storage + identity + tree + transfer,
+        "get": storage + identity,
+        "put": storage + identity,
+        "sync": storage + identity,
+        "ls": storage + identity,
+        "find": storage + identity,
+        "cat": storage + identity,
         "recover": storage + identity + transfer.filter { $0.name == "journal-dir" },
     ]
 
