@@ -142,7 +142,7 @@ extension OutputFileSystem {
                 facts.etag,
                 known: known,
                 to: destination,
-                condition: mustBeNew ? .absent : .any
+                condition: mustBeNew ? .absent : condition(over: replaced, destination)
             )
             let properties = try await nameType(of: copied, destination)
             if let existing = replaced.node, existing.id != node.id { supersede(existing) }
@@ -262,7 +262,8 @@ extension OutputFileSystem {
         }
     }
 
-    /// A copy keeps the blob's type; another type in its place has to go first, for which there is no single step.
+    /// Copies over whatever has the name; `condition` says what that is, as far as anybody knows. A copy keeps the blob's
+    /// type; another type in its place has to go first, for which there is no single step.
     func copy(
         _ source: BlobAddress,
         _ etag: ETag,
@@ -270,8 +271,8 @@ extension OutputFileSystem {
         to destination: BlobAddress,
         condition: VersionCondition
     ) async throws(StorageError) -> BlobProperties {
-        do throws(StorageError) {
-            return try await store.copy(
+        let copy = { [store] (condition: VersionCondition) async throws(StorageError) -> BlobProperties in
+            try await store.copy(
                 source,
                 sourceCondition: .matches(etag),
                 known: known,
@@ -279,17 +280,15 @@ extension OutputFileSystem {
                 metadata: nil,
                 condition: condition
             )
-        } catch {
-            guard condition == .any, error.kind == .conflict, error.code == "InvalidBlobType" else { throw error }
-            try await store.delete(destination, condition: .any)
-            return try await store.copy(
-                source,
-                sourceCondition: .matches(etag),
-                known: known,
-                to: destination,
-                metadata: nil,
-                condition: .absent
-            )
+        }
+        return try await replacing(destination, condition) { (named) throws(StorageError) in
+            do throws(StorageError) { return try await copy(named) } catch {
+                guard condition != .absent, error.kind == .conflict, error.code == "InvalidBlobType" else {
+                    throw error
+                }
+                try await makeRoom(at: destination, named)
+                return try await copy(.vacant)
+            }
         }
     }
 
@@ -301,13 +300,22 @@ extension OutputFileSystem {
         flags: RenameFlags
     ) async throws(FileSystemError) -> ReplacedFile {
         switch try await locate(name, in: directory) {
-        case .absent: return ReplacedFile(node: nodes.file(at: destination), isThere: false)
+        case .absent: return ReplacedFile(node: nodes.file(at: destination), version: nil, isThere: false)
         case .directory: throw FileSystemError(errno: EISDIR, "\(name) is a directory")
         case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
-        case .file, .node:
+        case .file(_, let facts, _):
             if flags.contains(.noReplace) { throw FileSystemError(errno: EEXIST, "\(name) is there") }
-            return ReplacedFile(node: nodes.file(at: destination), isThere: true)
+            return ReplacedFile(node: nodes.file(at: destination), version: facts.etag, isThere: true)
+        case .node:
+            if flags.contains(.noReplace) { throw FileSystemError(errno: EEXIST, "\(name) is there") }
+            return ReplacedFile(node: nodes.file(at: destination), version: nil, isThere: true)
         }
+    }
+
+    /// The version that a copy takes the place of. Of a file in hand: what it is now that its lock is held.
+    private func condition(over replaced: ReplacedFile, _ destination: BlobAddress) -> VersionCondition {
+        let version = replaced.node?.withState { $0.facts?.etag } ?? replaced.version ?? heldVersion(of: destination)
+        return version.map { .matches($0) } ?? .vacant
     }
 
     /// Another file took this one's name: its open handles read on as far as their bytes are here.
@@ -328,6 +336,8 @@ extension OutputFileSystem {
 private struct ReplacedFile {
     /// The node that has the name now; also one whose blob somebody elsewhere removed.
     var node: FileNode?
+    /// Of a file that has no node.
+    var version: ETag?
     /// Whether the name means a file: in the store, or on this mount only.
     var isThere: Bool
 }
