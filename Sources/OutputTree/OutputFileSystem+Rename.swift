@@ -72,7 +72,7 @@ extension OutputFileSystem {
                     throw FileSystemError(errno: ENOENT, "\(source) was removed")
                 }
                 if node.withState({ $0.facts == nil }) {
-                    await renameUnsent(node, to: destination, over: replaced, flags)
+                    try await renameUnsent(node, to: destination, over: replaced, flags)
                     return true
                 }
                 // What the store does not have yet goes up under the old name; then the store has one file to copy.
@@ -91,8 +91,9 @@ extension OutputFileSystem {
         to destination: BlobAddress,
         over replaced: ReplacedFile,
         _ flags: RenameFlags
-    ) async {
+    ) async throws(FileSystemError) {
         let source = node.address
+        let holder = try await removeCovered(by: node)
         let isHeld = changes.holdsBlob(destination)
         let isStored = replaced.node?.withState { $0.facts != nil || $0.coversStoredBlob } ?? replaced.isThere
         let known =
@@ -108,8 +109,35 @@ extension OutputFileSystem {
         }
         await local?.settleJournal()
         let now = clock.monotonic()
-        changes.record(file: source, .absent, at: now)
+        changes.record(file: source, holder.map { .held($0) } ?? .absent, at: now)
         changes.record(file: destination, .present(node), at: now)
+    }
+
+    /// The name of an unsent file may have a blob: what the file replaced, or a commit of it whose answer was lost. It would
+    /// be there again under the old name. That of an unlinked file that is open stays until the last handle is gone: that
+    /// file is the answer.
+    private func removeCovered(by node: FileNode) async throws(FileSystemError) -> FileNode? {
+        let (source, local, covers, isRecovered) = node.withState {
+            ($0.address, $0.local, $0.coversStoredBlob, $0.recovery != nil)
+        }
+        guard covers, let local else { return nil }
+        if let holder = held.holder(of: source) { return holder }
+        var known: ETag?
+        if case .version(let etag) = local.known { known = etag }
+        do throws(StorageError) {
+            if !isRecovered {
+                try await deleteNamed(source, known: known)
+            } else if let known {
+                // Whatever else is there is somebody's who wrote it since.
+                try await store.delete(source, condition: .matches(known))
+            }
+        } catch {
+            guard error.kind == .notFound || isRecovered && error.isOvertaken else {
+                throw failure(error, "rename", source.description)
+            }
+        }
+        await local.noteDeleted()
+        return nil
     }
 
     /// Whoever may not delete would be left with two files. Asked before the first rename in a container, by a delete

@@ -87,14 +87,14 @@ extension OutputFileSystem {
 
     // MARK: Which version
 
-    /// What a request that replaces whatever is there has to name: one HEAD. Who may not look names nothing: where a token
-    /// only writes, the later request wins.
+    /// What a request that replaces whatever is there has to name: one HEAD. Who may not look names nothing: a token
+    /// that only writes, or nobody's customer key.
     private func versionToReplace(at blob: BlobAddress) async throws(StorageError) -> VersionCondition {
         if rights.hidesBlobs(in: blob.container) { return .any }
         do throws(StorageError) { return .matches(try await store.properties(of: blob).version.etag) } catch {
             switch error.kind {
             case .notFound: return .vacant
-            case .denied: return .any
+            case .denied, .encrypted: return .any
             default: throw error
             }
         }

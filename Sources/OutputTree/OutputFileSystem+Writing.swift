@@ -250,7 +250,7 @@ extension OutputFileSystem {
                 try await commitLocked(node, placesUntouched: placesUntouched, triesLeft: triesLeft - 1)
                 return
             }
-            if triesLeft > 0, mayConflict(error, node) {
+            if triesLeft > 0, mayConflict(error, node, work.pending) {
                 try await commitLocked(node, placesUntouched: placesUntouched, triesLeft: triesLeft - 1)
                 return
             }
@@ -352,13 +352,16 @@ extension OutputFileSystem {
 
     /// With `--on-conflict fail`: whether the store holds another version than was opened. That may be an earlier commit
     /// of this file whose answer was lost; so it is asked about, as a file that an earlier process left.
-    private func mayConflict(_ error: CommitError, _ node: FileNode) -> Bool {
+    private func mayConflict(_ error: CommitError, _ node: FileNode, _ attributes: PendingAttributes) -> Bool {
         guard options.conflictPolicy == .fail, case .storage(let refusal) = error, refusal.isOvertaken else {
             return false
         }
         return node.withState { file in
             guard !file.mustBeNew, file.recovery == nil else { return false }
-            file.recovery = PendingRecovery(known: file.facts.map { .version($0.etag) } ?? .absent)
+            file.recovery = PendingRecovery(
+                known: file.facts.map { .version($0.etag) } ?? .absent,
+                attributes: attributes
+            )
             return true
         }
     }

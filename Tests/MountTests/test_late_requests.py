@@ -1,9 +1,10 @@
-"""What a killed mount asked for last may be carried out late, and replaces nothing that came since: §3.14.
+"""What a killed mount asked for last may be carried out late, and replaces nothing that came since: §5.2.
 
 The server holds the last request of a mount that is killed then, and carries it out after the next mount has written the
 same name.
 """
 
+import contextlib
 import os
 import subprocess
 
@@ -18,14 +19,6 @@ def kill(mount):
     mount.process.kill()
     mount.process.wait()
     subprocess.run(["fusermount3", "-uz", mount.place], check=False, capture_output=True)
-
-
-def rest(path, content):
-    """Somebody who waits for a mount that is killed is told so, sooner or later."""
-    try:
-        path.write_bytes(content)
-    except OSError:
-        pass
 
 
 class Late:
@@ -58,11 +51,11 @@ class Late:
 
 
 def quietly(action):
+    """By somebody whose mount is killed meanwhile."""
+
     def call(outputs):
-        try:
+        with contextlib.suppress(OSError):
             action(outputs)
-        except OSError:
-            pass
 
     return call
 
@@ -99,7 +92,7 @@ def test_a_log_that_was_to_start_over_is_not_removed_late(own_server, mounting, 
     log = mount / f"jobs/{job}/tasks/t/TaskLog"
     (log / "out.txt").write_bytes(b"old lines\n")
     own_server.faults({"operation": "Delete Blob", "blob": "t/$TaskLog/out.txt", "effect": "hold", "times": 1})
-    Background(lambda: rest(log / "out.txt", b"late\n"))
+    Background(lambda: quietly(lambda logs: (logs / "out.txt").write_bytes(b"late\n"))(log))
     wait_until(lambda: own_server.held() == 1, 20, "that the deletion is held")
     kill(mount)
     other = mounting(server=own_server) / f"jobs/{job}/tasks/t/TaskLog/out.txt"

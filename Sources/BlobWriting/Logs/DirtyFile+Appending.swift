@@ -114,7 +114,7 @@ extension DirtyFile {
         do throws(StorageError) { return .matches(try await scheduler.store.properties(of: blob).version.etag) } catch {
             switch error.kind {
             case .notFound: return nil
-            case .denied: return .any
+            case .denied, .encrypted: return .any
             default: throw error
             }
         }
