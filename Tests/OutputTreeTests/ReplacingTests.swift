@@ -1,7 +1,6 @@
 import BlobStorage
 import FileSystemSuite
 import Glibc
-import Synchronization
 import SystemPackage
 import TestSupport
 import Testing
@@ -144,36 +143,6 @@ struct ReplacingTests {
         }
     }
 
-    /// Also at the very moment when it becomes one.
-    @Test func `who reads a copy finds nothing, or the source's bytes`() async throws {
-        let world = try TreeWorld(keepsNames: true)
-        let copies = CopyCount()
-        try await onOwnThread {
-            try world.makeJob()
-            try world.files.writeFile(world.path("source"), pattern(600_000))
-        }
-        let source = try await onOwnThread { try world.files.open(world.path("source"), O_RDONLY) }
-        for round in 0..<300 {
-            let copy = try await onOwnThread { try world.files.open(world.path("copy\(round)"), O_RDWR | O_CREAT) }
-            async let reading: Void = onOwnThread {
-                while true {
-                    let isLast = copies.isMade(round)
-                    let found = try world.files.pread(copy, count: 1000, at: 0)
-                    #expect(found.isEmpty || found == pattern(1000), "round \(round)")
-                    if isLast { return }
-                }
-            }
-            try await onOwnThread {
-                _ = try world.files.copyRange(source, to: copy, at: 0, count: 600_000)
-                copies.made()
-            }
-            try await reading
-            try await onOwnThread { try world.files.close(copy) }
-        }
-        try await onOwnThread { try world.files.close(source) }
-        await world.end()
-    }
-
     @Test func `a pursuit ends at the deadline, and where nothing moves`() {
         let blob = BlobAddress(container: "c", name: "b")
         let refusal = StorageError.test(.conditionFailed)
@@ -189,12 +158,4 @@ struct ReplacingTests {
         #expect(further == [true, true, false])
         #expect(!Pursuit(of: blob, .any, now: .zero).mayGoOn(after: refusal, at: .zero, within: .seconds(1)))
     }
-}
-
-/// How many copies were made.
-private final class CopyCount: Sendable {
-    private let count = Atomic(0)
-
-    func made() { count.add(1, ordering: .sequentiallyConsistent) }
-    func isMade(_ number: Int) -> Bool { count.load(ordering: .sequentiallyConsistent) > number }
 }
