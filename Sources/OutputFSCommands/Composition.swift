@@ -53,6 +53,7 @@ enum Composition {
         options.durability = configuration.durability
         options.exclusiveCreation = configuration.exclusiveCreation
         options.conflictPolicy = configuration.conflictPolicy
+        options.commitDeadline = configuration.commitDeadline
         let tree = OutputFileSystem(store: store, cache: cache, uploads: uploads, options: options, logger: logger)
         if !configuration.isReadOnly { recover(tree, uploads, configuration, logger) }
 

@@ -107,12 +107,10 @@ extension OutputFileSystem {
         var metadata: BlobMetadata = ["hdi_isfolder": "true"]
         pending.apply(to: &metadata, kind: .directory, options: options)
         do throws(StorageError) {
-            let version = try await store.putBlob(
-                marker,
-                .empty,
-                headers: BlobHeaders(metadata: metadata),
-                condition: newName(marker)
-            )
+            let headers = BlobHeaders(metadata: metadata)
+            let version = try await replacing(marker, newName(marker)) { (condition) throws(StorageError) in
+                try await store.putBlob(marker, .empty, headers: headers, condition: condition)
+            }
             changes.record(file: marker, .absent, at: clock.monotonic())
             let facts = FileFacts(BlobProperties(version: version, length: 0, metadata: metadata))
             let now = clock.monotonic()
@@ -124,7 +122,8 @@ extension OutputFileSystem {
     /// For a name that is free here. A blob that is only there for those who have it open gives way: from then on they
     /// read what is in memory, or ESTALE.
     private func newName(_ address: BlobAddress) -> VersionCondition {
-        changes.holdsBlob(address) ? .any : .absent
+        guard changes.holdsBlob(address) else { return .absent }
+        return heldVersion(of: address).map { .matches($0) } ?? .vacant
     }
 
     // MARK: Symbolic links
@@ -147,12 +146,9 @@ extension OutputFileSystem {
             let (headers, body) = (BlobHeaders(contentType: "text/plain", metadata: metadata), Array(target.utf8))
             request.later { [self] () async throws(FileSystemError) in
                 do throws(StorageError) {
-                    let version = try await store.putBlob(
-                        address,
-                        UploadBody(body),
-                        headers: headers,
-                        condition: newName(address)
-                    )
+                    let version = try await replacing(address, newName(address)) { (condition) throws(StorageError) in
+                        try await store.putBlob(address, UploadBody(body), headers: headers, condition: condition)
+                    }
                     let now = clock.monotonic()
                     let properties = BlobProperties(
                         version: version,
@@ -226,17 +222,18 @@ extension OutputFileSystem {
     }
 
     private func unlink(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
-        let address = try await existingFile(name, in: directory)
+        let (address, version) = try await existingFile(name, in: directory)
         // The directories must not vanish under the feet of `rm -r` with the last file in them.
         changes.recordDirectories(above: address, at: clock.monotonic())
         guard let node = nodes.file(at: address) else {
-            try await delete(address)
+            try await delete(address, version)
             return
         }
         try await node.changes.withLock { () async throws(FileSystemError) in
-            let (isOpen, isStored, covers) = node.withState {
-                ($0.openCount > 0, $0.facts != nil, $0.coversStoredBlob)
+            let (isOpen, version, covers) = node.withState {
+                ($0.openCount > 0, $0.facts?.etag, $0.coversStoredBlob)
             }
+            let isStored = version != nil
             if isOpen, isStored {
                 // Who has it open reads on: the blob goes when the last handle does. Nobody hears of a failure then.
                 try await requireDeleteRight(for: address, operation: "unlink")
@@ -248,15 +245,15 @@ extension OutputFileSystem {
             }
             // What an unsent file covers may be the blob of an unlinked one that somebody still has open.
             let holder = isStored ? nil : held.holder(of: address)
-            if isStored || (covers && holder == nil) { try await delete(address) }
+            if isStored || (covers && holder == nil) { try await delete(address, version) }
             removeLocally(node)
             if let holder { changes.record(file: address, .held(holder), at: clock.monotonic()) }
             if !isOpen { settle(node) }
         }
     }
 
-    private func delete(_ address: BlobAddress) async throws(FileSystemError) {
-        do throws(StorageError) { try await store.delete(address, condition: .any) } catch {
+    private func delete(_ address: BlobAddress, _ version: ETag?) async throws(FileSystemError) {
+        do throws(StorageError) { try await deleteNamed(address, known: version) } catch {
             throw failure(error, "unlink", address.description)
         }
         changes.record(file: address, .absent, at: clock.monotonic())
@@ -295,10 +292,13 @@ extension OutputFileSystem {
     }
 
     /// The blob of a file that is there; the errno that unlink and rename owe otherwise.
-    func existingFile(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) -> BlobAddress {
+    func existingFile(
+        _ name: FileName,
+        in directory: DirectoryNode
+    ) async throws(FileSystemError) -> (BlobAddress, ETag?) {
         switch try await locate(name, in: directory) {
-        case .file(let address, _, _): return address
-        case .node(let node): return node.address
+        case .file(let address, let facts, _): return (address, facts.etag)
+        case .node(let node): return node.withState { ($0.address, $0.facts?.etag) }
         case .directory: throw FileSystemError(errno: EISDIR, "\(name) is a directory")
         case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
         case .absent: throw FileSystemError(errno: ENOENT, "\(name) is not there")

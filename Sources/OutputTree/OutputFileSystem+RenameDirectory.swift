@@ -66,7 +66,7 @@ extension OutputFileSystem {
         if let marker = move.place.markerBlob, let newMarker = move.destination.markerBlob,
             let etag = try await markerVersion(marker)
         {
-            let version = try await copy(marker, etag, to: newMarker, condition: .any).version
+            let version = try await copy(marker, etag, to: newMarker, condition: .vacant).version
             copies.append(CopiedBlob(source: marker, etag: etag, copy: newMarker, version: version))
         }
         // With all that a copy takes over, so that no source has to be asked for it.
@@ -84,7 +84,7 @@ extension OutputFileSystem {
             try await concurrently(blobs) { [self] blob async throws(StorageError) in
                 let target = move.target(of: blob.0)
                 let etag = blob.1.version.etag
-                let version = try await copy(blob.0, etag, known: blob.1, to: target, condition: .any).version
+                let version = try await copy(blob.0, etag, known: blob.1, to: target, condition: .vacant).version
                 copies.append(CopiedBlob(source: blob.0, etag: etag, copy: target, version: version))
             }
             next = page.next

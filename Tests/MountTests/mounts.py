@@ -105,6 +105,10 @@ class Server:
         """Puts these rules in place of those in force."""
         self.control("PUT", "faults", list(rules))
 
+    def held(self) -> int:
+        """How many requests a rule holds until the next `faults`."""
+        return self.control("GET", "held")
+
     def counters(self) -> dict:
         return self.control("GET", "counters")
 

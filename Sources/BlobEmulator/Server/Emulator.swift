@@ -114,6 +114,8 @@ package final class Emulator: Sendable {
     package func stop() {
         guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
         listener.shutDown()
+        // Who is held goes on, and ends.
+        service.faults.clear()
         connections.closeAll()
         close(listener.descriptor)
         _ = service.journal?.commit()

@@ -62,6 +62,7 @@ extension Service {
     private func serve(_ exchange: inout Exchange, pause: (Int) -> Void) throws(Failure) -> ServedRequest.Outcome {
         let plan = exchange.faults
         if plan.delay > 0 { pause(plan.delay) }
+        faults.hold(plan)
         if plan.reset == .beforeApplying { return .reset }
         if let refusal = plan.refusal, !refusal.isApplied { throw refusal.failure }
         exchange.grant = try authorizer.grant(exchange)

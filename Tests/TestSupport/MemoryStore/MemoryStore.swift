@@ -129,7 +129,7 @@ extension VersionCondition {
     func check(_ blob: StoredBlob.Committed?, _ failures: Failures) throws(StorageError) {
         switch self {
         case .any: break
-        case .absent: if blob != nil { throw failures(.alreadyExists, 409, "BlobAlreadyExists") }
+        case .absent, .vacant: if blob != nil { throw failures(.alreadyExists, 409, "BlobAlreadyExists") }
         case .matches(let etag):
             if blob?.properties.version.etag != etag { throw failures(.conditionFailed, 412, "ConditionNotMet") }
         }
