@@ -94,6 +94,9 @@ package protocol BlobStore: AnyObject, Sendable {
     ) async throws(StorageError) -> BlobVersion
     /// Deletes the blob and its snapshots.
     func delete(_ blob: BlobAddress, condition: VersionCondition) async throws(StorageError)
+    /// Deletes many, with as few requests as the store allows; one answer each, in their order: `nil` for what is deleted
+    /// now, else what `delete` would throw.
+    func deleteEach(_ deletions: [BlobDeletion]) async -> [StorageError?]
 }
 
 extension BlobStore {

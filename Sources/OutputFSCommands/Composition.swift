@@ -174,12 +174,17 @@ enum Composition {
             let found = try uploads.journal.survivors { $0.utf8.elementsEqual(owner.utf8) }
             for problem in found.problems { logger.error("the journal: \(problem)") }
             var (files, unreadable): ([RecoveredFile], [RecoveredFile.Unreadable]) = ([], [])
+            var names: [RecoveredName] = []
             for entry in found.entries {
+                if let name = RecoveredName(entry, scheduler: uploads) {
+                    names.append(name)
+                    continue
+                }
                 do throws(RecoveredFile.Unreadable) { files.append(try RecoveredFile(entry)) } catch {
                     unreadable.append(error)
                 }
             }
-            tree.recover(files, unreadable: unreadable)
+            tree.recover(files, names: names, unreadable: unreadable)
         } catch { logger.error("what earlier mounts left in the journal cannot be looked at: \(error)") }
     }
 

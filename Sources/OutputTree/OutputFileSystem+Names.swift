@@ -234,13 +234,13 @@ extension OutputFileSystem {
             return
         }
         try await node.changes.withLock { () async throws(FileSystemError) in
-            let (isOpen, isStored, covers) = node.withState {
-                ($0.openCount > 0, $0.facts != nil, $0.coversStoredBlob)
+            let (isOpen, isStored, covers, isRead) = node.withState {
+                ($0.openCount > 0, $0.facts != nil, $0.coversStoredBlob, $0.readsStoredBlob)
             }
-            if isOpen, isStored {
+            if isRead {
                 // Who has it open reads on: the blob goes when the last handle does. Nobody hears of a failure then.
                 try await requireDeleteRight(for: address, operation: "unlink")
-                held.insert(node)
+                try await holdBlob(of: node)
                 removeLocally(node, holdsBlob: true)
                 // Closed while the right was asked for: that close found nothing to remove.
                 if node.withState({ $0.openCount == 0 }) { removeNow(node) }

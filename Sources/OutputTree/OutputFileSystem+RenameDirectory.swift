@@ -3,6 +3,7 @@ import BlobStorage
 import BlobWriting
 import FileSystemModel
 import Glibc
+import LocalStore
 import Logging
 import OutputConventions
 import Synchronization
@@ -43,14 +44,19 @@ extension OutputFileSystem {
             for node in below where node.withState({ $0.hasUnsentChanges && $0.facts != nil }) {
                 try await commitLocked(node, placesUntouched: true)
             }
-            let copies = CopiedBlobs()
-            do throws(StorageError) { try await copyBlobs(move, into: copies) } catch {
+            let copies = try await CopiedBlobs(from: from, to: to, scheduler: uploads)
+            do throws(FileSystemError) {
+                do throws(StorageError) { try await copyBlobs(move, into: copies) } catch {
+                    throw failure(error, "rename", error.resource)
+                }
+                do throws(LocalStoreError) { try await copies.noteAllCopied() } catch { throw FileSystemError(error) }
+            } catch {
                 // Whoever asked may be gone; what was copied for him goes all the same.
-                await Task { [self] in await deleteCopies(copies.all) }.value
-                throw failure(error, "rename", error.resource)
+                await Task { [self] in await undo(copies) }.value
+                throw error
             }
             // From here on there is no way back, also for who is interrupted: half of the names would be gone.
-            let refusal = await Task { [self] in await finish(move, copies.all) }.value
+            let refusal = await Task { [self] in await finish(move, copies) }.value
             if let refusal { throw failure(refusal, "rename", refusal.resource) }
         }
     }
@@ -66,6 +72,7 @@ extension OutputFileSystem {
         if let marker = move.place.markerBlob, let newMarker = move.destination.markerBlob,
             let etag = try await markerVersion(marker)
         {
+            try await copies.noteBegin(of: etag)
             let version = try await copy(marker, etag, to: newMarker, condition: .any).version
             copies.append(CopiedBlob(source: marker, etag: etag, copy: newMarker, version: version))
         }
@@ -84,6 +91,7 @@ extension OutputFileSystem {
             try await concurrently(blobs) { [self] blob async throws(StorageError) in
                 let target = move.target(of: blob.0)
                 let etag = blob.1.version.etag
+                try await copies.noteBegin(of: etag)
                 let version = try await copy(blob.0, etag, known: blob.1, to: target, condition: .any).version
                 copies.append(CopiedBlob(source: blob.0, etag: etag, copy: target, version: version))
             }
@@ -101,10 +109,13 @@ extension OutputFileSystem {
         }
     }
 
-    /// The rename did not come about: nothing of it stays, so that it can be tried again.
-    private func deleteCopies(_ copies: [CopiedBlob]) async {
-        await delete(copies.map { ($0.copy, $0.version.etag) }) { [self] copy, error in
-            logger.warning("rename: the copy \(copy) stays: \(error)")
+    /// The rename did not come about: nothing of it stays, so that it can be tried again. Also copies of which nobody
+    /// heard are looked for. What the store does not do now it does later.
+    private func undo(_ copies: CopiedBlobs) async {
+        let item = moves.insert(copies.unfinished, copies.entry)
+        switch await attemptResolution(item) {
+        case .done: break
+        case .again, .never: resolveInBackground(item)
         }
     }
 
@@ -122,10 +133,10 @@ extension OutputFileSystem {
     }
 
     /// All copies stand: open files go on there, then the sources go. Returns why one of them could not.
-    private func finish(_ move: DirectoryMove, _ copies: [CopiedBlob]) async -> StorageError? {
-        let known = moveFiles(move, copies)
+    private func finish(_ move: DirectoryMove, _ copies: CopiedBlobs) async -> StorageError? {
+        let known = moveFiles(move, copies.all)
         let failures = RemainingBlobs()
-        await delete(copies.map { ($0.source, $0.etag) }) { failures.insert($0, $1) }
+        await delete(copies.all.map { ($0.source, $0.etag) }) { failures.insert($0, $1) }
         let now = clock.monotonic()
         for source in known {
             if failures.contains(source) {
@@ -142,8 +153,15 @@ extension OutputFileSystem {
         if let failure = failures.first {
             // The old directory is still one, and the kernel, told of the failure, leaves its name to it.
             nodes.directory(at: move.place)?.withState { $0.listing = nil }
+            // What the store may do later is done later; what it refuses, the caller hears, and has it under both names.
+            if failures.mayPass {
+                resolveInBackground(moves.insert(copies.unfinished, copies.entry))
+            } else {
+                await copies.entry.end()
+            }
             return failure
         }
+        await copies.entry.end()
         nodes.moveDirectories { move.target(of: $0) }
         if let marker = move.place.markerBlob { changes.record(folder: marker, .absent, at: now) }
         return nil
@@ -247,13 +265,54 @@ private struct CopiedBlob: Sendable {
     let version: BlobVersion
 }
 
-/// What copies that run side by side have made.
+/// What copies that run side by side have made, here and in the journal.
 private final class CopiedBlobs: Sendable {
-    private let copies = Mutex<[CopiedBlob]>([])
+    private struct State {
+        var copies: [CopiedBlob] = []
+        var unfinished: UnfinishedMove
+    }
 
-    func append(_ copy: CopiedBlob) { copies.withLock { $0.append(copy) } }
+    let entry: NameEntry
+    private let state: Mutex<State>
 
-    var all: [CopiedBlob] { copies.withLock { $0 } }
+    init(from: BlobAddress, to: BlobAddress, scheduler: UploadScheduler) async throws(FileSystemError) {
+        do throws(LocalStoreError) {
+            entry = try await NameEntry(.move(from: from, to: to), scheduler: scheduler)
+        } catch { throw FileSystemError(error) }
+        state = Mutex(State(unfinished: UnfinishedMove(from: from, to: to)))
+    }
+
+    /// Before the request: a copy that nobody knows of would stay.
+    func noteBegin(of source: ETag) async throws(StorageError) {
+        state.withLock { $0.unfinished.apply(.copying(source)) }
+        do throws(LocalStoreError) { try await entry.note(.copying(source)) } catch {
+            throw StorageError(
+                .localInput,
+                .permanent,
+                operation: "Copy Blob From URL",
+                resource: "journal",
+                message: error.description
+            )
+        }
+    }
+
+    func append(_ copy: CopiedBlob) {
+        let record = NameRecord.copied(copy.etag, copy.version.etag)
+        state.withLock { state in
+            state.copies.append(copy)
+            state.unfinished.apply(record)
+        }
+        entry.noteLater(record)
+    }
+
+    /// On the disk before the first source goes: else a loss of power would have the rest undone.
+    func noteAllCopied() async throws(LocalStoreError) {
+        try await entry.note(.allCopied, isSafe: true)
+        state.withLock { $0.unfinished.apply(.allCopied) }
+    }
+
+    var all: [CopiedBlob] { state.withLock { $0.copies } }
+    var unfinished: UnfinishedMove { state.withLock { $0.unfinished } }
 }
 
 /// Sources that could not be deleted, or of which nobody knows.
@@ -264,4 +323,6 @@ private final class RemainingBlobs: Sendable {
     func contains(_ blob: BlobAddress) -> Bool { failures.withLock { $0[blob] != nil } }
 
     var first: StorageError? { failures.withLock { $0.values.first } }
+    /// Whether one of them may succeed later.
+    var mayPass: Bool { failures.withLock { $0.values.contains { $0.persistence != .permanent } } }
 }

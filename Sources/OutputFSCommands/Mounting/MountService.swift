@@ -62,7 +62,7 @@ final class MountService: Sendable {
         }
         mounted.run()
         state.withLock { $0.isUnmounted = true }
-        let report = mounted.drain(timeout: lastDrainTimeout)
+        let report = mounted.drain(timeout: lastDrainTimeout, isEnding: true)
         control.stop()
         mounted.shutDown()
         if let failure = state.withLock({ $0.failure }) { throw failure }
