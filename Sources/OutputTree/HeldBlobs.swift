@@ -91,9 +91,14 @@ extension OutputFileSystem {
         do throws(FileSystemError) {
             try await node.changes.withLock { () async throws(FileSystemError) in
                 guard held.contains(node) else { return }
-                try await deleteVersion(of: node)
+                let isGone = try await deleteVersion(of: node)
                 let removal = held.remove(node)
-                changes.release(node, node.address, at: clock.monotonic())
+                if isGone {
+                    changes.release(node, node.address, at: clock.monotonic())
+                } else if case .held(let holder) = changes.file(node.address, since: .zero), holder === node {
+                    // The name is somebody else's file now.
+                    changes.forget(file: node.address)
+                }
                 node.withState { $0.isRemovalPending = false }
                 await removal?.entry.end()
             }
@@ -104,21 +109,22 @@ extension OutputFileSystem {
         }
     }
 
-    private func deleteVersion(of node: FileNode) async throws(FileSystemError) {
+    /// `false` if another file has its name.
+    private func deleteVersion(of node: FileNode) async throws(FileSystemError) -> Bool {
         // Every further round is one more append or change of metadata by somebody else.
         for _ in 0..<3 {
             let (address, facts) = node.withState { ($0.address, $0.facts) }
-            guard let facts else { return }
+            guard let facts else { return true }
             do throws(StorageError) {
                 try await store.delete(address, condition: .matches(facts.etag))
-                return
+                return true
             } catch {
-                if error.kind == .notFound { return }
+                if error.kind == .notFound { return true }
                 guard error.kind == .conditionFailed else { throw failure(error, "unlink", address.description) }
                 // Whether somebody changed this file or made another one, nobody here can tell any more.
-                if held.isRecovered(node) { return }
+                if held.isRecovered(node) { return false }
             }
-            guard try await learnVersion(of: node, at: address, after: facts) else { return }
+            guard try await learnVersion(of: node, at: address, after: facts) else { return false }
         }
         throw FileSystemError(errno: EBUSY, "\(node.address) changes faster than it can be deleted")
     }
