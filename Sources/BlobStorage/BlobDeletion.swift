@@ -8,12 +8,17 @@ package struct BlobDeletion: Sendable, Hashable {
 }
 
 extension BlobStore {
-    /// One by one, several at a time: for stores that know no batches.
+    /// As many requests in flight as may be without keeping everybody else waiting.
     package func deleteEach(_ deletions: [BlobDeletion]) async -> [StorageError?] {
-        await deleteSingly(deletions)
+        await deleteEach(deletions, atOnce: 32)
     }
 
-    package func deleteSingly(_ deletions: [BlobDeletion], atOnce: Int = 32) async -> [StorageError?] {
+    /// For stores that know no batches.
+    package func deleteEach(_ deletions: [BlobDeletion], atOnce: Int) async -> [StorageError?] {
+        await deleteSingly(deletions, atOnce: atOnce)
+    }
+
+    package func deleteSingly(_ deletions: [BlobDeletion], atOnce: Int) async -> [StorageError?] {
         await withTaskGroup(of: (Int, StorageError?).self) { group in
             var failures = [StorageError?](repeating: nil, count: deletions.count)
             var next = 0

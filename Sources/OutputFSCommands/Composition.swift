@@ -7,6 +7,7 @@ internal import FuseBinding
 internal import Glibc
 internal import LocalStore
 internal import Logging
+internal import OutputConventions
 internal import OutputTree
 
 /// Where everything meets: the only place that knows all modules.
@@ -200,6 +201,17 @@ enum Composition {
         do throws(LocalStoreError) {
             return try UploadScheduler(store: store, configuration: uploads, logger: logger)
         } catch { throw CommandFailure(.cannotCreate, "--journal-dir: \(error)") }
+    }
+
+    /// Deletes without a mount. Every view is there: a path names the same as it would below a mount of both.
+    static func removal(from source: StorageSource, atOnce: Int) throws(CommandFailure) -> MassRemoval {
+        let configuration = AzureBlobStoreConfiguration(maxConnections: max(4, atOnce))
+        let logger = Logger(label: "rm") { _ in SwiftLogNoOpLogHandler() }
+        return MassRemoval(
+            store: try blobStore(source, configuration, logger),
+            views: Set(OutputView.allCases),
+            onlyContainer: source.container
+        )
     }
 
     /// `nil` without `--cache-dir`. The directory is there.

@@ -233,6 +233,10 @@ extension OutputFileSystem {
             try await delete(address)
             return
         }
+        try await unlink(node, at: address)
+    }
+
+    func unlink(_ node: FileNode, at address: BlobAddress) async throws(FileSystemError) {
         try await node.changes.withLock { () async throws(FileSystemError) in
             let (isOpen, isStored, covers, isRead) = node.withState {
                 ($0.openCount > 0, $0.facts != nil, $0.coversStoredBlob, $0.readsStoredBlob)

@@ -116,6 +116,12 @@ final class MountService: Sendable {
         case .unmount:
             let timeout = request.timeout.map { Duration.seconds(max(0, min($0, 1e6))) } ?? configuration.drainTimeout
             return ControlAnswer(unmount: unmount(lazily: request.isLazy, timeout: timeout))
+        case .remove:
+            guard let step = request.removal else { return ControlAnswer(refusal: "the request does not say what") }
+            switch mounted.remove(step) {
+            case .success(let answer): return ControlAnswer(removal: answer)
+            case .failure(let refusal): return ControlAnswer(removalRefusal: refusal)
+            }
         }
     }
 

@@ -39,6 +39,14 @@ struct MountedTree: Sendable {
         }
     }
 
+    /// One step of a mass delete.
+    func remove(_ step: RemovalStep) -> Result<RemovalAnswer, RemovalRefusal> {
+        let tree = tree
+        return PlainThread.wait {
+            do throws(RemovalRefusal) { return .success(try await tree.remove(step)) } catch { return .failure(error) }
+        }
+    }
+
     var treeStatus: TreeStatus { tree.status() }
 
     var kernelRequests: [String: UInt64] { session.requestCounts }
