@@ -49,7 +49,10 @@ extension OutputFileSystem {
     package func drain(timeout: Duration, isEnding: Bool = false) async -> DrainReport {
         enum Ended { case uploaded, other, timeUp }
         // Small files first: an eviction leaves seconds, and most files are small.
-        let (files, removals) = (unsent.all.sorted { $0.withState(\.size) < $1.withState(\.size) }, isEnding ? held.all.map(\.node) : held.due)
+        let (files, removals) = (
+            unsent.all.sorted { $0.withState(\.size) < $1.withState(\.size) },
+            isEnding ? held.all.map(\.node) : held.due
+        )
         let unfinished = moves.all
         let uploaded = await withTaskGroup(of: Ended.self) { group in
             group.addTask {

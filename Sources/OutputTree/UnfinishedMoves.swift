@@ -70,7 +70,9 @@ extension OutputFileSystem {
         }
         moves.remove(item)
         await item.entry.end()
-        logger.notice("the rename of \(item.move.from) to \(item.move.to) is \(item.move.isCopied ? "finished" : "undone")")
+        logger.notice(
+            "the rename of \(item.move.from) to \(item.move.to) is \(item.move.isCopied ? "finished" : "undone")"
+        )
         return .done
     }
 

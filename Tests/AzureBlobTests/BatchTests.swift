@@ -11,7 +11,9 @@ struct BatchTests {
         let batch = BlobBatch(container: "c", [first, second])
         let body = String(decoding: batch.body { "DELETE \($0.path) HTTP/1.1\r\nAuthorization: x" }, as: UTF8.self)
         let request = batch.request(byteCount: body.utf8.count)
-        #expect(request.method == .post && request.path == "/c" && request.encodedQuery == "restype=container&comp=batch")
+        #expect(
+            request.method == .post && request.path == "/c" && request.encodedQuery == "restype=container&comp=batch"
+        )
         let boundary = request.headers.first { $0.name == "Content-Type" }?.value.split(separator: "=").last ?? ""
         let head = "Content-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n"
         #expect(

@@ -142,7 +142,10 @@ extension RemovalAnswer {
             case nil, .notFound: blobs.append(blob.told)
             case .conditionFailed:
                 self.failures.append(
-                    Failure(path: blob.address.description, reason: "it was written again since it was listed: it stays")
+                    Failure(
+                        path: blob.address.description,
+                        reason: "it was written again since it was listed: it stays"
+                    )
                 )
             default:
                 self.failures.append(

@@ -49,7 +49,9 @@ extension OutputFileSystem {
     /// Those that the store has nothing of.
     private func unsentFiles(in target: RemovalTarget, except listed: Set<BlobAddress>) -> [FileNode] {
         guard target.directory != nil else {
-            guard listed.isEmpty, let node = nodes.liveFile(at: target.address), node.hasUnsentContent else { return [] }
+            guard listed.isEmpty, let node = nodes.liveFile(at: target.address), node.hasUnsentContent else {
+                return []
+            }
             return [node]
         }
         return unsent.files(below: target.address).filter { node in
