@@ -46,7 +46,7 @@ extension OutputFileSystem {
             }
             let copies = try await CopiedBlobs(from: from, to: to, scheduler: uploads)
             do throws(FileSystemError) {
-                do throws(StorageError) { try await copyBlobs(move, into: copies) } catch {
+                do throws(StorageError) { try await copyUnlessInterrupted(move, into: copies) } catch {
                     throw failure(error, "rename", error.resource)
                 }
                 do throws(LocalStoreError) { try await copies.noteAllCopied() } catch { throw FileSystemError(error) }
@@ -67,6 +67,27 @@ extension OutputFileSystem {
     }
 
     // MARK: Blobs
+
+    /// Who is interrupted has no more copies begun, and those that are on their way ended: one that is cancelled may be made
+    /// all the same, after it was looked for.
+    private func copyUnlessInterrupted(_ move: DirectoryMove, into copies: CopiedBlobs) async throws(StorageError) {
+        let work = Task { [self] () -> Result<Void, StorageError> in
+            do throws(StorageError) { return .success(try await copyBlobs(move, into: copies)) } catch {
+                return .failure(error)
+            }
+        }
+        let result = await withTaskCancellationHandler {
+            await work.value
+        } onCancel: {
+            copies.stop()
+            // A store that does not answer must not keep him.
+            Task {
+                try? await Task.sleep(for: .seconds(2))
+                work.cancel()
+            }
+        }
+        try result.get()
+    }
 
     private func copyBlobs(_ move: DirectoryMove, into copies: CopiedBlobs) async throws(StorageError) {
         if let marker = move.place.markerBlob, let newMarker = move.destination.markerBlob,
@@ -205,28 +226,26 @@ extension OutputFileSystem {
         return Array(addresses)
     }
 
-    /// Runs `body` for every item, at most 32 at a time; the first failure ends it.
+    /// Runs `body` for every item, at most 32 at a time. After a failure none is begun, and those that run are waited for.
     private func concurrently<Item: Sendable>(
         _ items: [Item],
         _ body: @escaping @Sendable (Item) async throws(StorageError) -> Void
     ) async throws(StorageError) {
         let result: Result<Void, StorageError> = await withTaskGroup(of: Result<Void, StorageError>.self) { group in
             var rest = items[...]
+            var result: Result<Void, StorageError> = .success(())
             func startNext() {
-                guard let item = rest.popFirst() else { return }
+                guard case .success = result, let item = rest.popFirst() else { return }
                 group.addTask {
                     do throws(StorageError) { return .success(try await body(item)) } catch { return .failure(error) }
                 }
             }
             for _ in 0..<32 { startNext() }
             while let finished = await group.next() {
-                if case .failure = finished {
-                    group.cancelAll()
-                    return finished
-                }
+                if case .success = result { result = finished }
                 startNext()
             }
-            return .success(())
+            return result
         }
         try result.get()
     }
@@ -270,31 +289,45 @@ private final class CopiedBlobs: Sendable {
     private struct State {
         var copies: [CopiedBlob] = []
         var unfinished: UnfinishedMove
+        /// Nobody wants them any more.
+        var isStopped = false
     }
 
     let entry: NameEntry
+    private let from: BlobAddress
     private let state: Mutex<State>
 
     init(from: BlobAddress, to: BlobAddress, scheduler: UploadScheduler) async throws(FileSystemError) {
         do throws(LocalStoreError) {
             entry = try await NameEntry(.move(from: from, to: to), scheduler: scheduler)
         } catch { throw FileSystemError(error) }
+        self.from = from
         state = Mutex(State(unfinished: UnfinishedMove(from: from, to: to)))
     }
 
     /// Before the request: a copy that nobody knows of would stay.
     func noteBegin(of source: ETag) async throws(StorageError) {
-        state.withLock { $0.unfinished.apply(.copying(source)) }
+        let isStopped = state.withLock { state in
+            if !state.isStopped { state.unfinished.apply(.copying(source)) }
+            return state.isStopped
+        }
+        let (operation, resource) = ("rename", from.description)
+        guard !isStopped else {
+            throw StorageError(.cancelled, .permanent, operation: operation, resource: resource, message: "interrupted")
+        }
         do throws(LocalStoreError) { try await entry.note(.copying(source)) } catch {
             throw StorageError(
                 .localInput,
                 .permanent,
-                operation: "Copy Blob From URL",
-                resource: "journal",
+                operation: operation,
+                resource: resource,
                 message: error.description
             )
         }
     }
+
+    /// No copy is begun from here on.
+    func stop() { state.withLock { $0.isStopped = true } }
 
     func append(_ copy: CopiedBlob) {
         let record = NameRecord.copied(copy.etag, copy.version.etag)

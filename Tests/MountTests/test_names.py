@@ -3,14 +3,16 @@
 import contextlib
 import errno
 import os
+import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
 from mounts import Background, Mount, Server, binary, fails_with, wait_until
 
-SLOWLY = {"effect": "delay", "milliseconds": 60}
+SLOWLY = {"effect": "delay", "milliseconds": 200}
 REFUSED = {"effect": "status", "status": 403, "code": "AuthorizationFailure"}
 
 
@@ -161,8 +163,9 @@ def renaming(mount):
 
 
 @pytest.mark.parametrize("way", ["mount", "recover"])
+@pytest.mark.parametrize("progress", [1, 40, 80])
 @pytest.mark.parametrize("operation", ["Copy Blob From URL", "Delete Blob"])
-def test_a_rename_of_a_directory_that_is_killed_is_undone_or_finished(own_server, start, operation, way):
+def test_a_rename_of_a_directory_that_is_killed_is_undone_or_finished(own_server, start, operation, progress, way):
     """§3.7"""
     mount = start()
     mount.job("n")
@@ -171,7 +174,7 @@ def test_a_rename_of_a_directory_that_is_killed_is_undone_or_finished(own_server
     own_server.reset_counters()
     rename = renaming(mount)
     # One delete asks for the right.
-    wait_until(lambda: own_server.requests().get(operation, 0) > 40, what="that it is in the middle")
+    wait_until(lambda: own_server.requests().get(operation, 0) > progress, what="that it is in the middle")
     kill(mount)
     with pytest.raises(OSError):
         rename.join()
@@ -253,6 +256,26 @@ def test_a_rename_of_a_directory_is_whole_or_not_at_all_whichever_request_fails(
             own_server.blob("job-n", left).delete_blob()
             time.sleep(1.1)
             where, other = other, where
+
+
+def test_an_interrupted_rename_of_a_directory_leaves_the_old_one_alone(own_server, start):
+    """§3.7, §5.3"""
+    mount = start()
+    mount.job("n")
+    blobs = populated(own_server, 120)
+    own_server.faults({"operation": "Copy Blob From URL", **SLOWLY})
+    own_server.reset_counters()
+    outputs = mount / "jobs/n/JobOutput"
+    script = "import os, sys; os.rename(sys.argv[1], sys.argv[2])"
+    process = subprocess.Popen([sys.executable, "-c", script, outputs / "old", outputs / "new"], stderr=subprocess.PIPE)
+    wait_until(lambda: own_server.requests().get("Copy Blob From URL", 0) > 40, what="that it is in the middle")
+    process.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in process.communicate(timeout=20)[1]
+    own_server.faults()
+    settled(mount)
+    time.sleep(0.2)
+    assert names(own_server) == [name.format("old") for name in blobs]
+    assert sorted(os.listdir(outputs)) == ["old"]
 
 
 def test_a_rename_that_the_store_does_not_carry_out_ends_when_it_is_back(own_server, start):

@@ -3,6 +3,7 @@
 import datetime
 import json
 import os
+import pty
 import subprocess
 import time
 
@@ -130,6 +131,20 @@ def test_what_must_not_go_is_refused(own_server, key_file, mount):
     by_account(own_server, key_file, "-r", "/jobs/nobody", status=66)
     rm("-r", "/tmp", environment=mount.environment, status=64)
     assert names(own_server) == ["$JobOutput/d", "$JobOutput/d/f"]
+
+
+def test_on_a_terminal_the_files_of_a_whole_job_are_counted_first(own_server, key_file):
+    own_server.service.create_container("job-r")
+    populate(own_server, 30)
+    ours, theirs = pty.openpty()
+    command = [binary(), "rm", "-r", "--account", ACCOUNT, "--endpoint", own_server.endpoint, "--key-file", key_file]
+    ended = subprocess.run([*command, "/jobs/r"], env=clean_environment(), stderr=theirs, timeout=30)
+    os.close(theirs)
+    text = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert ended.returncode == 0 and "deleting the 30 files (300 B) of /jobs/r" in text
+    assert text.index("deleting") < text.index("30 files (300 B) deleted")
+    assert names(own_server) == []
 
 
 def test_a_link_goes_and_not_what_it_leads_to(own_server, mount):
