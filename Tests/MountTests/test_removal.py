@@ -83,9 +83,10 @@ def test_what_is_open_or_unsent_is_unlinked_as_by_unlink(own_server, mount):
         assert summary["failures"] == []
         assert "$JobOutput/d" not in names(own_server)
         assert reader.read() == b"read on" and other.read() == b"other" * 100
-        wait_until(lambda: os.listdir(outputs) == [], 5, "that the kernel asks again")
+        assert not (outputs / "d/read").exists() and not (outputs / "d/unsent").exists()
         other.close()
     wait_until(lambda: names(own_server) == [], 10, "that the last handle is gone")
+    wait_until(lambda: os.listdir(outputs) == [], 5, "that the kernel asks again")
 
 
 def test_nothing_goes_with_a_dry_run_and_it_names_what_would(own_server, key_file, mount):
