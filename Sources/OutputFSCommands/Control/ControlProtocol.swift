@@ -23,6 +23,8 @@ struct ControlRequest: Codable, Sendable, Equatable {
         case drain
         /// One step of a mass delete.
         case remove
+        /// Log from `logLevel` on.
+        case logLevel
     }
 
     var version = ControlProtocol.version
@@ -32,6 +34,8 @@ struct ControlRequest: Codable, Sendable, Equatable {
     /// Unmount and drain: how long to wait for uploads, in seconds; without it the mount's own drain timeout.
     var timeout: Double?
     var removal: RemovalStep?
+    /// One of swift-log's levels.
+    var logLevel: String?
 }
 
 /// The answer to any request: one of the parts is there.
@@ -44,6 +48,8 @@ struct ControlAnswer: Codable, Sendable {
     var drain: DrainAnswer?
     var removal: RemovalAnswer?
     var removalRefusal: RemovalRefusal?
+    /// The level from now on.
+    var logLevel: String?
 }
 
 /// What a drain left.

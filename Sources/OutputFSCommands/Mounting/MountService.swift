@@ -1,3 +1,4 @@
+internal import AzureBlob
 internal import FuseBinding
 internal import Glibc
 internal import Logging
@@ -25,15 +26,15 @@ final class MountService: Sendable {
     let configuration: MountConfiguration
     let mounted: MountedTree
     let logger: Logger
-    private let logFile: String?
+    private let log: OpenLog
     private let mountedAt = WallTime.now().seconds
     let state = Mutex(State())
 
-    init(configuration: MountConfiguration, mounted: MountedTree, logger: Logger, logFile: String?) {
+    init(configuration: MountConfiguration, mounted: MountedTree, log: OpenLog) {
         self.configuration = configuration
         self.mounted = mounted
-        self.logger = logger
-        self.logFile = logFile
+        self.log = log
+        logger = log.logger
     }
 
     /// Mounts, serves until somebody unmounts, and drains. `isReady` is called once, when the mount answers.
@@ -61,6 +62,7 @@ final class MountService: Sendable {
             }
         }
         mounted.run()
+        ServiceManager.notify(.stopping(status: "unmounted; sending what waits"))
         state.withLock { $0.isUnmounted = true }
         let report = mounted.drain(timeout: lastDrainTimeout, isEnding: true)
         control.stop()
@@ -122,8 +124,18 @@ final class MountService: Sendable {
             case .success(let answer): return ControlAnswer(removal: answer)
             case .failure(let refusal): return ControlAnswer(removalRefusal: refusal)
             }
+        case .logLevel:
+            guard let level = request.logLevel.flatMap({ Logger.Level(rawValue: $0) }) else {
+                return ControlAnswer(refusal: "there is no such level")
+            }
+            log.threshold.level = level
+            logger.notice("from here on, what is logged begins with \(level)")
+            return ControlAnswer(logLevel: level.rawValue)
         }
     }
+
+    /// As OpenMetrics has it.
+    func metrics() -> String { MountMetrics.exposition(status(), store: mounted.store.counters) }
 
     private func status() -> MountStatus {
         MountStatus(
@@ -135,7 +147,8 @@ final class MountService: Sendable {
             isReadOnly: configuration.isReadOnly,
             journalDirectory: configuration.journalDirectory,
             durability: configuration.durability.rawValue,
-            logFile: logFile,
+            logFile: log.path,
+            logLevel: log.threshold.level.rawValue,
             drainTimeout: Double(configuration.drainTimeout.components.seconds),
             state: state.withLock { $0.isUnmounting || $0.isSignalled } ? .draining : .serving,
             tree: mounted.treeStatus,
