@@ -94,6 +94,10 @@ package protocol BlobStore: AnyObject, Sendable {
     ) async throws(StorageError) -> BlobVersion
     /// Deletes the blob and its snapshots.
     func delete(_ blob: BlobAddress, condition: VersionCondition) async throws(StorageError)
+    /// Deletes many, with as few requests as the store allows, of which so many are in flight at once. One answer each, in
+    /// their order: `nil` for what is deleted now, else what `delete` would throw. Of what is gone already it is open
+    /// which of `.notFound` and `.conditionFailed` is said.
+    func deleteEach(_ deletions: [BlobDeletion], atOnce: Int) async -> [StorageError?]
 }
 
 extension BlobStore {

@@ -7,6 +7,7 @@ internal import FuseBinding
 internal import Glibc
 internal import LocalStore
 internal import Logging
+internal import OutputConventions
 internal import OutputTransfer
 internal import OutputTree
 
@@ -188,12 +189,17 @@ enum Composition {
             let found = try uploads.journal.survivors { $0.utf8.elementsEqual(owner.utf8) }
             for problem in found.problems { logger.error("the journal: \(problem)") }
             var (files, unreadable): ([RecoveredFile], [RecoveredFile.Unreadable]) = ([], [])
+            var names: [RecoveredName] = []
             for entry in found.entries {
+                if let name = RecoveredName(entry, scheduler: uploads) {
+                    names.append(name)
+                    continue
+                }
                 do throws(RecoveredFile.Unreadable) { files.append(try RecoveredFile(entry)) } catch {
                     unreadable.append(error)
                 }
             }
-            tree.recover(files, unreadable: unreadable)
+            tree.recover(files, names: names, unreadable: unreadable)
         } catch { logger.error("what earlier mounts left in the journal cannot be looked at: \(error)") }
     }
 
@@ -209,6 +215,17 @@ enum Composition {
         do throws(LocalStoreError) {
             return try UploadScheduler(store: store, configuration: uploads, logger: logger)
         } catch { throw CommandFailure(.cannotCreate, "--journal-dir: \(error)") }
+    }
+
+    /// Deletes without a mount. Every view is there: a path names the same as it would below a mount of both.
+    static func removal(from source: StorageSource, atOnce: Int) throws(CommandFailure) -> MassRemoval {
+        let configuration = AzureBlobStoreConfiguration(maxConnections: max(4, atOnce))
+        let logger = Logger(label: "rm") { _ in SwiftLogNoOpLogHandler() }
+        return MassRemoval(
+            store: try blobStore(source, configuration, logger),
+            views: Set(OutputView.allCases),
+            onlyContainer: source.container
+        )
     }
 
     /// `nil` without `--cache-dir`. The directory is there.

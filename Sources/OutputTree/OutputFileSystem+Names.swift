@@ -229,15 +229,19 @@ extension OutputFileSystem {
             try await delete(address, version)
             return
         }
+        try await unlink(node, at: address)
+    }
+
+    func unlink(_ node: FileNode, at address: BlobAddress) async throws(FileSystemError) {
         try await node.changes.withLock { () async throws(FileSystemError) in
-            let (isOpen, version, covers) = node.withState {
-                ($0.openCount > 0, $0.facts?.etag, $0.coversStoredBlob)
+            let (isOpen, version, covers, isRead) = node.withState {
+                ($0.openCount > 0, $0.facts?.etag, $0.coversStoredBlob, $0.readsStoredBlob)
             }
             let isStored = version != nil
-            if isOpen, isStored {
+            if isRead {
                 // Who has it open reads on: the blob goes when the last handle does. Nobody hears of a failure then.
                 try await requireDeleteRight(for: address, operation: "unlink")
-                held.insert(node)
+                try await holdBlob(of: node)
                 removeLocally(node, holdsBlob: true)
                 // Closed while the right was asked for: that close found nothing to remove.
                 if node.withState({ $0.openCount == 0 }) { removeNow(node) }

@@ -46,7 +46,18 @@ final class KeptFiles: Sendable {
 extension OutputFileSystem {
     /// Takes over what processes that are gone left in the journal: what was closed or fsynced is in the tree from now on,
     /// and on its way to the store; the rest stays where it is. To be called before the mount is used.
-    package func recover(_ files: [RecoveredFile], unreadable: [RecoveredFile.Unreadable]) {
+    package func recover(
+        _ files: [RecoveredFile],
+        names: [RecoveredName] = [],
+        unreadable: [RecoveredFile.Unreadable]
+    ) {
+        // Before the files: a new one may have the name of one that is to go.
+        for name in names {
+            switch name.change {
+            case .removal(let removal): recover(removal, name.entry)
+            case .move(let move): recover(move, name.entry)
+            }
+        }
         for file in RecoveredFile.joined(files) {
             let (blob, size) = (file.replay.identity.blob, file.size)
             switch file.duty {
@@ -112,6 +123,8 @@ extension OutputFileSystem {
     func confirmRecovery(of node: FileNode) async throws(FileSystemError) -> Bool {
         let (recovery, local, address) = node.withState { ($0.recovery, $0.local, $0.address) }
         guard let recovery, let local else { return false }
+        // What was unlinked before this file got its name must not pass for somebody else's.
+        if let holder = held.holder(of: address), held.isRecovered(holder) { _ = await attemptRemoval(holder) }
         let changeCount = local.changeCount
         let verdict: RecoveryVerdict
         do throws(StorageError) { verdict = try await local.judge(known: recovery.known) } catch {

@@ -74,6 +74,7 @@ enum HTTPMethod: String, Sendable, Hashable {
     case head = "HEAD"
     case put = "PUT"
     case delete = "DELETE"
+    case post = "POST"
 }
 
 /// The operations of the REST reference that this client uses, by their names there.
@@ -96,4 +97,5 @@ package enum StorageOperation: String, Sendable, Hashable, CaseIterable {
     case setBlobMetadata = "Set Blob Metadata"
     case setBlobProperties = "Set Blob Properties"
     case deleteBlob = "Delete Blob"
+    case blobBatch = "Blob Batch"
 }

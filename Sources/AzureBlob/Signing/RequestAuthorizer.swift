@@ -80,6 +80,34 @@ final class RequestAuthorizer: Sendable {
         return HTTPRequest(method: request.method, url: query.isEmpty ? url : "\(url)?\(query)", headers: headers)
     }
 
+    /// The head of a request that is a part of a batch: it has no version of its own, and its URL no host.
+    func part(_ request: StorageRequest, token: Secret?) -> String {
+        var headers = request.headers
+        headers.append(HTTPHeader("x-ms-date", HTTPDate.format(wallClock() + clockOffset.load(ordering: .relaxed))))
+        headers.append(HTTPHeader("Content-Length", "0"))
+        let path = account.endpoint.path + request.path
+        var query = request.encodedQuery
+        switch means {
+        case .key(let key):
+            let text = SharedKey.stringToSign(
+                method: request.method.rawValue,
+                account: account.name,
+                path: path,
+                query: request.query,
+                headers: headers
+            )
+            let value = SharedKey.authorization(account: account.name, key: key, stringToSign: text)
+            headers.append(HTTPHeader("Authorization", value))
+        case .sas(let sas): query += (query.isEmpty ? "" : "&") + sas.revealed()
+        case .anonymous: break
+        case .bearer:
+            if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
+        }
+        let target = query.isEmpty ? path : "\(path)?\(query)"
+        return (["\(request.method.rawValue) \(target) HTTP/1.1"] + headers.map { "\($0.name): \($0.value)" })
+            .joined(separator: "\r\n")
+    }
+
     /// Where the service finds the source of a copy, with the right to read it: it does not take our Shared Key for
     /// that, not even within the account.
     private func sourceURL(_ blob: BlobAddress, now: Int64) -> String {

@@ -51,6 +51,11 @@ struct StorageOptions: ParsableArguments {
     )
     var containerURLFile: String?
 
+    /// Whether one of them is given.
+    var namesSource: Bool {
+        [account, endpoint, keyFile, sasFile, connectionStringFile, containerURLFile].contains { $0 != nil }
+    }
+
     /// The one account or container that these, the argument SOURCE, and the environment name.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
         try StorageSourceResolver(

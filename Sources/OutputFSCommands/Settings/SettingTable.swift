@@ -63,6 +63,7 @@ enum SettingTable {
         "ls": storage,
         "find": storage,
         "cat": storage,
+        "rm": storage,
         "recover": storage + transfer.filter { $0.name == "journal-dir" },
     ]
 
