@@ -230,7 +230,9 @@ enum Composition {
             address: settings.address,
             port: settings.port,
             dataDirectory: settings.dataDirectory,
-            accounts: settings.accounts.map { EmulatorAccount(name: $0.name, key: $0.key) },
+            accounts: settings.accounts.map {
+                EmulatorAccount(name: $0.name, key: $0.key, isHierarchical: settings.isHierarchical)
+            },
             allowsControl: settings.allowsControl
         )
         do throws(EmulatorError) {
