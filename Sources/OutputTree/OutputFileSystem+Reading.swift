@@ -121,7 +121,13 @@ extension OutputFileSystem {
                     return
                 }
                 readMissing(pending, handle, reader, offset, size, retriesLeft: retriesLeft)
-            } catch { pending.fail(failure(error, "read", address.description, pinned: true)) }
+            } catch {
+                if error.kind == .notFound, await hasMoved(node, from: address) {
+                    repin(pending, handle, offset, size, retriesLeft: retriesLeft)
+                } else {
+                    pending.fail(failure(error, "read", address.description, pinned: true))
+                }
+            }
         }
     }
 

@@ -66,7 +66,7 @@ struct BlobListing: XMLVisitor {
         case .blobs where element.matches("BlobPrefix"):
             entry = Entry()
             place = .prefix
-        case .blob where element.matches("Properties"): place = .properties
+        case .blob where element.matches("Properties"), .prefix where element.matches("Properties"): place = .properties
         case .blob where element.matches("Metadata"): place = .metadata
         default: place = isEncoded ? .encodedLeaf : .leaf
         }
@@ -77,7 +77,7 @@ struct BlobListing: XMLVisitor {
         let place = open.removeLast()
         switch (place, open.last) {
         case (.blob, _): items.append(.blob(name: entry.name, entry.properties))
-        case (.prefix, _): items.append(.prefix(entry.name))
+        case (.prefix, _): items.append(.prefix(entry.name, entry.properties.isDirectory ? entry.properties : nil))
         case (.leaf, .blob?), (.leaf, .prefix?), (.encodedLeaf, .blob?), (.encodedLeaf, .prefix?):
             guard element.matches("Name") else { return }
             let name = text.string

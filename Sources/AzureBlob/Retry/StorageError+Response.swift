@@ -123,7 +123,8 @@ extension StorageError {
         // The body changed on the way.
         case "Md5Mismatch", "Crc64Mismatch": return (.corrupted, .temporary)
         case "ServerBusy", "TooManyRequests": return (.throttled, .temporary)
-        case "FeatureNotSupported", "APINotImplemented", "FeatureNotYetSupportedForHierarchicalNamespaceAccounts": return (.unexpected, .permanent)
+        case "FeatureNotSupported", "APINotImplemented", "FeatureNotYetSupportedForHierarchicalNamespaceAccounts":
+            return (.unexpected, .permanent)
         default: return nil
         }
     }
