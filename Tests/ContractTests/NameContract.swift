@@ -49,7 +49,7 @@ struct NameContract {
         }
     }
 
-    @Test(arguments: StorageUnderTest.available)
+    @Test(arguments: StorageUnderTest.flat)
     func `names that differ in bytes are different blobs`(storage: StorageUnderTest) async throws {
         try await Bench.run(storage) { bench in
             let names = ["\u{e9}", "e\u{301}", "a", "A", "a/b", "a/B", "%41", "\u{212B}", "\u{c5}"]
