@@ -42,8 +42,9 @@ extension ContainerState {
 
     /// Directories whose entries come before `name` and their prefixes not: names that it begins with.
     private func passedDirectories(before name: Name, _ prefix: Name) -> [Name] {
-        guard name.bytes.count > prefix.bytes.count + 1 else { return [] }
-        return (prefix.bytes.count + 1..<name.bytes.count).map { Name(Array(name.bytes[..<$0])) }
+        let shortest = max(1, prefix.bytes.count)
+        guard name.bytes.count > shortest else { return [] }
+        return (shortest..<name.bytes.count).map { Name(Array(name.bytes[..<$0])) }
             .filter { $0.end(of: [UInt8(ascii: "/")], from: prefix.bytes.count) == nil }
             .filter { isDirectory($0) && $0.directoryPrefix >= name }
     }
