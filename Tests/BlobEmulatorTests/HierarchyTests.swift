@@ -66,7 +66,11 @@ struct HierarchyTests {
                 state.removeTree(name)
                 model = model.filter { $0 != name.text && !$0.hasPrefix(name.text + "/") }
             } else {
-                state.replace(name, with: .folder(ETag(ticks: 1), at: Timestamp(seconds: 0)), now: Timestamp(seconds: 0))
+                state.replace(
+                    name,
+                    with: .folder(ETag(ticks: 1), at: Timestamp(seconds: 0)),
+                    now: Timestamp(seconds: 0)
+                )
                 for end in 1...depth { model.insert(parts[..<end].joined(separator: "/")) }
             }
             for directory in [""] + model {

@@ -40,13 +40,12 @@ struct EmulatorCommand: ParsableCommand {
     var accountFile: String?
 
     @Flag(
-        name: .customLong("hns"),
         help: .init(
             "Accounts have a hierarchical namespace (ADLS Gen2), and the operations of the Data Lake endpoint.",
             discussion: "A data directory is to be started the same way every time."
         )
     )
-    var isHierarchical = false
+    var hns = false
 
     @Flag(help: "Let tests cause faults and read counters, below /-/.")
     var control = false
@@ -58,7 +57,7 @@ struct EmulatorCommand: ParsableCommand {
             dataDirectory: data,
             accounts: account,
             accountFile: accountFile,
-            isHierarchical: isHierarchical,
+            isHierarchical: hns,
             allowsControl: control,
             readFile: { System.read($0) }
         )
