@@ -142,8 +142,10 @@ extension OutputFileSystem {
             moveFiles(below, move)
             nodes.moveDirectories { move.target(of: $0) }
             let now = clock.monotonic()
+            // What was known of a directory there is no longer true.
             changes.record(folder: destination, .absent, at: now)
-            changes.record(folder: destination, .present(nil), at: now)
+            let marker = facts.map { LocalChanges.Marker(facts: $0, storedAt: now) }
+            changes.record(folder: destination, .present(marker), at: now)
             changes.record(folder: source, .absent, at: now)
         }
     }
