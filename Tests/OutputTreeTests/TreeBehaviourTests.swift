@@ -32,7 +32,7 @@ struct TreeBehaviourTests {
         let usual = ListingHabits()
         let worlds: [(Bool, Namespace, ListingHabits, DiskUse)] = [
             (false, .flat, usual, .none), (true, .flat, usual, .passthrough), (true, .flat, odd, .none),
-            (false, .hierarchical, usual, .none), (true, .hierarchical, odd, .none),
+            (false, .hierarchical, odd, .none),
         ]
         for (keepsNames, namespace, habits, disk) in worlds {
             try await onOwnThread {
