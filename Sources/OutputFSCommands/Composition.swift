@@ -7,6 +7,7 @@ internal import FuseBinding
 internal import Glibc
 internal import LocalStore
 internal import Logging
+internal import OutputTransfer
 internal import OutputTree
 
 /// Where everything meets: the only place that knows all modules.
@@ -62,6 +63,7 @@ enum Composition {
         )
         session.allowOther = configuration.allowsOthers
         session.isReadOnly = configuration.isReadOnly
+        session.mountFlags = configuration.mountFlags
         do throws(SessionError) {
             return MountedTree(
                 source: configuration.source.description,
@@ -133,6 +135,11 @@ enum Composition {
         return .flat
     }
 
+    /// The tree without a mount, for commands.
+    static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
+        StoreTree(store: try blobStore(source, AzureBlobStoreConfiguration(), logger), onlyContainer: source.container)
+    }
+
     /// A few cheap requests, for `doctor`.
     static func probe(_ source: StorageSource) throws(CommandFailure) -> StoreProbe {
         let store = try impatientStore(
@@ -147,6 +154,12 @@ enum Composition {
             let start = ContinuousClock.now
             probe.error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: container) }
             probe.times.append(start.duration(to: .now))
+        }
+        if probe.error.map({ $0.kind == .denied }) ?? true {
+            // A name that nobody has; a container, too, where the credentials are not for one.
+            let unique = "outputfs-doctor-\(UInt64.random(in: .min ... .max))"
+            let blob = BlobAddress(container: container ?? unique, name: unique)
+            probe.permissions = PlainThread.wait { await Permissions.probe(store, blob) }
         }
         probe.clockOffset = store.counters.clockOffset
         return probe
