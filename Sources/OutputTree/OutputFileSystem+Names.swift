@@ -98,6 +98,9 @@ extension OutputFileSystem {
         guard let marker = place.markerBlob else {
             throw FileSystemError(errno: EINVAL, "no blob can keep a directory of this name alive")
         }
+        if case .hierarchical = store.namespace {
+            return try await makePath(place, marker, permissions: permissions, caller: caller)
+        }
         if case .success(true) = await folderExistence(place) {
             throw FileSystemError(errno: EEXIST, "\(marker) is there")
         }
@@ -321,34 +324,50 @@ extension OutputFileSystem {
     }
 
     private func rmdir(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
-        let place: TreePlace
+        guard let place = try await removableDirectory(name, in: directory) else { return }
+        if case .hierarchical = store.namespace {
+            try await removePath(place, name)
+        } else {
+            try await requireEmpty(place, name)
+            try await removeMarkers(of: place)
+        }
+        guard let marker = place.markerBlob else { return }
+        changes.record(folder: marker, .absent, at: clock.monotonic())
+        changes.recordDirectories(above: marker, at: clock.monotonic())
+        nodes.directory(at: place)?.withState { $0.listing = nil }
+    }
+
+    private func removeMarkers(of place: TreePlace) async throws(FileSystemError) {
+        guard let marker = place.markerBlob else { return }
+        try await removeMarker(marker) { $0.isDirectoryMarker }
+        if let slashMarker = place.slashMarkerBlob { try await removeMarker(slashMarker) { $0.length == 0 } }
+    }
+
+    /// The place that the name of a directory means; `nil` where removing it changes nothing.
+    private func removableDirectory(
+        _ name: FileName,
+        in directory: DirectoryNode
+    ) async throws(FileSystemError) -> TreePlace? {
         switch directory.place.resolve(name.string, views: options.views) {
         case .fixed(let fixed):
             // Predefined kinds and `tasks` are always there: removing an empty one changes nothing.
             guard case .folder = fixed else {
                 if case .tasks = fixed {
                     try await requireEmpty(fixed, name)
-                    return
+                    return nil
                 }
                 throw FileSystemError(errno: EPERM, "\(name) belongs to the tree")
             }
-            place = fixed
+            return fixed
         case .container:
             throw FileSystemError(
                 errno: EPERM,
                 "\(name): no file operation deletes a container; delete it with the storage account's own tools"
             )
-        case .folder(let folder), .either(_, let folder): place = folder
+        case .folder(let folder), .either(_, let folder): return folder
         case .file: throw FileSystemError(errno: ENOTDIR, "\(name) is a file")
         case .impossible(let problem): throw FileSystemError(problem, name: name)
         }
-        try await requireEmpty(place, name)
-        guard let marker = place.markerBlob else { return }
-        try await removeMarker(marker) { $0.isDirectoryMarker }
-        if let slashMarker = place.slashMarkerBlob { try await removeMarker(slashMarker) { $0.length == 0 } }
-        changes.record(folder: marker, .absent, at: clock.monotonic())
-        changes.recordDirectories(above: marker, at: clock.monotonic())
-        nodes.directory(at: place)?.withState { $0.listing = nil }
     }
 
     /// Deletes the blob that keeps a directory alive, in the version that is one: a blob of the same name that has bytes

@@ -44,8 +44,8 @@ extension OutputFileSystem {
             defer { nodes.forget(node.id, count: 1) }
             try await rename(node, to: newName, in: target, flags: flags)
         case .node(let node): try await rename(node, to: newName, in: target, flags: flags)
-        case .directory(let place, _):
-            try await rename(place, name, to: newName, in: target, flags: flags)
+        case .directory(let place, let facts):
+            try await rename(place, facts, name, to: newName, in: target, flags: flags)
         }
     }
 
@@ -77,8 +77,12 @@ extension OutputFileSystem {
                 }
                 // What the store does not have yet goes up under the old name; then the store has one file to copy.
                 try await commitLocked(node, placesUntouched: true)
-                try await requireDeleteRight(for: source)
-                try await copyThenDelete(node, from: source, to: destination, over: replaced, flags)
+                if case .hierarchical = store.namespace {
+                    try await moveBlob(of: node, from: source, to: destination, over: replaced, flags)
+                } else {
+                    try await requireDeleteRight(for: source)
+                    try await copyThenDelete(node, from: source, to: destination, over: replaced, flags)
+                }
                 return true
             }
             if isDone { return }
@@ -197,7 +201,7 @@ extension OutputFileSystem {
 
     /// Somebody else changed the source since it was looked up. The kernel tries once more: by then its name has to
     /// mean what is there now. `nil` if the store cannot tell.
-    private func replacement(of node: FileNode, _ source: BlobAddress) async -> FileSystemError? {
+    func replacement(of node: FileNode, _ source: BlobAddress) async -> FileSystemError? {
         let startedAt = clock.monotonic()
         do throws(StorageError) {
             let properties = try await store.properties(of: source)
@@ -211,7 +215,7 @@ extension OutputFileSystem {
 
     /// "Write a temporary file, rename it" must not leave every file with the temporary name's type: a copy without a
     /// type of its own gets that of its new name.
-    private func nameType(
+    func nameType(
         of properties: BlobProperties,
         _ blob: BlobAddress
     ) async throws(StorageError) -> BlobProperties {
@@ -243,7 +247,7 @@ extension OutputFileSystem {
     }
 
     /// The same bytes under another name and version: handles go on there.
-    private func follow(
+    func follow(
         _ node: FileNode,
         to destination: BlobAddress,
         _ properties: BlobProperties
@@ -347,7 +351,7 @@ extension OutputFileSystem {
     }
 
     /// Another file took this one's name: its open handles read on as far as their bytes are here.
-    private func supersede(_ node: FileNode) {
+    func supersede(_ node: FileNode) {
         let (local, isOpen) = node.withState { file -> (DirtyFile?, Bool) in
             file.isUnlinked = true
             // Its blob is the other file's now: nothing of this one is left to delete.
@@ -361,7 +365,7 @@ extension OutputFileSystem {
 }
 
 /// What a rename replaces.
-private struct ReplacedFile {
+struct ReplacedFile {
     /// The node that has the name now; also one whose blob somebody elsewhere removed.
     var node: FileNode?
     /// Of a file that has no node.
