@@ -12,8 +12,13 @@ internal import OutputTree
 /// Where everything meets: the only place that knows all modules.
 enum Composition {
     /// The tree of one mount, wired and checked against the store, not mounted yet.
-    static func mountedTree(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) -> MountedTree {
-        try check(configuration, logger: logger)
+    static func mountedTree(
+        _ configuration: MountConfiguration,
+        _ inheritance: Inheritance,
+        logger: Logger
+    ) throws(CommandFailure) -> MountedTree {
+        // A mount that is there goes on whether or not the store answers at this moment.
+        if inheritance.device == nil { try check(configuration, logger: logger) }
         let store = try blobStore(
             configuration.source,
             AzureBlobStoreConfiguration(
@@ -52,8 +57,20 @@ enum Composition {
         options.durability = configuration.durability
         options.exclusiveCreation = configuration.exclusiveCreation
         options.conflictPolicy = configuration.conflictPolicy
-        let tree = OutputFileSystem(store: store, cache: cache, uploads: uploads, options: options, logger: logger)
-        if !configuration.isReadOnly { recover(tree, uploads, configuration, logger) }
+        let survivors = inheritance.survivors
+        let tree = OutputFileSystem(
+            store: store,
+            cache: cache,
+            uploads: uploads,
+            options: options,
+            logger: logger,
+            survivors: survivors
+        )
+        if configuration.isReadOnly {
+            _ = tree.resume([])
+        } else {
+            recover(tree, uploads, configuration, logger)
+        }
 
         var session = SessionOptions(
             mountPoint: configuration.mountPoint,
@@ -69,7 +86,8 @@ enum Composition {
                 cleanFiles: cleanFiles,
                 uploads: uploads,
                 tree: tree,
-                session: try FuseSession(fileSystem: tree, options: session, logger: logger)
+                session: try FuseSession(fileSystem: tree, options: session, logger: logger, survivors: survivors),
+                inheritance: inheritance
             )
         } catch { throw CommandFailure(error) }
     }
@@ -179,8 +197,11 @@ enum Composition {
                     unreadable.append(error)
                 }
             }
-            tree.recover(files, unreadable: unreadable)
-        } catch { logger.error("what earlier mounts left in the journal cannot be looked at: \(error)") }
+            tree.recover(tree.resume(files), unreadable: unreadable)
+        } catch {
+            logger.error("what earlier mounts left in the journal cannot be looked at: \(error)")
+            _ = tree.resume([])
+        }
     }
 
     /// For `recover`: a store and the way to it, without a mount.

@@ -52,6 +52,9 @@ struct MountCommand: ParsableCommand {
     @Option(help: .hidden)
     var readyDescriptor: Int32?
 
+    @OptionGroup
+    var keeper: KeeperOptions
+
     func validate() throws {
         guard !places.isEmpty else { throw ValidationError("Name a directory to mount on: outputfs mount MOUNTPOINT") }
         guard places.count <= 2 else {
@@ -65,14 +68,29 @@ struct MountCommand: ParsableCommand {
             try BackgroundMount.start(try Program.arguments)
             return
         }
+        guard keeper.keeperSocket != nil else { try keep() }
+        try serve(try Inheritance(keeper))
+    }
+
+    /// What the process does that people see: it starts the one that serves, and stays.
+    private func keep() throws -> Never {
+        let mountPoint = System.canonicalPath(places.last ?? "") ?? places.last ?? ""
+        let keeper = Keeper(
+            arguments: try Program.arguments,
+            mountPoint: mountPoint,
+            ready: readyDescriptor,
+            logFile: readyDescriptor == nil ? nil : logging.logFile ?? RuntimeDirectory.log(of: mountPoint)
+        )
+        let status = try keeper.run()
+        fflush(nil)
+        Glibc.exit(status)
+    }
+
+    private func serve(_ inheritance: Inheritance) throws {
         TerminationSignals.block()
         let source = try storage.source(named: places.count == 2 ? places[0] : nil)
         let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
-        // Only now: a secret may have come through an inherited descriptor (--key-file /dev/fd/63).
-        if let ready { System.closeInherited(except: ready.descriptor) }
-
-        try MountPoint.checkMachine(allowsOthers: tree.allowOther)
-        let mountPoint = try MountPoint.prepare(places.last ?? "", allowsContent: tree.nonempty)
+        let mountPoint = try mountPoint(inheritance)
         let configuration = try MountConfiguration(
             source: source,
             mountPoint: mountPoint,
@@ -88,27 +106,39 @@ struct MountCommand: ParsableCommand {
             try MountPoint.checkCacheDirectory(cache.directory, mountPoint: mountPoint)
             try MountPoint.makePrivateDirectory(cache.directory, option: "--cache-dir")
         }
-        let log = try openLog(mountPoint: mountPoint, inBackground: ready != nil)
+        let log = try openLog(mountPoint: mountPoint, inBackground: ready != nil || keeper.background)
+        if keeper.background, ready == nil { ReadySignal.leaveTerminal(logDescriptor: log.descriptor) }
+        if let lastEnd = inheritance.lastEnd {
+            log.logger.error("the process of \(mountPoint) \(lastEnd); restart \(inheritance.restarts)")
+        }
         System.raiseDescriptorLimit()
 
-        let mounted = try Composition.mountedTree(configuration, logger: log.logger)
+        let mounted = try Composition.mountedTree(configuration, inheritance, logger: log.logger)
         let service = MountService(
             configuration: configuration,
             mounted: mounted,
+            inheritance: inheritance,
             logger: log.logger,
             logFile: log.path
         )
-        let places = places
+        let (places, isFirst) = (places, inheritance.restarts == 0)
         try service.run {
             log.logger.notice("\(mounted.source) is mounted on \(mountPoint)")
             if let ready {
                 ready.send(logDescriptor: log.descriptor)
-            } else {
+            } else if isFirst {
                 Terminal.error("outputfs: mounted on \(places.last ?? mountPoint); Ctrl-C unmounts")
             }
         }
         // A log that nobody asked for is kept only when something went wrong.
-        if let path = log.path, logging.logFile == nil { unlink(path) }
+        if let path = log.path, logging.logFile == nil, isFirst { unlink(path) }
+    }
+
+    /// Canonical. Where the mount is there already nothing may touch it: nobody would answer yet.
+    private func mountPoint(_ inheritance: Inheritance) throws(CommandFailure) -> String {
+        if inheritance.device != nil, let mountPoint = inheritance.mountPoint { return mountPoint }
+        try MountPoint.checkMachine(allowsOthers: tree.allowOther)
+        return try MountPoint.prepare(places.last ?? "", allowsContent: tree.nonempty)
     }
 
     /// In the background without --log-file the log lies beside the control socket, and `status` says where.

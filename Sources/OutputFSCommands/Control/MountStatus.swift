@@ -11,7 +11,14 @@ struct MountStatus: Codable, Sendable {
     var mountPoint: String
     /// Account or container, as in /proc/mounts; without secrets.
     var source: String
+    /// Of the process that serves it.
     var processID: Int32
+    /// Of the one that follows it up with another when it is killed, and to which signals are to be sent.
+    var keeperProcessID: Int32
+    /// Processes that served it before and were killed.
+    var restarts: Int
+    /// What became of the last of them.
+    var lastEnd: String?
     var programVersion: String
     /// Seconds since the epoch.
     var mountedAt: Int
