@@ -12,7 +12,11 @@ struct Arrival {
     /// Enters the request in the table; `nil` cannot happen, as libfuse calls with a request of this session.
     ///
     /// - Parameter repetition: what the answer means if the request was sent before, to a process that was killed.
-    init?(_ raw: OpaquePointer?, _ context: ReplyContext = .plain, ifRepeated repetition: @autoclosure () -> Repetition? = nil) {
+    init?(
+        _ raw: OpaquePointer?,
+        _ context: ReplyContext = .plain,
+        ifRepeated repetition: @autoclosure () -> Repetition? = nil
+    ) {
         guard let raw, let dispatcher = Dispatcher.from(fuse_req_userdata(raw)) else { return nil }
         var context = context
         isRepeated = dispatcher.repetition.isSet

@@ -172,7 +172,11 @@ final class Dispatcher: Sendable {
             return transmit(device, &vector, 1)
         }
         guard sent == 16 else {
-            throw SessionError(.resources, "the mount", "the kernel does not send again: \(String(cString: strerror(errno)))")
+            throw SessionError(
+                .resources,
+                "the mount",
+                "the kernel does not send again: \(String(cString: strerror(errno)))"
+            )
         }
     }
 

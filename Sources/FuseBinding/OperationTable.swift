@@ -70,11 +70,15 @@ extension fuse_lowlevel_ops {
             arrival.fileSystem.readlink(arrival.request(), NodeID(node))
         }
         unlink = { raw, parent, name in
-            guard let arrival = Arrival(raw, ifRepeated: .removal), let name = arrival.name(name, for: .find) else { return }
+            guard let arrival = Arrival(raw, ifRepeated: .removal), let name = arrival.name(name, for: .find) else {
+                return
+            }
             arrival.fileSystem.unlink(arrival.request(), name, in: NodeID(parent))
         }
         rmdir = { raw, parent, name in
-            guard let arrival = Arrival(raw, ifRepeated: .removal), let name = arrival.name(name, for: .find) else { return }
+            guard let arrival = Arrival(raw, ifRepeated: .removal), let name = arrival.name(name, for: .find) else {
+                return
+            }
             arrival.fileSystem.rmdir(arrival.request(), name, in: NodeID(parent))
         }
         rename = { raw, parent, name, newParent, newName, flags in

@@ -88,7 +88,9 @@ package final class Survivors: Sendable {
 
     package func set(_ kind: Kind, _ key: UInt64, _ bytes: [UInt8]) {
         state.withLock { state in
-            guard let place = append(Key(kind: kind.rawValue, number: key), isThere: true, bytes, &state) else { return }
+            guard let place = append(Key(kind: kind.rawValue, number: key), isThere: true, bytes, &state) else {
+                return
+            }
             if let old = state.places.updateValue(place, forKey: Key(kind: kind.rawValue, number: key)) {
                 state.live -= old.length
             }
@@ -216,7 +218,9 @@ package final class Survivors: Sendable {
                 number: (log + offset).load(fromByteOffset: 8, as: UInt64.self)
             )
             let isThere = (log + offset).load(fromByteOffset: 5, as: UInt8.self) == 1
-            let old = isThere ? state.places.updateValue((offset, length), forKey: key) : state.places.removeValue(forKey: key)
+            let old =
+                isThere
+                ? state.places.updateValue((offset, length), forKey: key) : state.places.removeValue(forKey: key)
             state.live += (isThere ? length : 0) - (old?.length ?? 0)
             offset += length
         }

@@ -130,7 +130,9 @@ extension OutputFileSystem {
         let size = local.size
         guard size != offset else { return false }
         let end = offset + UInt64(bytes.count)
-        let isHere = local.segments(of: offset..<max(offset, end)).allSatisfy { if case .local = $0 { true } else { false } }
+        let isHere = local.segments(of: offset..<max(offset, end)).allSatisfy {
+            if case .local = $0 { true } else { false }
+        }
         if isHere, size >= end {
             let there = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 16)
             defer { there.deallocate() }

@@ -43,7 +43,10 @@ final class SurvivorsTests {
         for step in 0..<40_000 {
             let key = UInt64.random(in: 0..<200, using: &random)
             if Bool.random(using: &random) {
-                let bytes = [UInt8](repeating: UInt8(truncatingIfNeeded: step), count: .random(in: 0...400, using: &random))
+                let bytes = [UInt8](
+                    repeating: UInt8(truncatingIfNeeded: step),
+                    count: .random(in: 0...400, using: &random)
+                )
                 table.set(.directory, key, bytes)
                 expected[key] = bytes
             } else {
@@ -54,7 +57,9 @@ final class SurvivorsTests {
             #expect(table.logSize <= 2 * 200 * 416 + (1 << 20) + 416)
             if step % 10_000 == 9_999 {
                 table = try open()
-                #expect(Dictionary(uniqueKeysWithValues: table.entries(.directory).map { ($0.key, $0.bytes) }) == expected)
+                #expect(
+                    Dictionary(uniqueKeysWithValues: table.entries(.directory).map { ($0.key, $0.bytes) }) == expected
+                )
             }
         }
     }

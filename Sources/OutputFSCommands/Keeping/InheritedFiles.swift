@@ -34,7 +34,8 @@ enum InheritedFiles {
 
     private static func isPipe(_ descriptor: Int32) -> Bool {
         var status = stat()
-        return fstat(descriptor, &status) == 0 && (status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFSOCK)
+        return fstat(descriptor, &status) == 0
+            && (status.st_mode & S_IFMT == S_IFIFO || status.st_mode & S_IFMT == S_IFSOCK)
     }
 
     private static func copy(of descriptor: Int32) -> Int32? {

@@ -56,7 +56,11 @@ final class Keeper: Sendable {
                 return end.exitStatus
             }
             guard held.withLock({ $0.device }) == nil || isMounted else {
-                throw CommandFailure(.system, "\(mountPoint) was unmounted while its process was down", try: Self.remedy)
+                throw CommandFailure(
+                    .system,
+                    "\(mountPoint) was unmounted while its process was down",
+                    try: Self.remedy
+                )
             }
             let life = readyAt.map { $0.duration(to: .now) } ?? .zero
             guard case .restart(let pause) = policy.ended(after: life) else {

@@ -31,7 +31,13 @@ final class MountService: Sendable {
     private let inheritance: Inheritance
     let state = Mutex(State())
 
-    init(configuration: MountConfiguration, mounted: MountedTree, inheritance: Inheritance, logger: Logger, logFile: String?) {
+    init(
+        configuration: MountConfiguration,
+        mounted: MountedTree,
+        inheritance: Inheritance,
+        logger: Logger,
+        logFile: String?
+    ) {
         self.inheritance = inheritance
         self.configuration = configuration
         self.mounted = mounted

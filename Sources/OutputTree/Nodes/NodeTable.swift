@@ -75,7 +75,9 @@ final class NodeTable: Sendable {
     ///
     /// - Parameter files: of two with one address the later has it.
     /// - Returns: the files that could be put back, by id.
-    func restore(_ directories: [SurvivingDirectory], _ files: [(node: NodeID, inode: UInt64, state: FileState)]) -> [NodeID: FileNode] {
+    func restore(_ directories: [SurvivingDirectory], _ files: [(node: NodeID, inode: UInt64, state: FileState)])
+        -> [NodeID: FileNode]
+    {
         withState { state in
             var slots: [NodeID: UInt32] = [:]
             let ids = directories.map { ($0.node, isFile: false) } + files.map { ($0.node, isFile: true) }

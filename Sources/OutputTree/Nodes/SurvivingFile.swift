@@ -96,7 +96,8 @@ extension FileFacts {
     }
 
     fileprivate init?(reading reader: inout RecordReader) {
-        guard let etag = reader.text(), let modified = reader.integer(Int64.self), let length = reader.integer(UInt64.self),
+        guard let etag = reader.text(), let modified = reader.integer(Int64.self),
+            let length = reader.integer(UInt64.self),
             let type = reader.integer(UInt8.self), let creation = reader.optional({ $0.integer(Int64.self) }),
             let md5 = reader.optional({ $0.text() }), let posix = PosixMetadata(reading: &reader)
         else { return nil }
@@ -128,7 +129,8 @@ extension PosixMetadata {
         self.init()
         guard let time = reader.optional({ $0.timestamp() }),
             let permissions = reader.optional({ $0.integer(UInt16.self) }),
-            let user = reader.optional({ $0.integer(UInt32.self) }), let group = reader.optional({ $0.integer(UInt32.self) }),
+            let user = reader.optional({ $0.integer(UInt32.self) }),
+            let group = reader.optional({ $0.integer(UInt32.self) }),
             let isLink = reader.bool()
         else { return nil }
         (modificationTime, self.permissions, userID, groupID) = (time, permissions, user, group)
@@ -152,7 +154,8 @@ extension PendingAttributes {
 
     fileprivate init?(reading reader: inout RecordReader) {
         guard let permissions = reader.optional({ $0.integer(UInt16.self) }),
-            let user = reader.optional({ $0.integer(UInt32.self) }), let group = reader.optional({ $0.integer(UInt32.self) }),
+            let user = reader.optional({ $0.integer(UInt32.self) }),
+            let group = reader.optional({ $0.integer(UInt32.self) }),
             let time = reader.optional({ $0.timestamp() }), let isExplicit = reader.bool(),
             let count = reader.integer(UInt32.self)
         else { return nil }
