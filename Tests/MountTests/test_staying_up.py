@@ -204,14 +204,14 @@ def test_what_was_unlinked_is_read_on_and_goes_with_the_last_reader(mounting, se
 def test_bytes_of_an_unlinked_file_that_the_store_never_had_are_an_error(mounting, job):
     mount = mounting()
     outputs = mount.job(job)
-    with open(outputs / "f", "w+b", buffering=0) as file:
-        file.write(b"x" * 100)
-        os.unlink(outputs / "f")
-        mount.kill_worker()
-        # A page that the kernel has, it shows; what needs the mount is refused.
-        for call in (lambda: os.fsync(file.fileno()), lambda: os.write(file.fileno(), b"y")):
-            with fails_with(errno.ESTALE):
-                call()
+    file = os.open(outputs / "f", os.O_RDWR | os.O_CREAT)
+    os.write(file, b"x" * 100)
+    os.unlink(outputs / "f")
+    mount.kill_worker()
+    # A page that the kernel has, it shows; what needs the mount is refused.
+    for call in (lambda: os.fsync(file), lambda: os.write(file, b"y"), lambda: os.close(file)):
+        with fails_with(errno.ESTALE):
+            call()
 
 
 @pytest.mark.parametrize("operation", ["rename", "unlink", "mkdir", "rmdir", "commit"])
