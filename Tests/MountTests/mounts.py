@@ -185,6 +185,13 @@ class Mount:
         """The process that serves; `process` is its keeper."""
         return worker_of(self.process.pid)
 
+    def kill(self):
+        """Ends the mount with SIGKILL; the keeper's worker ends with it, a moment later."""
+        worker = self.worker
+        self.process.kill()
+        self.process.wait()
+        wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 10, "that the worker ends")
+
     def kill_worker(self):
         """Ends the process that serves with SIGKILL, and returns when another one does."""
         killed = self.worker

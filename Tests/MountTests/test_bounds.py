@@ -113,8 +113,7 @@ def test_a_mount_killed_while_a_directory_moves_leaves_each_file_whole_under_a_n
     own_server.reset_counters()
     mover = Background(lambda: os.rename(outputs / "d", outputs / "e"))
     wait_until(lambda: own_server.requests().get(operation, 0) >= 40, 10)
-    mount.process.kill()
-    mount.process.wait()
+    mount.kill()
     with pytest.raises(OSError):
         mover.join()
     own_server.faults()

@@ -225,8 +225,7 @@ def with_open_log(server, tmp_path, job):
 
 def kill(mount, log):
     """kill -9, with the log open."""
-    mount.process.kill()
-    mount.process.wait()
+    mount.kill()
     subprocess.run(["fusermount3", "-uz", mount.place], check=False, capture_output=True)
     with pytest.raises(OSError):
         log.close()

@@ -80,8 +80,7 @@ class Soak:
     def kill(self):
         self.kills += 1
         self.live(self.life + 1)
-        self.mount.process.kill()
-        self.mount.process.wait()
+        self.mount.kill()
         # What it sent last may be carried out now: the longest delay of these faults (SEMANTICS, "Late requests").
         time.sleep(0.25)
         subprocess.run(["fusermount3", "-uz", self.mount.place], check=False, capture_output=True)

@@ -39,7 +39,7 @@ def test_a_mount_that_was_idle_goes_on(mounting, job):
     assert sorted(os.listdir(outputs)) == ["f", "g"]
     status = mount.status()
     assert status["restarts"] == 1 and status["lastEnd"] == "was killed by SIGKILL"
-    assert status["processID"] == mount.worker and status["keeperProcessID"] == mount.process.pid
+    assert status["processID"] == mount.process.pid and status["workerProcessID"] == mount.worker
     assert mount.unmount() == 0
 
 
@@ -408,12 +408,35 @@ def test_a_worker_that_cannot_live_is_given_up(mounting, job):
     assert not os.path.exists(outputs)
 
 
+def test_while_the_next_worker_is_waited_for_status_says_so_and_unmount_waits(mounting, server, job):
+    mount = mounting()
+    outputs = mount.job(job)
+    (outputs / "f").write_bytes(b"x")
+    # With each short life the pause before the next is longer: 1.6 s behind the fifth.
+    for _ in range(5):
+        killed = mount.worker
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: mount.worker != killed, 10, "that the worker is gone")
+        if _ < 4:
+            wait_until(lambda: mount.worker is not None, 10, "that there is another")
+    assert mount.worker is None
+
+    def outputfs(*arguments):
+        command = [binary(), *arguments]
+        return subprocess.run(command, env=mount.environment, capture_output=True, text=True, timeout=60)
+
+    assert "is being started again" in outputfs("status", mount.place).stdout
+    ended = outputfs("unmount", mount.place)
+    assert ended.returncode == 0, ended.stderr
+    assert mount.process.wait(20) == 0
+    assert server.bytes(f"job-{job}", "$JobOutput/f") == b"x"
+
+
 def test_the_end_of_the_keeper_is_the_end_of_the_worker(mounting, job):
     mount = mounting()
     mount.job(job)
     worker = mount.worker
-    mount.process.kill()
-    mount.process.wait()
+    mount.kill()
     wait_until(lambda: not pathlib.Path(f"/proc/{worker}").exists(), 10, "that the worker ends")
     with fails_with(errno.ENOTCONN):
         os.statvfs(mount.place)
@@ -441,10 +464,10 @@ def test_a_secret_that_came_through_a_pipe_is_there_for_the_next_process(server,
             [binary(), "status", place, "--json"], env=environment, capture_output=True, check=True, timeout=20
         )
         mounted = json.loads(status.stdout)["mounts"][0]
-        os.kill(mounted["processID"], signal.SIGKILL)
+        os.kill(mounted["workerProcessID"], signal.SIGKILL)
         (place / "jobs" / job).mkdir()
         (place / "jobs" / job / "JobOutput" / "f").write_bytes(b"still with the key")
         assert server.bytes(f"job-{job}", "$JobOutput/f") == b"still with the key"
-        assert KEY.encode() not in pathlib.Path(f"/proc/{mounted['keeperProcessID']}/cmdline").read_bytes()
+        assert KEY.encode() not in pathlib.Path(f"/proc/{mounted['processID']}/cmdline").read_bytes()
     finally:
         run(f'"{binary()}" unmount {place} --lazy', tmp_path, environment=environment)

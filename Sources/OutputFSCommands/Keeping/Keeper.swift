@@ -43,6 +43,8 @@ final class Keeper: Sendable {
         var signals = Self.signals
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         TerminationSignals.ignorePipe()
+        let lock = KeeperLock(of: mountPoint)
+        defer { if lock != nil { unlink(RuntimeDirectory.keeperLock(of: mountPoint)) } }
         var policy = RestartPolicy()
         var memory = try makeMemory()
         var (restarts, lastEnd): (Int, String?) = (0, nil)
@@ -152,11 +154,10 @@ final class Keeper: Sendable {
     }
 
     private func leaveTerminal() {
-        let null = open("/dev/null", O_RDWR | O_CLOEXEC)
-        guard null >= 0 else { return }
-        for stream in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] { dup2(null, stream) }
-        close(null)
-        chdir("/")
+        let log = open(logFile ?? "/dev/null", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
+        guard log >= 0 else { return }
+        ReadySignal.leaveTerminal(logDescriptor: log)
+        close(log)
     }
 
     // MARK: Waiting
@@ -232,19 +233,11 @@ final class Keeper: Sendable {
     private static let remedy = "outputfs mount again: what was closed is in the journal, and is sent then"
 
     private func gaveUp(_ end: WorkerEnd) -> CommandFailure {
-        let failure = CommandFailure(
+        CommandFailure(
             .system,
             "\(mountPoint) is unmounted: its process \(end.description), \(RestartPolicy.shortLivesMax) times in a row "
                 + "within \(HumanUnits.duration(RestartPolicy.lifeMin)) of beginning to serve",
             try: Self.remedy
         )
-        if let logFile {
-            let log = open(logFile, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600)
-            if log >= 0 {
-                System.write(Array((failure.report + "\n").utf8), to: log)
-                close(log)
-            }
-        }
-        return failure
     }
 }

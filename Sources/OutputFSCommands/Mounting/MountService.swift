@@ -133,8 +133,8 @@ final class MountService: Sendable {
         MountStatus(
             mountPoint: configuration.mountPoint,
             source: mounted.source,
-            processID: getpid(),
-            keeperProcessID: inheritance.keeperProcessID,
+            processID: inheritance.keeperProcessID,
+            workerProcessID: getpid(),
             restarts: inheritance.restarts,
             lastEnd: inheritance.lastEnd,
             programVersion: Program.version,

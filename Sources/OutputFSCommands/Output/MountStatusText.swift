@@ -23,7 +23,7 @@ extension MountStatus {
             "\(mountPoint) shows \(source)",
             [
                 ("state", "\(state.rawValue), \(access), for \(HumanUnits.age(seconds: now - mountedAt))"),
-                ("process", "\(processID) (outputfs \(programVersion)), kept by \(keeperProcessID)\(lives)"),
+                ("process", "\(processID) (outputfs \(programVersion)), served by \(workerProcessID)\(lives)"),
                 ("log", logFile ?? "stderr"),
                 ("tree", "\(tree.knownNodes) nodes known, \(tree.openHandles) handles open"),
             ]
