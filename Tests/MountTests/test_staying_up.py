@@ -1,4 +1,4 @@
-"""SEMANTICS 6: what processes see when the process that serves the mount is killed, at once and in the middle of things."""
+"""§5.6: what processes see when the process that serves the mount is killed, at once and in the middle of things."""
 
 import contextlib
 import errno
