@@ -143,7 +143,8 @@ let package = Package(
         .testTarget(
             name: "FuseBindingTests",
             dependencies: [
-                "FuseBinding", "FileSystemModel", "HandOver", "CFuse3", "CLinux", .product(name: "Logging", package: "swift-log"),
+                "FuseBinding", "FileSystemModel", "HandOver", "CFuse3", "CLinux",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(

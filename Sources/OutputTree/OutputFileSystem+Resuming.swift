@@ -19,6 +19,7 @@ extension OutputFileSystem {
         let opens = Dictionary(grouping: handles.filter { $0.flags != nil }, by: \.node)
         var journal = Dictionary(RecoveredFile.joined(files).map { ($0.name, $0) }) { first, _ in first }
         var lost: Set<NodeID> = []
+        var due: Set<NodeID> = []
         var found = survivors.entries(.file).compactMap { SurvivingFile($0.key, $0.bytes, learnedAt: now) }
         // Of two versions under one name the later one has it.
         found.sort { $0.state.facts?.lastModified ?? .max < $1.state.facts?.lastModified ?? .max }
@@ -40,6 +41,7 @@ extension OutputFileSystem {
             case .goOn(let entry):
                 journal[entry.name] = nil
                 goOn(&file.state, with: entry)
+                if entry.duty == .publish { due.insert(file.node) }
             case .lost: lost.insert(file.node)
             }
             if lost.contains(file.node) { file.state.giveUpChanges() }
@@ -52,6 +54,8 @@ extension OutputFileSystem {
         let nodes = nodes.restore(directories, states)
         for node in nodes.values { enter(node, at: now) }
         for handle in handles { restore(handle, nodes, lost) }
+        // What a close was answered for, and the lines of a log, wait for nobody. What a program is changing waits for it.
+        for node in due.compactMap({ nodes[$0] }) { commitInBackground(node) }
         if !handles.isEmpty || directories.count > 1 {
             let text = "\(handles.count) open files and directories, of which \(lost.count) cannot go on"
             logger.notice("going on with \(text), and \(directories.count) known directories")

@@ -175,6 +175,19 @@ def test_lines_that_were_appended_are_there_once(mounting, server, job, kind):
     assert server.bytes(f"job-{job}", blob) == b"".join(lines)
 
 
+def test_lines_of_a_log_are_sent_though_nobody_writes_another(mounting, server, job):
+    mount = mounting("--log-interval", "20s")
+    mount.job(job)
+    folder = mount / "jobs" / job / "tasks" / "t" / "TaskLog"
+    folder.mkdir(parents=True)
+    with open(folder / "log", "wb", buffering=0) as log:
+        log.write(b"the last words\n")
+        mount.kill_worker()
+        blob = server.blob(f"job-{job}", "t/$TaskLog/log")
+        wait_until(blob.exists, 15, "that the line is sent")
+        assert blob.download_blob().readall() == b"the last words\n"
+
+
 def test_a_file_that_was_made_and_not_written_to_can_be(mounting, server, job):
     mount = mounting()
     outputs = mount.job(job)

@@ -15,6 +15,8 @@ final class Keeper: Sendable {
         /// By the worker's number for them.
         var kept: [UInt64: Int32] = [:]
         var readyAt: ContinuousClock.Instant?
+        /// What is mounted there is this keeper's.
+        var hasMounted = false
     }
 
     private let arguments: [String]
@@ -43,13 +45,29 @@ final class Keeper: Sendable {
         var signals = Self.signals
         pthread_sigmask(SIG_BLOCK, &signals, nil)
         TerminationSignals.ignorePipe()
+        // One for each file that the kernel reads by itself.
+        System.raiseDescriptorLimit()
         let lock = KeeperLock(of: mountPoint)
         defer { if lock != nil { unlink(RuntimeDirectory.keeperLock(of: mountPoint)) } }
         var policy = RestartPolicy()
         var memory = try makeMemory()
         var (restarts, lastEnd): (Int, String?) = (0, nil)
         while true {
-            let (worker, link) = try start(memory: memory, restarts: restarts, lastEnd: lastEnd)
+            let (worker, link): (ChildProcess, PlainThread)
+            do throws(CommandFailure) {
+                (worker, link) = try start(memory: memory, restarts: restarts, lastEnd: lastEnd)
+            } catch {
+                // Too many processes, or no memory for one: that may pass.
+                guard restarts > 0, case .restart(let pause) = policy.ended(after: .zero) else {
+                    takeAway()
+                    throw error
+                }
+                if let number = sleep(pause) {
+                    takeAway()
+                    return 128 + number
+                }
+                continue
+            }
             let (end, isEnding) = wait(for: worker)
             link.join()
             let readyAt = held.withLock { $0.readyAt.take() }
@@ -137,6 +155,7 @@ final class Keeper: Sendable {
             let outdated: Int32? = held.withLock { held in
                 switch message {
                 case .device:
+                    held.hasMounted = true
                     defer { held.device = descriptor }
                     return held.device
                 case .ready:
@@ -217,7 +236,7 @@ final class Keeper: Sendable {
 
     private func letGo() {
         let descriptors = held.withLock { held in
-            defer { held = Held() }
+            defer { (held.device, held.kept) = (nil, [:]) }
             return held.kept.values + [held.device].compactMap(\.self)
         }
         for descriptor in descriptors { close(descriptor) }
@@ -225,6 +244,7 @@ final class Keeper: Sendable {
 
     /// Nobody will serve the mount any more: those who wait in it get errors, and the directory is free.
     private func takeAway() {
+        guard held.withLock({ $0.hasMounted }) else { return }
         if isMounted { try? Unmounting.unmount(mountPoint, lazily: true) }
         letGo()
         unlink(RuntimeDirectory.socket(of: mountPoint))
