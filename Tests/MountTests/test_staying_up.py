@@ -404,6 +404,33 @@ def test_without_a_whole_table_there_is_a_new_mount_at_once(mounting, server, jo
     assert [file["reason"] for file in mount.status()["tree"]["keptFiles"]] == ["written, and never closed"]
 
 
+@pytest.mark.parametrize("target", ["new", "old"])
+def test_a_directory_whose_rename_is_cut_off_loses_nothing(mounting, own_server, job, target):
+    mount = mounting(server=own_server)
+    outputs = mount.job(job)
+    (outputs / "old").mkdir()
+    contents = {f"f{number}": data(1000, number) for number in range(100)}
+    for name, content in contents.items():
+        (outputs / "old" / name).write_bytes(content)
+    # While it copies, or while it deletes.
+    slow = "Copy Blob From URL" if target == "new" else "Delete Blob"
+    own_server.faults({"operation": slow, "effect": "delay", "milliseconds": 300})
+    own_server.reset_counters()
+    renaming = Background(lambda: os.rename(outputs / "old", outputs / "new"))
+    wait_until(lambda: own_server.requests().get(slow, 0) > 40, 20, f"{slow}: {own_server.requests()}")
+    mount.kill_worker()
+    own_server.faults()
+    with contextlib.suppress(OSError):
+        renaming.join()
+    found = {}
+    for place in ("old", "new"):
+        if (outputs / place).exists():
+            for name in os.listdir(outputs / place):
+                found[name] = (outputs / place / name).read_bytes()
+    assert found == contents
+    assert mount.unmount() == 0
+
+
 def test_a_worker_that_cannot_live_is_given_up(mounting, job):
     mount = mounting()
     outputs = mount.job(job)

@@ -12,6 +12,7 @@ struct RepeatedWriteTests {
         try await onOwnThread {
             let world = try TreeWorld()
             defer { world.end() }
+            world.put("other", "makes the folder")
             let descriptor = try world.files.open(world.path("f"), O_WRONLY | O_CREAT | O_APPEND)
             try world.files.write(descriptor, Array("one\n".utf8))
             try body(world, descriptor)
