@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from mounts import KEY, Background, binary, clean_environment, fails_with, is_mounted, run, wait_until, worker_of
+from mounts import ACCOUNT, KEY, Background, binary, clean_environment, fails_with, is_mounted, run, wait_until, worker_of
 
 MIB = 1 << 20
 
@@ -124,6 +124,20 @@ def test_ls_of_a_large_tree_ends_and_is_complete(mounting, own_server, job):
     out, _ = listing.communicate(timeout=60)
     assert listing.returncode == 0
     assert sorted(line[2:] for line in out.splitlines()) == names
+
+
+def test_a_listing_of_several_pages_goes_on_in_the_middle_of_one(mounting, own_server, job):
+    own_server.service.create_container(f"job-{job}")
+    populated = {"account": ACCOUNT, "container": f"job-{job}", "prefix": "$JobOutput/", "count": 12_000, "size": 1}
+    own_server.control("POST", "populate", populated)
+    mount = mounting(server=own_server)
+    names = []
+    with os.scandir(mount.job(job)) as entries:
+        for entry in entries:
+            names.append(entry.name)
+            if len(names) in (2_000, 7_000):
+                mount.kill_worker()
+    assert names == [f"{number:07}" for number in range(12_000)]
 
 
 def test_a_file_being_written_goes_on_being_written(mounting, server, job):
