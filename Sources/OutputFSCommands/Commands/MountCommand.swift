@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import Logging
 
-struct MountCommand: ParsableCommand {
+struct MountCommand: ParsableCommand, TakingPlaces {
     static let configuration = CommandConfiguration(
         commandName: "mount",
         abstract: "Show the outputs of an account, or of one job, below a directory.",
@@ -36,6 +36,8 @@ struct MountCommand: ParsableCommand {
     @Flag(help: "Stay in the foreground and log to stderr; SIGINT and SIGTERM unmount.")
     var foreground = false
 
+    @OptionGroup var file: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 
@@ -45,7 +47,7 @@ struct MountCommand: ParsableCommand {
     @OptionGroup(title: "Transfers")
     var transfer: TransferFlags
 
-    @OptionGroup(title: "Logging")
+    @OptionGroup(title: "Process and log")
     var logging: LoggingOptions
 
     /// Where the parent waits for "mounted"; see `BackgroundMount`.
@@ -54,6 +56,12 @@ struct MountCommand: ParsableCommand {
 
     @OptionGroup
     var keeper: KeeperOptions
+
+    /// For the kernel, out of `-o`: see `MountOptionList`.
+    @Option(help: .hidden)
+    var mountFlag: [String] = []
+
+    var sourceAndMountPoint: (source: String?, mountPoint: String?) { Self.taken(places) }
 
     func validate() throws {
         guard !places.isEmpty else { throw ValidationError("Name a directory to mount on: outputfs mount MOUNTPOINT") }
@@ -64,8 +72,8 @@ struct MountCommand: ParsableCommand {
 
     func run() throws {
         guard foreground else {
-            // `-o` is translated already where the arguments came in.
-            try BackgroundMount.start(try Program.arguments)
+            // As they were given: the child finds the same in files and environment.
+            try BackgroundMount.start(Program.arguments)
             return
         }
         guard keeper.keeperSocket != nil else { try keep() }
@@ -74,9 +82,14 @@ struct MountCommand: ParsableCommand {
 
     /// What the process does that people see: it starts the one that serves, and stays.
     private func keep() throws -> Never {
-        let mountPoint = System.canonicalPath(places.last ?? "") ?? places.last ?? ""
+        let place = places.last ?? ""
+        let mountPoint = System.canonicalPath(place) ?? place
+        var arguments = try Program.settledArguments.arguments
+        // Who asks for the place of a mount that does not answer yet waits for himself.
+        if let index = arguments.lastIndex(of: place) { arguments[index] = mountPoint }
         let keeper = Keeper(
-            arguments: try Program.arguments,
+            // Settled: a file that is changed while the mount serves says nothing to the workers that follow.
+            arguments: arguments,
             mountPoint: mountPoint,
             ready: readyDescriptor,
             logFile: readyDescriptor == nil ? nil : logging.logFile ?? RuntimeDirectory.log(of: mountPoint)
@@ -91,7 +104,7 @@ struct MountCommand: ParsableCommand {
         let source = try storage.source(named: places.count == 2 ? places[0] : nil)
         let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
         let mountPoint = try mountPoint(inheritance)
-        let configuration = try MountConfiguration(
+        var configuration = try MountConfiguration(
             source: source,
             mountPoint: mountPoint,
             tree: tree,
@@ -100,6 +113,7 @@ struct MountCommand: ParsableCommand {
             environment: System.environment,
             workingDirectory: System.canonicalPath(".") ?? "/"
         )
+        configuration.mountFlags = mountFlag
         try MountPoint.checkOutside(configuration.journalDirectory, mountPoint: mountPoint, option: "--journal-dir")
         try MountPoint.makePrivateDirectory(configuration.journalDirectory, option: "--journal-dir")
         if let cache = configuration.diskCache {
@@ -118,12 +132,17 @@ struct MountCommand: ParsableCommand {
             configuration: configuration,
             mounted: mounted,
             inheritance: inheritance,
-            logger: log.logger,
-            logFile: log.path
+            log: log
         )
+        let metrics = try logging.metrics.map { address throws(CommandFailure) in
+            try MetricsServer(at: address, logger: log.logger) { service.metrics() }
+        }
+        defer { metrics?.stop() }
         let (places, isFirst) = (places, inheritance.restarts == 0)
         try service.run {
             log.logger.notice("\(mounted.source) is mounted on \(mountPoint)")
+            ServiceManager.notify(.ready(status: "\(mounted.source) is mounted on \(mountPoint)"))
+            ServiceManager.watch(mountPoint)
             if let ready {
                 ready.send(logDescriptor: log.descriptor)
             } else if isFirst {
@@ -149,6 +168,11 @@ struct MountCommand: ParsableCommand {
             path = RuntimeDirectory.log(of: mountPoint)
         }
         if let path { try MountPoint.checkOutside(path, mountPoint: mountPoint, option: "--log-file") }
-        return try OpenLog(path: path, level: logging.logLevel ?? .notice, label: "mount")
+        return try OpenLog(
+            path: path,
+            level: logging.logLevel ?? .notice,
+            format: logging.logFormat ?? .text,
+            label: "mount"
+        )
     }
 }
