@@ -5,6 +5,7 @@ internal import BlobStorage
 internal import BlobWriting
 internal import FuseBinding
 internal import Glibc
+internal import HandOver
 internal import LocalStore
 internal import Logging
 internal import OutputConventions
@@ -14,8 +15,20 @@ internal import OutputTree
 /// Where everything meets: the only place that knows all modules.
 enum Composition {
     /// The tree of one mount, wired and checked against the store, not mounted yet.
-    static func mountedTree(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) -> MountedTree {
-        let namespace = try check(configuration, logger: logger)
+    static func mountedTree(
+        _ configuration: MountConfiguration,
+        _ inheritance: Inheritance,
+        logger: Logger
+    ) throws(CommandFailure) -> MountedTree {
+        let survivors = inheritance.survivors
+        let namespace: Namespace
+        if inheritance.device != nil, let known = survivors.namespace {
+            // A mount that is there goes on whether or not the store answers at this moment.
+            namespace = known
+        } else {
+            namespace = try check(configuration, logger: logger)
+            survivors.namespace = namespace
+        }
         let store = try blobStore(
             configuration.source,
             AzureBlobStoreConfiguration(
@@ -56,8 +69,19 @@ enum Composition {
         options.exclusiveCreation = configuration.exclusiveCreation
         options.conflictPolicy = configuration.conflictPolicy
         options.commitDeadline = configuration.commitDeadline
-        let tree = OutputFileSystem(store: store, cache: cache, uploads: uploads, options: options, logger: logger)
-        if !configuration.isReadOnly { recover(tree, uploads, configuration, logger) }
+        let tree = OutputFileSystem(
+            store: store,
+            cache: cache,
+            uploads: uploads,
+            options: options,
+            logger: logger,
+            survivors: survivors
+        )
+        if configuration.isReadOnly {
+            _ = tree.resume([])
+        } else {
+            recover(tree, uploads, configuration, logger)
+        }
 
         var session = SessionOptions(
             mountPoint: configuration.mountPoint,
@@ -74,7 +98,8 @@ enum Composition {
                 cleanFiles: cleanFiles,
                 uploads: uploads,
                 tree: tree,
-                session: try FuseSession(fileSystem: tree, options: session, logger: logger)
+                session: try FuseSession(fileSystem: tree, options: session, logger: logger, survivors: survivors),
+                inheritance: inheritance
             )
         } catch { throw CommandFailure(error) }
     }
@@ -246,8 +271,12 @@ enum Composition {
                     unreadable.append(error)
                 }
             }
-            tree.recover(files, names: names, unreadable: unreadable)
-        } catch { logger.error("what earlier mounts left in the journal cannot be looked at: \(error)") }
+            let left = tree.resume(files, names: names)
+            tree.recover(left.files, names: left.names, unreadable: unreadable)
+        } catch {
+            logger.error("what earlier mounts left in the journal cannot be looked at: \(error)")
+            _ = tree.resume([])
+        }
     }
 
     /// For `recover`: a store and the way to it, without a mount.
@@ -360,5 +389,19 @@ extension CommandFailure {
             }
         self.init(status, "\(error.subject): \(error.reason)")
         if !error.remedy.isEmpty { remedies = [error.remedy] }
+    }
+}
+
+extension Survivors {
+    /// How the account keeps directories, as the first worker of a mount found out.
+    fileprivate var namespace: Namespace? {
+        get {
+            switch entries(.namespace).first?.bytes.first {
+            case 0: .flat
+            case 1: .hierarchical
+            default: nil
+            }
+        }
+        nonmutating set { if let newValue { set(.namespace, 0, [newValue == .hierarchical ? 1 : 0]) } }
     }
 }

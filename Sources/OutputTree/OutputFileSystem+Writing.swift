@@ -154,7 +154,9 @@ extension OutputFileSystem {
         at offset: UInt64,
         _ flags: WriteFlags
     ) throws(FileSystemError) -> WriteOutcome {
-        let position = flags.appends && !flags.isFromPageCache ? local.size : offset
+        let appends = flags.appends && !flags.isFromPageCache
+        if appends, flags.isRepeated, try wasAppended(bytes, to: local, at: offset) { return .done }
+        let position = appends ? local.size : offset
         do throws(LocalStoreError) { return try local.write(bytes, at: position) } catch {
             throw FileSystemError(error)
         }

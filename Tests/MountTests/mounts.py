@@ -186,9 +186,27 @@ class Mount:
         )
         return json.loads(answer.stdout)["mounts"][0]
 
+    @property
+    def worker(self) -> int:
+        """The process that serves; `process` is its keeper."""
+        return worker_of(self.process.pid)
+
+    def kill(self):
+        """Ends the mount with SIGKILL; the keeper's worker ends with it, a moment later."""
+        worker = self.worker
+        self.process.kill()
+        self.process.wait()
+        wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 10, "that the worker ends")
+
+    def kill_worker(self):
+        """Ends the process that serves with SIGKILL, and returns when another one does."""
+        killed = self.worker
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: self.worker not in (None, killed), 20, "that another worker is started")
+
     def peak_memory(self) -> int:
-        """VmHWM of the process, in bytes."""
-        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        """VmHWM of the worker, in bytes."""
+        text = pathlib.Path(f"/proc/{self.worker}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", text).group(1)) << 10
 
     def drain(self, timeout="30s") -> int:
@@ -218,6 +236,12 @@ class Mount:
         while is_mounted(self.place):
             if subprocess.run(["umount", "-l", self.place], timeout=10).returncode != 0:
                 break
+
+
+def worker_of(keeper) -> int | None:
+    """The one child of a keeper that lives, or none at this moment."""
+    children = pathlib.Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+    return int(children[0]) if children else None
 
 
 def abort_connection(device):

@@ -24,8 +24,7 @@ def own_server(tmp_path):
 
 def kill(mount):
     """As the kernel does when memory is short; and the mount that nobody answers for is taken away."""
-    mount.process.kill()
-    mount.process.wait()
+    mount.kill()
     subprocess.run(["fusermount3", "-uz", mount.place], check=False, capture_output=True)
 
 

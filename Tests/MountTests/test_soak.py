@@ -80,8 +80,7 @@ class Soak:
     def kill(self):
         self.kills += 1
         self.live(self.life + 1)
-        self.mount.process.kill()
-        self.mount.process.wait()
+        self.mount.kill()
         subprocess.run(["fusermount3", "-uz", self.mount.place], check=False, capture_output=True)
         self.mount = self.mounted()
         # What was closed and not in the store yet is on its way now.

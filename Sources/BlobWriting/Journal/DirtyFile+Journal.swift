@@ -10,6 +10,9 @@ extension DirtyFile {
     /// What was known of the name when this was begun.
     package var known: KnownName { journal?.known ?? .unknown }
 
+    /// Of its entry, as in `RecoveredFile.name`.
+    package var journalName: String? { journal?.entry.name }
+
     /// A program is in the middle of changing it: no close or fsync has said yet that this is what it wants.
     package var hasOpenChanges: Bool { journal?.hasOpenChanges ?? false }
 

@@ -1,6 +1,7 @@
 internal import AzureBlob
 internal import FuseBinding
 internal import Glibc
+internal import HandOver
 internal import Logging
 internal import OutputTree
 internal import Synchronization
@@ -28,9 +29,11 @@ final class MountService: Sendable {
     let logger: Logger
     private let log: OpenLog
     private let mountedAt = WallTime.now().seconds
+    private let inheritance: Inheritance
     let state = Mutex(State())
 
-    init(configuration: MountConfiguration, mounted: MountedTree, log: OpenLog) {
+    init(configuration: MountConfiguration, mounted: MountedTree, inheritance: Inheritance, log: OpenLog) {
+        self.inheritance = inheritance
         self.configuration = configuration
         self.mounted = mounted
         self.log = log
@@ -43,14 +46,15 @@ final class MountService: Sendable {
         try mounted.mount()
         let control: ControlServer
         do throws(CommandFailure) { control = try listen() } catch {
-            _ = mounted.unmount(lazily: true)
+            if inheritance.device == nil { _ = mounted.unmount(lazily: true) }
             throw error
         }
-        TerminationSignals.watch { number, count in self.signalled(number, count) }
+        TerminationSignals.watch(keeper: inheritance.keeperProcessID) { number, count in self.signalled(number, count) }
         PlainThread.start(named: "ready") { [self] in
             // Answered by the root of the tree, once the kernel and the session have agreed.
             var status = stat()
             if stat(mountPoint, &status) == 0 {
+                inheritance.link.send(.ready)
                 isReady()
             } else {
                 // Whoever waits for "mounted" must not wait for ever.
@@ -141,7 +145,10 @@ final class MountService: Sendable {
         MountStatus(
             mountPoint: configuration.mountPoint,
             source: mounted.source,
-            processID: getpid(),
+            processID: inheritance.keeperProcessID,
+            workerProcessID: getpid(),
+            restarts: inheritance.restarts,
+            lastEnd: inheritance.lastEnd,
             programVersion: Program.version,
             mountedAt: mountedAt,
             isReadOnly: configuration.isReadOnly,

@@ -2,6 +2,7 @@ internal import AzureBlob
 internal import BlobReading
 internal import BlobWriting
 internal import FuseBinding
+internal import HandOver
 internal import LocalStore
 internal import OutputTree
 
@@ -15,9 +16,15 @@ struct MountedTree: Sendable {
     let uploads: UploadScheduler
     let tree: OutputFileSystem
     let session: FuseSession
+    let inheritance: Inheritance
 
+    /// Mounts, and gives the keeper what it has to hold; or goes on with the mount that there is.
     func mount() throws(CommandFailure) {
-        do throws(SessionError) { try session.mount() } catch { throw CommandFailure(error) }
+        do throws(SessionError) {
+            if let device = inheritance.device { return try session.takeOver(device: device) }
+            try session.mount()
+            inheritance.link.send(.device, descriptor: session.device)
+        } catch { throw CommandFailure(error) }
     }
 
     /// Answers the kernel until the mount is gone.
