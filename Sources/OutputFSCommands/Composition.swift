@@ -22,15 +22,19 @@ enum Composition {
     ) throws(CommandFailure) -> MountedTree {
         let survivors = inheritance.survivors
         let namespace: Namespace
+        let door: OpenDoor
         if inheritance.device != nil, let known = survivors.namespace {
-            // A mount that is there goes on whether or not the store answers at this moment.
+            // A mount that is there goes on whether or not the store, or who gives tokens for it, answers at this moment.
             namespace = known
+            door = try OpenDoor.open(configuration.source.signIn, asksFirst: false, logger: logger)
         } else {
-            namespace = try check(configuration, logger: logger)
+            door = try OpenDoor.open(configuration.source.signIn, logger: logger)
+            namespace = try check(configuration, door, logger: logger)
             survivors.namespace = namespace
         }
         let store = try blobStore(
             configuration.source,
+            door,
             AzureBlobStoreConfiguration(
                 retryDeadline: configuration.retryDeadline,
                 commitDeadline: configuration.commitDeadline,
@@ -108,17 +112,19 @@ enum Composition {
     /// after the retries that a running mount is owed. A second one tells how the account keeps directories.
     private static func check(
         _ configuration: MountConfiguration,
+        _ door: OpenDoor,
         logger: Logger
     ) throws(CommandFailure) -> Namespace {
         let source = configuration.source
-        let store = try impatientStore(source, retryDeadline: configuration.retryDeadline, logger)
+        let store = try impatientStore(source, door, retryDeadline: configuration.retryDeadline, logger)
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
         if let error {
             let endpoint = source.account.endpoint.description
-            if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) {
+            if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint, door.kind) {
                 throw failure
             }
-            logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+            let why = door.kind == .identity ? " (does it have the role Storage Blob Data Contributor?)" : ""
+            logger.notice("\(source) may not be listed with these credentials\(why); names that are known can be opened")
         }
         let namespace = try namespace(of: source, store, logger)
         if let failure = NamespaceDetection.failure(namespace, source) { throw failure }
@@ -164,18 +170,23 @@ enum Composition {
 
     /// The tree without a mount, for commands.
     static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
-        StoreTree(store: try blobStore(source, AzureBlobStoreConfiguration(), logger), onlyContainer: source.container)
+        let door = try OpenDoor.open(source.signIn, logger: logger)
+        let store = try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
+        return StoreTree(store: store, onlyContainer: source.container)
     }
 
     /// A few cheap requests, for `doctor`.
     static func probe(_ source: StorageSource) throws(CommandFailure) -> StoreProbe {
-        let store = try impatientStore(
-            source,
-            retryDeadline: .seconds(10),
-            Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
-        )
-        let container = source.container
+        let logger = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
         var probe = StoreProbe()
+        let door: OpenDoor
+        do throws(CommandFailure) { door = try OpenDoor.open(source.signIn, logger: logger) } catch {
+            probe.signIn = .failure(error)
+            return probe
+        }
+        probe.signIn = .success(door)
+        let store = try impatientStore(source, door, retryDeadline: .seconds(10), logger)
+        let container = source.container
         // The first makes the connection; of the others the fastest tells how far it is.
         for _ in 0..<4 where probe.error == nil {
             let start = ContinuousClock.now
@@ -195,11 +206,13 @@ enum Composition {
     /// With one connection, and not much time.
     private static func impatientStore(
         _ source: StorageSource,
+        _ door: OpenDoor,
         retryDeadline: Duration,
         _ logger: Logger
     ) throws(CommandFailure) -> AzureBlobStore {
         try blobStore(
             source,
+            door,
             AzureBlobStoreConfiguration(
                 maxConnections: 1,
                 connectTimeout: .seconds(5),
@@ -213,13 +226,14 @@ enum Composition {
 
     private static func blobStore(
         _ source: StorageSource,
+        _ door: OpenDoor,
         _ configuration: AzureBlobStoreConfiguration,
         _ logger: Logger
     ) throws(CommandFailure) -> AzureBlobStore {
         do throws(StorageError) {
             return try AzureBlobStore(
                 account: source.account,
-                credential: source.credential,
+                credential: door.credential,
                 configuration: configuration,
                 logger: logger
             )
@@ -285,7 +299,8 @@ enum Composition {
         journalDirectory: String,
         _ logger: Logger
     ) throws(CommandFailure) -> UploadScheduler {
-        let store = try blobStore(source, AzureBlobStoreConfiguration(), logger)
+        let door = try OpenDoor.open(source.signIn, logger: logger)
+        let store = try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
         var uploads = UploadConfiguration(journalDirectory: journalDirectory)
         uploads.journalOwner = source.journalOwner
         do throws(LocalStoreError) {

@@ -457,10 +457,12 @@ struct RecoveryTests {
                 : .answer(refusal("401 Unauthorized", "InvalidAuthenticationInfo"))
         }
         let refusedTokens = Mutex<[String?]>([])
-        let credential = Credential.bearer { refused in
-            refusedTokens.withLock { $0.append(refused?.revealed()) }
-            return .success(Secret(refused == nil ? "old" : "new"))
-        }
+        let credential = Credential.bearer(
+            ScriptedSource { refused in
+                refusedTokens.withLock { $0.append(refused?.revealed()) }
+                return .success(Secret(refused == nil ? "old" : "new"))
+            }
+        )
         let store = try AzureBlobStore.scripted(server, credential: credential)
         _ = try await store.properties(of: someBlob)
         let read = try await store.readBytes(someBlob, 0..<5)

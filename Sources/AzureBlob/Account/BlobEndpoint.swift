@@ -28,6 +28,12 @@ package struct BlobEndpoint: Sendable, Hashable, CustomStringConvertible {
         self.path = path
     }
 
+    /// Without the port; of an IPv6 address in its brackets.
+    package var host: String {
+        authority.hasPrefix("[")
+            ? String(authority.prefix { $0 != "]" }) + "]" : String(authority.prefix { $0 != ":" })
+    }
+
     package var isPathStyle: Bool { !path.isEmpty }
 
     /// The account's Data Lake endpoint: `.dfs.` in the place of `.blob.`, in all clouds and behind private links. In path

@@ -33,7 +33,9 @@ extension StorageError {
             sourceStatus: head["x-ms-copy-source-status-code"].flatMap { Int($0) },
             request: request
         )
-        let parts = [explanation.message ?? Self.plainMessage(kind), explanation.subject, explanation.shownDetail]
+        let parts = [
+            explanation.message ?? Self.plainMessage(kind), explanation.subject, explanation.shownDetail, head.tenant,
+        ]
         self.init(kind, persistence, request, parts.compactMap { $0 }.joined(separator: "; "), head: head)
         self.code = code
     }

@@ -12,6 +12,7 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             Returns when the mount answers. The process behind it ends with outputfs unmount, or with SIGTERM.
 
             EXAMPLES
+              outputfs mount myaccount /mnt/outputs     (managed identity, service principal, az login)
               outputfs mount myaccount /mnt/outputs --key-file ~/.azure/myaccount.key
               AZURE_STORAGE_CONNECTION_STRING=… outputfs mount /mnt/outputs
               JOB_CONTAINER_URL=… outputfs mount --read-only /mnt/job

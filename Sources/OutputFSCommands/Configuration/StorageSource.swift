@@ -3,7 +3,7 @@ internal import AzureBlob
 /// Where the blobs are and what opens the door.
 struct StorageSource: Sendable, CustomStringConvertible {
     var account: StorageAccount
-    var credential: Credential
+    var signIn: SignIn
     /// The one container that the credential is for.
     var container: String?
     var namespace = NamespaceChoice.auto
@@ -20,12 +20,14 @@ struct StorageSource: Sendable, CustomStringConvertible {
 /// The command line wins over the environment, and what it names is not mixed with what belongs to another account:
 /// with an account on the command line the environment gives at most a key or a SAS. Within the environment the
 /// order is that of the Azure CLI: connection string, then account with key, then account with SAS; a container URL
-/// counts when no account is named.
+/// counts when no account is named. What has neither a key nor a SAS is entered with an identity (`SignInResolver`).
 struct StorageSourceResolver {
     var options: Options
     var environment: [String: String]
     /// The content of a small file; fails with the words for its errno.
-    var readFile: (String) -> Result<[UInt8], Errno>
+    var readFile: @Sendable (String) -> Result<[UInt8], Errno>
+    /// Where relative paths begin.
+    var workingDirectory = "/"
 
     /// The values of `StorageOptions`, and the SOURCE argument.
     struct Options: Sendable, Equatable {
@@ -36,9 +38,39 @@ struct StorageSourceResolver {
         var sasFile: String?
         var connectionStringFile: String?
         var containerURLFile: String?
+        var endpointSuffix: String?
+        var auth: AuthMethod?
+        var identity = IdentityPlan.Options()
+    }
+
+    /// An account, and the secret that came with it.
+    private struct Found {
+        var account: StorageAccount
+        var container: String?
+        var secret: SignIn?
+        var origin = SecretOrigin.environment
     }
 
     func resolve() throws(CommandFailure) -> StorageSource {
+        let found = try found()
+        let signIn = try signInResolver.resolve(
+            found.secret,
+            from: found.origin,
+            storageHost: found.account.endpoint.host
+        )
+        return StorageSource(account: found.account, signIn: signIn, container: found.container)
+    }
+
+    private var signInResolver: SignInResolver {
+        SignInResolver(
+            method: options.auth,
+            identity: options.identity,
+            environment: environment,
+            workingDirectory: workingDirectory
+        )
+    }
+
+    private func found() throws(CommandFailure) -> Found {
         let named = try namedOnCommandLine()
         let secretFiles = [
             ("--key-file", options.keyFile), ("--sas-file", options.sasFile),
@@ -52,15 +84,21 @@ struct StorageSourceResolver {
 
         if let file = options.connectionStringFile {
             try refuse(named, beside: "--connection-string-file")
-            return try connectionString(try secret(in: file, "--connection-string-file"), "--connection-string-file")
+            return try connectionString(
+                try secret(in: file, "--connection-string-file"),
+                "--connection-string-file",
+                file
+            )
         }
         if let file = options.containerURLFile {
             try refuse(named, beside: "--container-url-file")
-            return try containerURL(try secret(in: file, "--container-url-file"), "--container-url-file")
+            return try containerURL(try secret(in: file, "--container-url-file"), "--container-url-file", file)
         }
-        var credential: Credential?
-        if let file = options.keyFile { credential = .sharedKey(Secret(try secret(in: file, "--key-file"))) }
-        if let file = options.sasFile { credential = .sas(Secret(try secret(in: file, "--sas-file"))) }
+        var credential: (secret: SignIn, option: String)?
+        if let file = options.keyFile {
+            credential = (.key(Secret(try secret(in: file, "--key-file"))), "--key-file")
+        }
+        if let file = options.sasFile { credential = (try sas(in: file, "--sas-file"), "--sas-file") }
 
         let isNamedHere = named.account != nil || named.endpoint != nil
         if !isNamedHere, credential == nil, let text = variable("AZURE_STORAGE_CONNECTION_STRING") {
@@ -77,24 +115,70 @@ struct StorageSourceResolver {
             }
             throw Self.nothingNamed
         }
-        return StorageSource(
-            account: try storageAccount(name: account, endpoint: endpoint),
-            credential: credential ?? environmentCredential
-        )
+        let storage = try storageAccount(name: account, endpoint: endpoint)
+        if let credential {
+            return Found(account: storage, secret: credential.secret, origin: .secretFile(credential.option))
+        }
+        return Found(account: storage, secret: try environmentSecret)
     }
 
-    private var environmentCredential: Credential {
-        if let key = variable("AZURE_STORAGE_KEY") { return .sharedKey(Secret(key)) }
-        if let token = variable("AZURE_STORAGE_SAS_TOKEN") { return .sas(Secret(token)) }
-        return .anonymous
+    /// A key before a SAS, as the Azure CLI has it, unless another way was asked for.
+    private var environmentSecret: SignIn? {
+        get throws(CommandFailure) {
+            let method = try signInResolver.chosenMethod
+            if method == .auto || method == .key, let key = variable("AZURE_STORAGE_KEY") { return .key(Secret(key)) }
+            guard method == .auto || method == .sas else { return nil }
+            if let token = variable("AZURE_STORAGE_SAS_TOKEN") { return .sas(Secret(token), file: nil) }
+            guard let file = variable("AZURE_STORAGE_SAS_TOKEN_FILE") else { return nil }
+            return try sas(in: file, "AZURE_STORAGE_SAS_TOKEN_FILE")
+        }
+    }
+
+    private func sas(in file: String, _ option: String) throws(CommandFailure) -> SignIn {
+        let text = try secret(in: file, option)
+        return .sas(Secret(text), file: renewal(file, option) { .success(Secret($0)) })
+    }
+
+    /// How the SAS of a file that may change is read again; `nil` where it cannot change, as behind a pipe.
+    private func renewal(
+        _ file: String?,
+        _ option: String,
+        _ secret: @escaping @Sendable (String) -> Result<Secret, AccountError>
+    ) -> HeldSAS.File? {
+        guard let file, SignInResolver.stays(file) else { return nil }
+        let path = signInResolver.absolute(file)
+        let readFile = readFile
+        return HeldSAS.File(path: path) {
+            let text: String
+            do throws(CommandFailure) { text = try Self.secret(in: path, option, readFile) } catch {
+                return .failure(SignInFailure(.refused, error.what))
+            }
+            return secret(text).flatMap(HeldSAS.checked)
+                .mapError { SignInFailure(.refused, "\(option) \(path): \($0)") }
+        }
     }
 
     // MARK: What the client's own parsers make of it
 
-    private func connectionString(_ text: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+    private func connectionString(
+        _ text: String,
+        _ origin: String,
+        _ file: String? = nil
+    ) throws(CommandFailure) -> Found {
         do throws(AccountError) {
             let parsed = try ConnectionString(text)
-            return StorageSource(account: parsed.account, credential: parsed.credential)
+            let account = parsed.account
+            let renewal = renewal(file, origin) { text in
+                guard let parsed = try? ConnectionString(text), case .sas(let token) = parsed.credential,
+                    parsed.account == account
+                else { return .failure(AccountError("it no longer has a SAS for \(account.endpoint)")) }
+                return .success(token)
+            }
+            return Found(
+                account: account,
+                secret: Self.secret(parsed.credential, renewal),
+                origin: file == nil ? .environment : .accountFile
+            )
         } catch {
             throw CommandFailure(
                 .configuration,
@@ -104,10 +188,26 @@ struct StorageSourceResolver {
         }
     }
 
-    private func containerURL(_ text: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+    private func containerURL(
+        _ text: String,
+        _ origin: String,
+        _ file: String? = nil
+    ) throws(CommandFailure) -> Found {
         do throws(AccountError) {
             let parsed = try ContainerURL(text)
-            return StorageSource(account: parsed.account, credential: parsed.credential, container: parsed.container)
+            let (account, container) = (parsed.account, parsed.container)
+            let renewal = renewal(file, origin) { text in
+                guard let parsed = try? ContainerURL(text), case .sas(let token) = parsed.credential,
+                    parsed.account == account, parsed.container.utf8.elementsEqual(container.utf8)
+                else { return .failure(AccountError("it no longer has a SAS for \(container)")) }
+                return .success(token)
+            }
+            return Found(
+                account: account,
+                container: container,
+                secret: Self.secret(parsed.credential, renewal),
+                origin: file == nil ? .environment : .accountFile
+            )
         } catch {
             throw CommandFailure(
                 .configuration,
@@ -121,7 +221,9 @@ struct StorageSourceResolver {
         do throws(AccountError) {
             switch (name, endpoint) {
             case (let name?, let endpoint?): return StorageAccount(name: name, endpoint: try BlobEndpoint(endpoint))
-            case (let name?, nil): return try StorageAccount(name: name)
+            case (let name?, nil):
+                let suffix = options.endpointSuffix ?? variable("AZURE_STORAGE_ENDPOINT_SUFFIX")
+                return try StorageAccount(name: name, endpointSuffix: suffix ?? "core.windows.net")
             case (nil, let endpoint?):
                 // The account's name out of its endpoint is a rule of connection strings.
                 return try ConnectionString("BlobEndpoint=\(endpoint)").account
@@ -131,7 +233,7 @@ struct StorageSourceResolver {
             throw CommandFailure(
                 .usage,
                 "\(error)",
-                try: "--account NAME, and --endpoint https://… where it is not the public cloud's"
+                try: "--account NAME, and --endpoint https://… or --endpoint-suffix where it is not the public cloud's"
             )
         }
     }
@@ -140,10 +242,20 @@ struct StorageSourceResolver {
         .usage,
         "no storage account is named",
         try: "outputfs mount --account NAME --key-file FILE MOUNTPOINT",
+        "outputfs mount --account NAME MOUNTPOINT (managed identity, service principal, az login: --auth)",
         "export AZURE_STORAGE_CONNECTION_STRING=…, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY",
         "export JOB_CONTAINER_URL=… (one job's container, with its SAS)",
         "outputfs demo (needs no account)"
     )
+
+    /// What a parser found, with the way to its successor. A text without a secret names the account only.
+    private static func secret(_ credential: Credential, _ renewal: HeldSAS.File?) -> SignIn? {
+        switch credential {
+        case .sharedKey(let key): .key(key)
+        case .sas(let token): .sas(token, file: renewal)
+        case .anonymous, .bearer, .changingSAS: nil
+        }
+    }
 
     /// SOURCE is an account's name or an endpoint's URL.
     private func namedOnCommandLine() throws(CommandFailure) -> (account: String?, endpoint: String?) {
@@ -184,6 +296,14 @@ struct StorageSourceResolver {
     }
 
     private func secret(in file: String, _ option: String) throws(CommandFailure) -> String {
+        try Self.secret(in: file, option, readFile)
+    }
+
+    private static func secret(
+        in file: String,
+        _ option: String,
+        _ readFile: (String) -> Result<[UInt8], Errno>
+    ) throws(CommandFailure) -> String {
         switch readFile(file) {
         case .failure(let error):
             throw CommandFailure(

@@ -35,6 +35,15 @@ struct StorageOptions: ParsableArguments {
     var hns: NamespaceChoice?
 
     @Option(
+        help: .init(
+            "What follows <account>.blob. in the endpoints of a cloud.",
+            discussion: "Environment: AZURE_STORAGE_ENDPOINT_SUFFIX. Default: core.windows.net.",
+            valueName: "suffix"
+        )
+    )
+    var endpointSuffix: String?
+
+    @Option(
         help: .init("A file with an account key.", discussion: "Environment: AZURE_STORAGE_KEY.", valueName: "file"),
         completion: .file()
     )
@@ -43,7 +52,8 @@ struct StorageOptions: ParsableArguments {
     @Option(
         help: .init(
             "A file with a shared access signature (sv=…&sig=…).",
-            discussion: "Environment: AZURE_STORAGE_SAS_TOKEN.",
+            discussion:
+                "Read again when it changes. Environment: AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_SAS_TOKEN_FILE.",
             valueName: "file"
         ),
         completion: .file()
@@ -70,6 +80,9 @@ struct StorageOptions: ParsableArguments {
     )
     var containerURLFile: String?
 
+    @OptionGroup(title: "Signing in")
+    var identity: IdentityOptions
+
     /// Whether one of them is given.
     var namesSource: Bool {
         [account, endpoint, keyFile, sasFile, connectionStringFile, containerURLFile].contains { $0 != nil }
@@ -85,10 +98,14 @@ struct StorageOptions: ParsableArguments {
                 keyFile: keyFile,
                 sasFile: sasFile,
                 connectionStringFile: connectionStringFile,
-                containerURLFile: containerURLFile
+                containerURLFile: containerURLFile,
+                endpointSuffix: endpointSuffix,
+                auth: identity.auth,
+                identity: identity.plan
             ),
             environment: System.environment,
-            readFile: { System.read($0) }
+            readFile: { System.read($0) },
+            workingDirectory: System.canonicalPath(".") ?? "/"
         ).resolve()
         let endpoint = dfsEndpoint ?? System.environment["AZURE_STORAGE_DFS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
         if let endpoint { try source.setDataLakeEndpoint(endpoint) }
