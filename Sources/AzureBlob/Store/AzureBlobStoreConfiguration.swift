@@ -10,8 +10,7 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
     package var retryDeadline: Duration
     /// How long uploads, commits and copies are retried.
     package var commitDeadline: Duration
-    /// Certificates to trust instead of the system's (PEM).
-    package var caFile: String?
+    package var network: NetworkSettings
 
     package init(
         maxConnections: Int = 64,
@@ -19,13 +18,13 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
         stallTimeout: Duration = .seconds(20),
         retryDeadline: Duration = .seconds(60),
         commitDeadline: Duration = .seconds(600),
-        caFile: String? = nil
+        network: NetworkSettings = NetworkSettings()
     ) {
         self.maxConnections = maxConnections
         self.connectTimeout = connectTimeout
         self.stallTimeout = stallTimeout
         self.retryDeadline = retryDeadline
         self.commitDeadline = commitDeadline
-        self.caFile = caFile
+        self.network = network
     }
 }

@@ -101,7 +101,8 @@ final class RangeRead: ReadOperation, Sendable {
             ),
             priority: before.isForeground ? .foreground : .background,
             timeouts: engine.timeouts(for: request, before.call, byteCount: range.range.count - range.delivered),
-            onHedge: { [engine] in engine.counting.hedged(.getBlob) }
+            onHedge: { [engine] in engine.counting.hedged(.getBlob) },
+            needsFreshConnection: before.call.needsFreshConnection
         )
         engine.counting.sent(.getBlob, isRetry: before.isRetry)
         let transfer = engine.transport.start(exchange) { result in
@@ -158,10 +159,16 @@ final class RangeRead: ReadOperation, Sendable {
         case .follow(.wait(let delay), _): later { await $0.waitAndAttempt(delay) }
         case .follow(.renewToken, _): later { await $0.attemptWithToken(refused: token) }
         case .follow(.correctClock(let date), let failure):
-            if engine.authorizer.learnClock(from: date) {
+            if engine.learnClock(from: date) {
                 attempt(token: nil)
             } else {
                 complete(.failure(failure.error), isOnTransport: isOnTransport)
+            }
+        case .follow(.reconnect, _):
+            if engine.authorizer.needsToken {
+                later { await $0.attemptWithToken(refused: nil) }
+            } else {
+                attempt(token: nil)
             }
         case .follow(.fail(let error), _): complete(.failure(error), isOnTransport: isOnTransport)
         }
