@@ -151,8 +151,9 @@ let package = Package(
             name: "OutputTreeTests",
             dependencies: [
                 "OutputTree", "OutputConventions", "FileSystemModel", "BlobStorage", "BlobReading", "BlobWriting",
-                "FileSystemSuite", "TestSupport",
+                "FileSystemSuite", "TestSupport", "AzureBlob", "BlobEmulator",
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(

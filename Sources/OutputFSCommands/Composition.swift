@@ -16,7 +16,7 @@ enum Composition {
         try check(configuration, logger: logger)
         let store = try blobStore(
             configuration.source,
-            AzureBlobStoreConfiguration(
+            configuration.source.network.storeConfiguration(
                 retryDeadline: configuration.retryDeadline,
                 commitDeadline: configuration.commitDeadline
             ),
@@ -113,10 +113,7 @@ enum Composition {
     ) throws(CommandFailure) -> AzureBlobStore {
         try blobStore(
             source,
-            AzureBlobStoreConfiguration(
-                maxConnections: 1,
-                connectTimeout: .seconds(5),
-                stallTimeout: .seconds(10),
+            source.network.impatient.storeConfiguration(
                 retryDeadline: min(retryDeadline, .seconds(10)),
                 commitDeadline: .seconds(10)
             ),
@@ -189,7 +186,7 @@ enum Composition {
         journalDirectory: String,
         _ logger: Logger
     ) throws(CommandFailure) -> UploadScheduler {
-        let store = try blobStore(source, AzureBlobStoreConfiguration(), logger)
+        let store = try blobStore(source, source.network.storeConfiguration(), logger)
         var uploads = UploadConfiguration(journalDirectory: journalDirectory)
         uploads.journalOwner = source.journalOwner
         do throws(LocalStoreError) {

@@ -73,6 +73,19 @@ final class Pacing {
         curl_easy_pause(handle.raw, transfer.pace.pausedFor.mask)
     }
 
+    /// Somebody waits for it now: it stands in the other line.
+    func raise(_ transfer: Transfer) {
+        let key = ObjectIdentifier(transfer)
+        if transfer.pace.pausedFor.contains(.receiving) {
+            download?.leave(key)
+            download?.wait(key, isWanted: true)
+        }
+        if transfer.pace.pausedFor.contains(.sending) {
+            upload?.leave(key)
+            upload?.wait(key, isWanted: true)
+        }
+    }
+
     /// The transfer has ended, or lost its handle.
     func forget(_ transfer: Transfer) {
         let key = ObjectIdentifier(transfer)

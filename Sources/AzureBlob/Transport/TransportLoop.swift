@@ -139,6 +139,7 @@ final class TransportLoop: Sendable {
             case .raise(let transfer):
                 transfer.isWanted = true
                 if queue.raise(where: { $0 === transfer }) != nil { transfer.priority = .foreground }
+                pacing?.raise(transfer)
             case .perform(let work): work()
             }
         }
@@ -184,8 +185,7 @@ final class TransportLoop: Sendable {
     private func endWhatSlept() {
         guard sleepWatch.hasSlept(asleep: clock.asleep()) else { return }
         connectionAge.distrust(now: clock.now())
-        for transfer in hedged { if let twin = transfer.hedge.twin { separate(transfer, twin) } }
-        for transfer in Array(active.values) {
+        for transfer in hedged + Array(active.values) {
             transfer.result.wasDeadConnection = true
             conclude(transfer, .network("the machine slept"))
         }

@@ -8,7 +8,7 @@ enum MountOptionList {
         "ro": "--read-only", "allow_other": "--allow-other", "nonempty": "--nonempty",
         "rw": nil, "defaults": nil, "default_permissions": nil, "nosuid": nil, "nodev": nil, "exec": nil,
         "async": nil, "noatime": nil, "relatime": nil, "auto": nil, "noauto": nil, "user": nil, "users": nil,
-        "nofail": nil, "_netdev": nil,
+        "nofail": nil, "_netdev": nil, "allow_http": "--allow-http",
     ]
 
     /// Those with a value: `uid=1000` is `--uid 1000`, `attr_ttl=1s` is `--attr-ttl 1s`.
@@ -17,6 +17,8 @@ enum MountOptionList {
         "journal_dir", "durability", "exclusive", "on_conflict", "verify",
         "posix_metadata", "tracked_kinds", "log_interval", "retry_deadline", "commit_deadline", "drain_timeout",
         "log_level", "log_file", "account",
+        "ca_file", "proxy", "proxy_credentials_file", "proxy_certificate_file", "proxy_key_file",
+        "connect_timeout", "stall_timeout", "max_connections", "max_requests", "max_download", "max_upload",
         "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file",
     ]
 

@@ -51,9 +51,12 @@ struct StorageOptions: ParsableArguments {
     )
     var containerURLFile: String?
 
-    /// The one account or container that these, the argument SOURCE, and the environment name.
+    @OptionGroup(title: "Network")
+    var network: NetworkOptions
+
+    /// The one account or container that these, the argument SOURCE, and the environment name, and the way there.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
-        try StorageSourceResolver(
+        var source = try StorageSourceResolver(
             options: .init(
                 source: argument,
                 account: account,
@@ -66,5 +69,8 @@ struct StorageOptions: ParsableArguments {
             environment: System.environment,
             readFile: { System.read($0) }
         ).resolve()
+        source.network = try NetworkChoice(network, environment: System.environment, readFile: { System.read($0) })
+        try source.checkEncryption()
+        return source
     }
 }
