@@ -59,7 +59,8 @@ struct NetworkChoiceTests {
         #expect(refused?.report.contains("--proxy-credentials-file") == true)
         #expect(refused?.report.contains("secret") == false)
         let files = ["c": "me:se:cret\n"]
-        let proxy = try choice(["--proxy", "proxy:1", "--proxy-credentials-file", "c"], files: files).settings.proxies.secure
+        let proxy = try choice(["--proxy", "proxy:1", "--proxy-credentials-file", "c"], files: files).settings.proxies
+            .secure
         #expect(proxy?.user == "me" && proxy?.password == Secret("se:cret"))
         let given = try choice([], ["HTTPS_PROXY": "http://u:p@proxy:1"]).settings.proxies.secure
         #expect(given?.password == Secret("p"))
@@ -87,7 +88,9 @@ struct NetworkChoiceTests {
     }
 
     @Test func `limits are numbers within reason`() throws {
-        let some = try choice(["--max-download", "10M", "--max-upload", "1M/s", "--max-requests", "50", "--max-connections", "8"])
+        let some = try choice([
+            "--max-download", "10M", "--max-upload", "1M/s", "--max-requests", "50", "--max-connections", "8",
+        ])
         #expect(some.settings.rates == RateLimits(download: 10 << 20, upload: 1 << 20, requests: 50))
         #expect(some.connectionsMax == 8 && some.impatient.connectionsMax == 1)
         #expect(failure(["--max-connections", "0"])?.status == .usage)

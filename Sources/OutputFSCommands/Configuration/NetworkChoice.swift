@@ -182,7 +182,11 @@ struct NetworkChoice: Sendable, Equatable {
         _ option: String
     ) throws(CommandFailure) -> Int? {
         guard let value, !range.contains(value) else { return value }
-        throw CommandFailure(.usage, "\(option) \(value) is out of range", try: "\(range.lowerBound) to \(range.upperBound)")
+        throw CommandFailure(
+            .usage,
+            "\(option) \(value) is out of range",
+            try: "\(range.lowerBound) to \(range.upperBound)"
+        )
     }
 
     private static func time(_ value: Duration?, _ option: String) throws(CommandFailure) -> Duration? {

@@ -73,7 +73,9 @@ extension StorageCheck {
             remedies = ["date (is this machine's clock right?)"]
         case .file:
             what = "the certificates for \(endpoint) cannot be used"
-            remedies = ["--ca-file, --proxy-certificate-file and --proxy-key-file: PEM, and the key of that certificate"]
+            remedies = [
+                "--ca-file, --proxy-certificate-file and --proxy-key-file: PEM, and the key of that certificate"
+            ]
         case .other:
             what = "the certificate of \(endpoint) does not prove its name"
             remedies = ["openssl s_client -connect \(host(of: endpoint)):443"]

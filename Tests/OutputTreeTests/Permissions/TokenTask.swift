@@ -29,9 +29,10 @@ enum TokenTask: String, CaseIterable, Sendable {
     case readLink = "read a symbolic link"
     case copy = "copy within the store"
 
-    /// A directory of its own below the kind's, so that nothing of one task is seen by another.
-    var directory: String { "\(self)" }
-    var blobFolder: String { "$\(kind)/\(directory)" }
+    /// With which all names of its files begin, so that nothing of one task is seen by another. Not a directory of its own:
+    /// those are not known without the right to list.
+    var prefix: String { "\(self)-" }
+    var blobPrefix: String { "$\(kind)/\(prefix)" }
     var kind: String { [.startLog, .appendLog, .restartLog].contains(self) ? "TaskLog" : "JobOutput" }
 
     /// What is there before: by name in its directory.
@@ -41,14 +42,20 @@ enum TokenTask: String, CaseIterable, Sendable {
         case .renameOver: ["f": "old", "g": "other"]
         case .renameDirectory: ["d/f": "old", "d/e/f": "older"]
         case .removeDirectory: ["d": ""]
+        case .readLink: ["l": "f"]
         default: ["f": "old"]
         }
     }
 
+    /// `before` as `TokenWorld.content` shows it.
+    var shownBefore: [String: String] { before.mapValues { $0.isEmpty ? "0 bytes" : $0 } }
+
     /// What is there after it succeeded, and nothing else.
     var after: [String: String] {
         switch self {
-        case .list, .stat, .read, .chmod, .setAttribute, .readLink: before
+        case .list, .stat, .read, .readLink: before
+        case .chmod: ["f": "old 0600"]
+        case .setAttribute: ["f": "old red"]
         case .create, .createExclusively, .replace, .startLog, .restartLog: ["f": "new"]
         case .createLarge: ["f": "\(Self.largeCount) bytes"]
         case .append, .appendLog: ["f": "oldnew"]
@@ -59,25 +66,29 @@ enum TokenTask: String, CaseIterable, Sendable {
         case .renameOver: ["g": "old"]
         case .renameDirectory: ["n/f": "old", "n/e/f": "older"]
         case .makeDirectory: ["d": "0 bytes"]
-        case .link: ["l": "0 bytes"]
+        case .link: ["l": "f"]
         case .copy: ["f": "old", "g": "old"]
         }
     }
 
     static let largeCount = 600_000
 
-    /// How often something becomes visible to others.
-    var commitCount: Int {
+    /// How often something becomes visible to others (Put Blob, Put Block List); `nil` where the way there is not the point.
+    var commitCount: Int? {
         switch self {
-        case .create, .createLarge, .createExclusively, .replace, .append, .edit, .cut: 1
-        default: 0
+        case .create, .createLarge, .createExclusively, .replace, .append, .edit, .cut, .copy: 1
+        case .list, .stat, .read, .remove, .chmod, .setAttribute, .readLink: 0
+        default: nil
         }
     }
 
-    func run(_ files: TreeFiles, _ folder: String) throws(Errno) {
-        let (f, g) = (folder + "/f", folder + "/g")
+    /// `path`: the beginning of its files' paths.
+    func run(_ files: TreeFiles, _ path: String) throws(Errno) {
+        let (f, g) = (path + "f", path + "g")
         switch self {
-        case .list: guard try files.names(folder) == ["f"] else { throw .noSuchFileOrDirectory }
+        case .list:
+            let folder = path.split(separator: "/").dropLast().joined(separator: "/")
+            guard try files.names(folder).contains(prefix + "f") else { throw .permissionDenied }
         case .stat: _ = try files.status(f)
         case .read: guard try files.readText(f) == "old" else { throw .ioError }
         case .create, .replace, .startLog, .restartLog: try files.writeFile(f, "new")
@@ -94,13 +105,13 @@ enum TokenTask: String, CaseIterable, Sendable {
         case .cut: try files.truncate(f, to: 2)
         case .remove: try files.unlink(f)
         case .rename, .renameOver: try files.rename(f, to: g)
-        case .renameDirectory: try files.rename(folder + "/d", to: folder + "/n")
-        case .makeDirectory: try files.makeDirectory(folder + "/d")
-        case .removeDirectory: try files.removeDirectory(folder + "/d")
+        case .renameDirectory: try files.rename(path + "d", to: path + "n")
+        case .makeDirectory: try files.makeDirectory(path + "d")
+        case .removeDirectory: try files.removeDirectory(path + "d")
         case .chmod: try files.setPermissions(f, 0o600)
         case .setAttribute: try files.setAttribute(f, "user.colour", Array("red".utf8))
-        case .link: try files.makeLink(folder + "/l", to: "f")
-        case .readLink: _ = try files.readLink(f)
+        case .link: try files.makeLink(path + "l", to: "f")
+        case .readLink: guard try files.readLink(path + "l") == "f" else { throw .ioError }
         case .copy: try Self.copy(files, f, g)
         }
     }

@@ -1,4 +1,3 @@
-@testable import AzureBlob
 import BlobEmulator
 import BlobStorage
 import FileSystemSuite
@@ -7,6 +6,8 @@ import Logging
 import OutputTree
 import TestSupport
 import Testing
+
+@testable import AzureBlob
 
 /// A tree over one container of the emulator, which it may use as far as a token permits; and the store behind it, with
 /// the account's key.
@@ -82,10 +83,8 @@ final class TokenWorld: Sendable {
         for task in TokenTask.allCases {
             for (file, text) in task.before {
                 let isLog = [.appendLog, .restartLog].contains(task)
-                try await put(name, "\(task.blobFolder)/\(file)", text, isLog: isLog)
+                try await put(name, task.blobPrefix + file, text, isLog: isLog)
             }
-            // Other tasks' directories are there because something lies in them.
-            if task == .removeDirectory { try await put(name, "\(task.blobFolder)/other", "x", isLog: false) }
         }
     }
 
@@ -97,24 +96,36 @@ final class TokenWorld: Sendable {
             _ = try await owner.append(UploadBody(Array(text.utf8)), to: blob, at: 0)
         } else {
             var headers = BlobHeaders()
-            if text.isEmpty { headers.metadata = ["hdi_isfolder": "true"] }
+            if name.hasSuffix("-d") { headers.metadata = ["hdi_isfolder": "true"] }
+            if name.hasSuffix("-l") { headers.metadata = ["is_symlink": "true"] }
             _ = try await owner.putBlob(blob, UploadBody(Array(text.utf8)), headers: headers, condition: .any)
         }
     }
 
-    /// All of a container by name: its text, up to 100 bytes, or how long it is.
-    static func content(of container: String) async throws -> [String: String] {
+    /// What lies under a prefix, by the rest of its name: its text, or how long it is where that is 0 or above 100, and
+    /// what was set by name.
+    static func content(of container: String, prefix: String) async throws -> [String: String] {
         let owner = try server.get().owner
         var all: [String: String] = [:]
-        let page = try await owner.listBlobs(BlobQuery(container: container), after: nil)
+        let page = try await owner.listBlobs(
+            BlobQuery(container: container, prefix: prefix, includesMetadata: true),
+            after: nil
+        )
         for item in page.items {
             guard case .blob(let name, let properties) = item else { continue }
+            let rest = String(name.dropFirst(prefix.count))
             guard (1...100).contains(properties.length) else {
-                all[name] = "\(properties.length) bytes"
+                all[rest] = "\(properties.length) bytes"
                 continue
             }
             let address = BlobAddress(container: container, name: name)
-            all[name] = String(decoding: try await owner.bytes(of: address, count: Int(properties.length)), as: UTF8.self)
+            let bytes = try await owner.bytes(of: address, count: Int(properties.length))
+            var text = String(decoding: bytes, as: UTF8.self)
+            // st_mode in decimal: a regular file's 0600.
+            if properties.metadata["permissions"] == "33152" { text += " 0600" }
+            // "red" in base64.
+            if properties.metadata.items.contains(where: { $0.value.contains("cmVk") }) { text += " red" }
+            all[rest] = text
         }
         return all
     }
