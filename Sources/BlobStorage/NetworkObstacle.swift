@@ -7,6 +7,9 @@ package enum NetworkObstacle: Sendable, Hashable {
     case unreachable
     /// What answers at the port does not speak TLS.
     case notTLS
+    /// The port takes connections, and does not answer in TLS in time: it waits for something else, or something on the
+    /// way swallows it.
+    case silentHandshake
     case certificate(CertificateProblem)
     case proxy(ProxyProblem)
     /// Credentials were refused by a store whose clock is so many seconds ahead of this machine's.
@@ -35,7 +38,7 @@ package enum NetworkObstacle: Sendable, Hashable {
     /// Whether the next attempt meets it, too.
     package var isPermanent: Bool {
         switch self {
-        case .unknownHost, .unreachable, .clock, .proxy(.unknownHost): false
+        case .unknownHost, .unreachable, .silentHandshake, .clock, .proxy(.unknownHost): false
         // 403 is a rule of the proxy's; 5xx is a proxy that cannot reach the endpoint just now.
         case .proxy(.refused(let status)): (400..<500).contains(status)
         case .notTLS, .certificate, .proxy(.credentials): true

@@ -10,10 +10,13 @@ extension NetworkObstacle {
         case CURLE_COULDNT_CONNECT: self = .unreachable
         case CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM: self = .certificate(.file)
         case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_ISSUER_ERROR:
-            self = .certificate(CertificateProblem(number: handle.certificateError))
+            // libcurl compares the name itself, after the certificate.
+            let isName = reason.contains("target host")
+            self = .certificate(isName ? .hostName : CertificateProblem(number: handle.certificateError))
         case CURLE_SSL_CONNECT_ERROR:
             guard Self.meansNoTLS(reason) else { return nil }
             self = .notTLS
+        case CURLE_OPERATION_TIMEDOUT where handle.diedInHandshake: self = .silentHandshake
         default:
             guard let proxy = Self.proxyProblem(status: handle.proxyStatus) else { return nil }
             self = proxy
@@ -42,7 +45,8 @@ extension NetworkObstacle {
 
     static func proxyProblem(status: Int) -> NetworkObstacle? {
         switch status {
-        case 407: .proxy(.credentials)
+        // Of wrong ones tinyproxy says 401.
+        case 401, 407: .proxy(.credentials)
         case 400...: .proxy(.refused(status: status))
         default: nil
         }
@@ -53,8 +57,7 @@ extension NetworkObstacle.CertificateProblem {
     /// By X509_V_ERR_… of <openssl/x509_vfy.h>.
     init(number: Int) {
         switch number {
-        // libcurl compares the name itself, when everything else is right.
-        case 0, 62: self = .hostName
+        case 62: self = .hostName
         case 2, 18, 19, 20, 21: self = .issuer
         case 9: self = .notYetValid
         case 10: self = .expired

@@ -35,6 +35,13 @@ extension StorageCheck {
                 try: "http\(endpoint.dropFirst("https".count)), if it is an emulator",
                 "the endpoint's port"
             )
+        case .silentHandshake?:
+            return CommandFailure(
+                .unavailable,
+                "\(endpoint) takes connections, and does not answer in TLS: \(reason)",
+                try: "http\(endpoint.dropFirst("https".count)), if it is an emulator",
+                "HTTPS_PROXY or --proxy, where this network has a proxy"
+            )
         case .certificate(let problem)?: return certificate(problem, reason: reason, endpoint: endpoint)
         case .proxy(let problem)?: return proxy(problem, reason: reason, endpoint: endpoint)
         case .clock(let offset)?:

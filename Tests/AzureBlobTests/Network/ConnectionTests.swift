@@ -209,7 +209,7 @@ struct ConnectionTests {
         #expect(await transport.send(elsewhere).obstacle == .unreachable)
     }
 
-    @Test(arguments: [403, 407, 502])
+    @Test(arguments: [401, 403, 407, 502])
     func `a proxy that refuses is told from a store that does`(status: Int) async throws {
         let proxy = try ScriptedServer([.answer(answer("\(status) No", ["x-of-proxy: 1"]))])
         var options = Transport.Options()
@@ -218,7 +218,7 @@ struct ConnectionTests {
         var through = exchange(proxy)
         through.request.url = "https://store.example/c"
         let result = await transport.send(through)
-        #expect(result.obstacle == .proxy(status == 407 ? .credentials : .refused(status: status)))
+        #expect(result.obstacle == .proxy([401, 407].contains(status) ? .credentials : .refused(status: status)))
         #expect(result.obstacle?.isPermanent == (status < 500))
         // The proxy's answer is not the store's, and nothing went to the store.
         #expect(result.head == nil && result.sendCount == 0)
