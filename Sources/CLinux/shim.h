@@ -44,5 +44,8 @@ static inline ssize_t clinux_pread_nowait(int fd, void *buffer, size_t count, ui
     return syscall(SYS_preadv2, fd, &vector, 1, (long)offset, sizeof(long) < 8 ? (long)(offset >> 16 >> 16) : 0, 0x08);
 }
 
+// prctl(PR_SET_DUMPABLE, 0): variadic. /proc/self stays open to the process itself.
+static inline int clinux_forbid_dumps(void) { return (int)syscall(SYS_prctl, 4, 0L, 0L, 0L, 0L); }
+
 static inline pid_t clinux_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 #endif

@@ -1,13 +1,16 @@
 """The way to the store: TLS, proxies, and what is said when something stands in it."""
 
+import datetime
 import filecmp
 import json
 import re
 import socket
 import subprocess
 import threading
+import urllib.request
 
 import pytest
+from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
 from network import DAY, HOST, NOW, Authority, Front, Tinyproxy
 from program import KEY, emulator, is_mounted, outputfs, wait_until
@@ -301,7 +304,50 @@ def test_a_proxy_over_tls_sees_our_certificate(through, authority, secured, stor
 
 def test_a_wrong_account_at_an_endpoint_is_a_sentence(server, refusal):
     ended = refusal(f"{server.endpoint}/frm")
-    assert ended.status in (66, 69, 77) and "frm" in ended.err
+    assert ended.status in (66, 69, 77) and "/frm" in ended.err
+
+
+def container_url(endpoint, container, signed=None, minutes=60):
+    """A container's URL with a token, which may have been made for another one."""
+    end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=minutes)
+    permission = ContainerSasPermissions.from_string("racwdl")
+    token = generate_container_sas("farm", signed or container, account_key=KEY, permission=permission, expiry=end)
+    return f"{endpoint}/{container}?{token}"
+
+
+def test_a_token_of_another_container_is_a_sentence(server, place, tmp_path):
+    url = container_url(server.blob_endpoint, "job-mine", signed="job-other")
+    ended = outputfs("mount", "--journal-dir", tmp_path / "spool", place, JOB_CONTAINER_URL=url)
+    assert ended.status == 77 and "job-mine refuses the credentials" in ended.err
+    assert "one of another does not fit" in ended.err and "sig=" not in ended.err
+
+
+@pytest.fixture
+def late_server():
+    """A store whose clock is 20 minutes ahead of this machine's."""
+    with emulator("--control") as running:
+        body = json.dumps(1200).encode()
+        request = urllib.request.Request(f"{running.endpoint}/-/clock", data=body, method="PUT")
+        urllib.request.urlopen(request, timeout=10).read()
+        yield running
+
+
+def test_a_clock_that_is_wrong_is_said_to_be(late_server, place, tmp_path):
+    # For our clock the token lives for another ten minutes, for the store's it ended ten ago.
+    url = container_url(late_server.blob_endpoint, "job-late", minutes=10)
+    ended = outputfs("mount", "--journal-dir", tmp_path / "spool", place, JOB_CONTAINER_URL=url)
+    assert ended.status == 77
+    assert "this machine's clock is 20 minutes behind the store's" in ended.err and "timedatectl" in ended.err
+
+
+def test_with_a_key_a_wrong_clock_is_corrected_and_said(late_server, place, tmp_path):
+    ended = outputfs(
+        "mount", "--journal-dir", tmp_path / "spool", "--log-file", tmp_path / "log", place,
+        AZURE_STORAGE_CONNECTION_STRING=late_server.connection_string,
+    )
+    assert ended.status == 0, ended.err
+    assert outputfs("unmount", place).status == 0
+    assert "this machine's clock is 20 minutes behind the store's" in (tmp_path / "log").read_text()
 
 
 def test_limits_are_checked_and_kept(secured, authority, store):

@@ -3,7 +3,7 @@ internal import CCurl
 
 extension NetworkObstacle {
     /// What libcurl's failure shows, if anything.
-    init?(_ code: CURLcode, reason: String, _ handle: EasyHandle) {
+    init?(_ code: CURLcode, reason: String, _ handle: EasyHandle, isSecure: Bool) {
         switch code {
         case CURLE_COULDNT_RESOLVE_HOST: self = .unknownHost
         case CURLE_COULDNT_RESOLVE_PROXY: self = .proxy(.unknownHost)
@@ -16,7 +16,9 @@ extension NetworkObstacle {
         case CURLE_SSL_CONNECT_ERROR:
             guard Self.meansNoTLS(reason) else { return nil }
             self = .notTLS
-        case CURLE_OPERATION_TIMEDOUT where handle.diedInHandshake: self = .silentHandshake
+        case CURLE_OPERATION_TIMEDOUT
+        where isSecure && (handle.diedInHandshake || reason.contains("SSL connection timeout")):
+            self = .silentHandshake
         default:
             guard let proxy = Self.proxyProblem(status: handle.proxyStatus) else { return nil }
             self = proxy

@@ -55,15 +55,12 @@ final class EasyHandle {
     /// What was wrong with the server's certificate, as OpenSSL numbers it (X509_V_ERR_…); 0: nothing, or its name.
     var certificateError: Int { long(CURLINFO_SSL_VERIFYRESULT) }
 
-    /// Whether a connection to an https endpoint stood, and TLS on it did not.
+    /// Whether a connection stood, and TLS on it did not; said of https URLs only.
     var diedInHandshake: Bool {
         var (connected, secured) = (curl_off_t(0), curl_off_t(0))
         ccurl_get_off(raw, CURLINFO_CONNECT_TIME_T, &connected)
         ccurl_get_off(raw, CURLINFO_APPCONNECT_TIME_T, &secured)
-        var scheme: UnsafeMutableRawPointer?
-        ccurl_get_pointer(raw, CURLINFO_SCHEME, &scheme)
-        guard connected > 0, secured == 0, let scheme else { return false }
-        return String(cString: scheme.assumingMemoryBound(to: CChar.self)).lowercased() == "https"
+        return connected > 0 && secured == 0
     }
 
     private func long(_ info: CURLINFO) -> Int {

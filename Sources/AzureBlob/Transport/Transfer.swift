@@ -206,7 +206,12 @@ final class Transfer: Sendable {
         let reason = handle.errorText ?? String(cString: curl_easy_strerror(code))
         result.failure = stopReason ?? TransportFailure(code, reason)
         guard stopReason == nil else { return }
-        result.obstacle = NetworkObstacle(code, reason: reason, handle)
+        result.obstacle = NetworkObstacle(
+            code,
+            reason: reason,
+            handle,
+            isSecure: exchange.request.url.hasPrefix("https:")
+        )
         let isBroken = [CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING].contains(code)
         result.wasDeadConnection = isBroken && arrivedCount == 0 && handle.usedKeptConnection
     }

@@ -66,6 +66,7 @@ struct MountCommand: ParsableCommand {
             return
         }
         TerminationSignals.block()
+        System.keepOutOfCoreDumps()
         let source = try storage.source(named: places.count == 2 ? places[0] : nil)
         let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
         // Only now: a secret may have come through an inherited descriptor (--key-file /dev/fd/63).

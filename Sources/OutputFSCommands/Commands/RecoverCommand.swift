@@ -59,6 +59,7 @@ struct RecoverCommand: ParsableCommand {
     }
 
     func run() throws {
+        System.keepOutOfCoreDumps()
         let directory = MountConfiguration.journalDirectory(
             given: journalDir,
             userID: System.userID,
