@@ -158,9 +158,11 @@ final class RequestEngine: Sendable {
 
     func timeouts(for request: StorageRequest, _ progress: CallProgress, byteCount: Int) -> AttemptTimeouts {
         let elapsed = surroundings.uptime() - progress.start
+        // Until it is a body's turn again: to libcurl one that is held back while it is sent stands still.
+        let turn = configuration.network.rates.longest(byteCount: 32 << 10, sharedBy: configuration.maxConnections)
         return AttemptTimeouts(
             connect: configuration.connectTimeout,
-            stall: configuration.stallTimeout + request.operation.patience,
+            stall: configuration.stallTimeout + request.operation.patience + turn,
             total: progress.policy.attemptTotal(elapsed: elapsed, byteCount: byteCount)
                 + configuration.network.rates.longest(byteCount: byteCount, sharedBy: configuration.maxConnections)
         )

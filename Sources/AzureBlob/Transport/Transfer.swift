@@ -16,7 +16,9 @@ final class Transfer: Sendable {
     nonisolated(unsafe) var arrivedCount = 0
     nonisolated(unsafe) var hedge = HedgeState()
     /// Where bodies are held back; `nil` if they are not.
-    nonisolated(unsafe) var pacing: Pacing?
+    nonisolated(unsafe) var pacing: Pacing? { didSet { isPaced = pacing != nil } }
+    /// To look at the reference itself would be a retain for each of 65,536 pieces per GiB.
+    private nonisolated(unsafe) var isPaced = false
     nonisolated(unsafe) var pace = Pace()
     nonisolated(unsafe) var result = ExchangeResult()
     private let ended = Atomic(false)
@@ -103,7 +105,7 @@ final class Transfer: Sendable {
 
     /// A piece of the body, at most 16 KiB.
     func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Reception {
-        if let pacing, !pacing.mayReceive(bytes.count, self) { return .later }
+        if isPaced, let pacing, !pacing.mayReceive(bytes.count, self) { return .later }
         return keepBody(bytes) ? .taken : .stopped
     }
 
@@ -148,7 +150,7 @@ final class Transfer: Sendable {
         guard let body = exchange.body else { return .filled(0) }
         var wanted = min(buffer.count, body.byteCount - uploadOffset)
         guard wanted > 0 else { return .filled(0) }
-        if let pacing {
+        if isPaced, let pacing {
             wanted = pacing.sendable(wanted, self)
             guard wanted > 0 else { return .later }
         }

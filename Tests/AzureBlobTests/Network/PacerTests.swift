@@ -1,3 +1,4 @@
+import BlobStorage
 import Testing
 
 @testable import AzureBlob
@@ -112,6 +113,31 @@ struct PacerTests {
         var watch = SleepWatch(asleep: .seconds(100))
         let looks = [104, 3600, 3600].map { watch.hasSlept(asleep: .seconds($0)) }
         #expect(looks == [false, true, false])
+    }
+
+    @Test func `a dead connection costs a call neither a try nor its time, once`() {
+        let request = StorageRequest.properties(of: someBlob, condition: .any)
+        let failure = AttemptFailure(
+            error: StorageError(.unavailable, .temporary, request, "reset"),
+            isUnclear: true,
+            wasDeadConnection: true
+        )
+        var call = CallProgress(RetryPolicy(deadline: .seconds(60)), now: .zero)
+        // After a sleep, or 59 s of silence, the call has all of its minute.
+        guard case .reconnect = call.failed(failure, now: .seconds(59), random: 0.5, usesToken: false) else {
+            Issue.record("it waits")
+            return
+        }
+        #expect(call.failures == 0 && call.start == .seconds(59) && call.needsFreshConnection && call.isUnclear)
+        guard case .wait = call.failed(failure, now: .seconds(60), random: 0.5, usesToken: false) else {
+            Issue.record("it goes on for ever")
+            return
+        }
+        #expect(call.failures == 1 && call.start == .seconds(59))
+        var other = failure
+        other.wasDeadConnection = false
+        _ = call.failed(other, now: .seconds(61), random: 0.5, usesToken: false)
+        #expect(!call.needsFreshConnection)
     }
 
     @Test func `connections from before a distrust are too old`() {
