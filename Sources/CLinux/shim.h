@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -46,6 +47,12 @@ static inline ssize_t clinux_pread_nowait(int fd, void *buffer, size_t count, ui
 
 // prctl(PR_SET_DUMPABLE, 0): variadic. /proc/self stays open to the process itself.
 static inline int clinux_forbid_dumps(void) { return (int)syscall(SYS_prctl, 4, 0L, 0L, 0L, 0L); }
+
+// `f_type` of statfs(2), as <linux/magic.h> has it; -1 with errno.
+static inline int64_t clinux_file_system_magic(const char *path) {
+    struct statfs statistics;
+    return statfs(path, &statistics) == 0 ? (int64_t)(uint32_t)statistics.f_type : -1;
+}
 
 static inline pid_t clinux_gettid(void) { return (pid_t)syscall(SYS_gettid); }
 #endif

@@ -20,7 +20,7 @@ struct DrainCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "The mount point.", completion: .directory)
+    @Argument(help: "The mount point.", completion: .mountPoints)
     var mountPoint: String
 
     @Option(

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import Logging
 
-struct MountCommand: ParsableCommand {
+struct MountCommand: ParsableCommand, TakingPlaces {
     static let configuration = CommandConfiguration(
         commandName: "mount",
         abstract: "Show the outputs of an account, or of one job, below a directory.",
@@ -36,6 +36,8 @@ struct MountCommand: ParsableCommand {
     @Flag(help: "Stay in the foreground and log to stderr; SIGINT and SIGTERM unmount.")
     var foreground = false
 
+    @OptionGroup var file: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 
@@ -45,12 +47,18 @@ struct MountCommand: ParsableCommand {
     @OptionGroup(title: "Transfers")
     var transfer: TransferFlags
 
-    @OptionGroup(title: "Logging")
+    @OptionGroup(title: "Process and log")
     var logging: LoggingOptions
 
     /// Where the parent waits for "mounted"; see `BackgroundMount`.
     @Option(help: .hidden)
     var readyDescriptor: Int32?
+
+    /// For the kernel, out of `-o`: see `MountOptionList`.
+    @Option(help: .hidden)
+    var mountFlag: [String] = []
+
+    var sourceAndMountPoint: (source: String?, mountPoint: String?) { Self.taken(places) }
 
     func validate() throws {
         guard !places.isEmpty else { throw ValidationError("Name a directory to mount on: outputfs mount MOUNTPOINT") }
@@ -61,8 +69,8 @@ struct MountCommand: ParsableCommand {
 
     func run() throws {
         guard foreground else {
-            // `-o` is translated already where the arguments came in.
-            try BackgroundMount.start(try Program.arguments)
+            // As they were given: the child finds the same in files and environment.
+            try BackgroundMount.start(Program.arguments)
             return
         }
         TerminationSignals.block()
@@ -74,7 +82,7 @@ struct MountCommand: ParsableCommand {
 
         try MountPoint.checkMachine(allowsOthers: tree.allowOther)
         let mountPoint = try MountPoint.prepare(places.last ?? "", allowsContent: tree.nonempty)
-        let configuration = try MountConfiguration(
+        var configuration = try MountConfiguration(
             source: source,
             mountPoint: mountPoint,
             tree: tree,
@@ -83,6 +91,7 @@ struct MountCommand: ParsableCommand {
             environment: System.environment,
             workingDirectory: System.canonicalPath(".") ?? "/"
         )
+        configuration.mountFlags = mountFlag
         try MountPoint.checkOutside(configuration.journalDirectory, mountPoint: mountPoint, option: "--journal-dir")
         try MountPoint.makePrivateDirectory(configuration.journalDirectory, option: "--journal-dir")
         if let cache = configuration.diskCache {
@@ -96,12 +105,17 @@ struct MountCommand: ParsableCommand {
         let service = MountService(
             configuration: configuration,
             mounted: mounted,
-            logger: log.logger,
-            logFile: log.path
+            log: log
         )
+        let metrics = try logging.metrics.map { address throws(CommandFailure) in
+            try MetricsServer(at: address, logger: log.logger) { service.metrics() }
+        }
+        defer { metrics?.stop() }
         let places = places
         try service.run {
             log.logger.notice("\(mounted.source) is mounted on \(mountPoint)")
+            ServiceManager.notify(.ready(status: "\(mounted.source) is mounted on \(mountPoint)"))
+            ServiceManager.watch(mountPoint)
             if let ready {
                 ready.send(logDescriptor: log.descriptor)
             } else {
@@ -120,6 +134,11 @@ struct MountCommand: ParsableCommand {
             path = RuntimeDirectory.log(of: mountPoint)
         }
         if let path { try MountPoint.checkOutside(path, mountPoint: mountPoint, option: "--log-file") }
-        return try OpenLog(path: path, level: logging.logLevel ?? .notice, label: "mount")
+        return try OpenLog(
+            path: path,
+            level: logging.logLevel ?? .notice,
+            format: logging.logFormat ?? .text,
+            label: "mount"
+        )
     }
 }

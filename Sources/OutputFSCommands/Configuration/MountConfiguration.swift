@@ -32,6 +32,8 @@ struct MountConfiguration: Sendable {
     var retryDeadline: Duration
     var commitDeadline: Duration
     var drainTimeout: Duration
+    /// Of mount(8), for the kernel: `SessionOptions.knownMountFlags`.
+    var mountFlags: [String] = []
 
     /// The defaults, as docs/CONFIGURATION.md gives them.
     enum Default {

@@ -147,7 +147,7 @@ struct NetworkChoice: Sendable, Equatable {
         guard !option.contains("@") else {
             throw CommandFailure(
                 .usage,
-                "--proxy carries a user, and a command line can be read by everybody here",
+                "--proxy carries a user, and it is shown in process lists and by outputfs config",
                 try: "--proxy-credentials-file FILE, with user:password in it",
                 "export HTTPS_PROXY=…, which may carry both"
             )
