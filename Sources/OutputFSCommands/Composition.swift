@@ -7,6 +7,7 @@ internal import FuseBinding
 internal import Glibc
 internal import LocalStore
 internal import Logging
+internal import OutputTransfer
 internal import OutputTree
 
 /// Where everything meets: the only place that knows all modules.
@@ -85,6 +86,14 @@ enum Composition {
         let endpoint = source.account.endpoint.description
         if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) { throw failure }
         logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+    }
+
+    /// The tree without a mount, for commands.
+    static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
+        StoreTree(
+            store: try blobStore(source, source.network.storeConfiguration(), logger),
+            onlyContainer: source.container
+        )
     }
 
     /// A few cheap requests, for `doctor`.

@@ -72,6 +72,12 @@ enum SettingTable {
         "mount": all,
         "config": all,
         "doctor": storage + tree + transfer + network,
+        "get": storage + network,
+        "put": storage + network,
+        "sync": storage + network,
+        "ls": storage + network,
+        "find": storage + network,
+        "cat": storage + network,
         "recover": storage + network + transfer.filter { $0.name == "journal-dir" },
     ]
 
