@@ -171,8 +171,9 @@ let package = Package(
             name: "OutputTreeTests",
             dependencies: [
                 "OutputTree", "OutputConventions", "FileSystemModel", "HandOver", "BlobStorage", "BlobReading",
-                "BlobWriting", "FileSystemSuite", "TestSupport",
+                "BlobWriting", "FileSystemSuite", "TestSupport", "AzureBlob", "BlobEmulator",
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(

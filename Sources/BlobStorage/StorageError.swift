@@ -68,6 +68,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
     package var requestID: String?
     /// How long the service asked to wait (Retry-After).
     package var retryAfter: Duration?
+    /// What people can put out of the way, if the failure showed it.
+    package var obstacle: NetworkObstacle?
 
     package init(
         _ kind: Kind,

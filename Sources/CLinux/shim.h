@@ -55,6 +55,9 @@ static inline ssize_t clinux_pread_nowait(int fd, void *buffer, size_t count, ui
 // PR_SET_PDEATHSIG: this process gets the signal when the thread that started it ends.
 static inline int clinux_die_with_parent(int signal) { return (int)syscall(SYS_prctl, 1, (long)signal, 0, 0, 0); }
 
+// prctl(PR_SET_DUMPABLE, 0): variadic. /proc/self stays open to the process itself.
+static inline int clinux_forbid_dumps(void) { return (int)syscall(SYS_prctl, 4, 0L, 0L, 0L, 0L); }
+
 // `f_type` of statfs(2), as <linux/magic.h> has it; -1 with errno.
 static inline int64_t clinux_file_system_magic(const char *path) {
     struct statfs statistics;

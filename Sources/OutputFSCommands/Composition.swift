@@ -26,16 +26,16 @@ enum Composition {
         if inheritance.device != nil, let known = survivors.namespace {
             // A mount that is there goes on whether or not the store, or who gives tokens for it, answers at this moment.
             namespace = known
-            door = try OpenDoor.open(configuration.source.signIn, asksFirst: false, logger: logger)
+            door = try OpenDoor.open(configuration.source, asksFirst: false, logger: logger)
         } else {
-            door = try OpenDoor.open(configuration.source.signIn, logger: logger)
+            door = try OpenDoor.open(configuration.source, logger: logger)
             namespace = try check(configuration, door, logger: logger)
             survivors.namespace = namespace
         }
         let store = try blobStore(
             configuration.source,
             door,
-            AzureBlobStoreConfiguration(
+            configuration.source.network.storeConfiguration(
                 retryDeadline: configuration.retryDeadline,
                 commitDeadline: configuration.commitDeadline,
                 namespace: namespace
@@ -170,8 +170,8 @@ enum Composition {
 
     /// The tree without a mount, for commands.
     static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
-        let door = try OpenDoor.open(source.signIn, logger: logger)
-        let store = try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
+        let door = try OpenDoor.open(source, logger: logger)
+        let store = try blobStore(source, door, source.network.storeConfiguration(), logger)
         return StoreTree(store: store, onlyContainer: source.container)
     }
 
@@ -180,7 +180,7 @@ enum Composition {
         let logger = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
         var probe = StoreProbe()
         let door: OpenDoor
-        do throws(CommandFailure) { door = try OpenDoor.open(source.signIn, logger: logger) } catch {
+        do throws(CommandFailure) { door = try OpenDoor.open(source, logger: logger) } catch {
             probe.signIn = .failure(error)
             return probe
         }
@@ -213,10 +213,7 @@ enum Composition {
         try blobStore(
             source,
             door,
-            AzureBlobStoreConfiguration(
-                maxConnections: 1,
-                connectTimeout: .seconds(5),
-                stallTimeout: .seconds(10),
+            source.network.impatient.storeConfiguration(
                 retryDeadline: min(retryDeadline, .seconds(10)),
                 commitDeadline: .seconds(10)
             ),
@@ -299,8 +296,8 @@ enum Composition {
         journalDirectory: String,
         _ logger: Logger
     ) throws(CommandFailure) -> UploadScheduler {
-        let door = try OpenDoor.open(source.signIn, logger: logger)
-        let store = try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
+        let door = try OpenDoor.open(source, logger: logger)
+        let store = try blobStore(source, door, source.network.storeConfiguration(), logger)
         var uploads = UploadConfiguration(journalDirectory: journalDirectory)
         uploads.journalOwner = source.journalOwner
         do throws(LocalStoreError) {
@@ -310,10 +307,10 @@ enum Composition {
 
     /// Deletes without a mount. Every view is there: a path names the same as it would below a mount of both.
     static func removal(from source: StorageSource, atOnce: Int) throws(CommandFailure) -> MassRemoval {
-        let configuration = AzureBlobStoreConfiguration(maxConnections: max(4, atOnce))
         let logger = Logger(label: "rm") { _ in SwiftLogNoOpLogHandler() }
+        let door = try OpenDoor.open(source, logger: logger)
         return MassRemoval(
-            store: try blobStore(source, configuration, logger),
+            store: try blobStore(source, door, source.network.storeConfiguration(), logger),
             views: Set(OutputView.allCases),
             onlyContainer: source.container
         )

@@ -42,7 +42,7 @@ package final class AzureBlobStore: BlobStore {
         } catch {
             throw StorageError(.invalid, .permanent, operation: "connect", resource: account.name, message: "\(error)")
         }
-        let options = Transport.Options(connectionsMax: configuration.maxConnections, caFile: configuration.caFile)
+        let options = Transport.Options(connectionsMax: configuration.maxConnections, network: configuration.network)
         guard let transport = Transport(options) else {
             throw StorageError(
                 .unavailable,

@@ -12,8 +12,7 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
     package var retryDeadline: Duration
     /// How long uploads, commits and copies are retried.
     package var commitDeadline: Duration
-    /// Certificates to trust instead of the system's (PEM).
-    package var caFile: String?
+    package var network: NetworkSettings
     /// How the account keeps directories.
     package var namespace: Namespace
 
@@ -23,7 +22,7 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
         stallTimeout: Duration = .seconds(20),
         retryDeadline: Duration = .seconds(60),
         commitDeadline: Duration = .seconds(600),
-        caFile: String? = nil,
+        network: NetworkSettings = NetworkSettings(),
         namespace: Namespace = .flat
     ) {
         self.maxConnections = maxConnections
@@ -31,7 +30,7 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
         self.stallTimeout = stallTimeout
         self.retryDeadline = retryDeadline
         self.commitDeadline = commitDeadline
-        self.caFile = caFile
+        self.network = network
         self.namespace = namespace
     }
 }

@@ -102,6 +102,7 @@ struct MountCommand: ParsableCommand, TakingPlaces {
 
     private func serve(_ inheritance: Inheritance) throws {
         TerminationSignals.block()
+        System.keepOutOfCoreDumps()
         let source = try storage.source(named: places.count == 2 ? places[0] : nil)
         let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
         let mountPoint = try mountPoint(inheritance)

@@ -88,7 +88,10 @@ struct StorageOptions: ParsableArguments {
         [account, endpoint, keyFile, sasFile, connectionStringFile, containerURLFile].contains { $0 != nil }
     }
 
-    /// The one account or container that these, the argument SOURCE, and the environment name.
+    @OptionGroup(title: "Network")
+    var network: NetworkOptions
+
+    /// The one account or container that these, the argument SOURCE, and the environment name, and the way there.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
         var source = try StorageSourceResolver(
             options: .init(
@@ -110,6 +113,8 @@ struct StorageOptions: ParsableArguments {
         let endpoint = dfsEndpoint ?? System.environment["AZURE_STORAGE_DFS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
         if let endpoint { try source.setDataLakeEndpoint(endpoint) }
         source.namespace = hns ?? .auto
+        source.network = try NetworkChoice(network, environment: System.environment, readFile: { System.read($0) })
+        try source.checkEncryption()
         return source
     }
 }
