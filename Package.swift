@@ -69,6 +69,12 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        // The commands' own way to the store.
+        .target(
+            name: "OutputTransfer",
+            dependencies: ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux"]
+        ),
+
         .target(
             name: "FuseBinding",
             dependencies: [
@@ -84,7 +90,7 @@ let package = Package(
             name: "OutputFSCommands",
             dependencies: [
                 "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "LocalStore", "BlobReading",
-                "BlobWriting", "OutputTree", "FuseBinding", "BlobEmulator", "CLinux",
+                "BlobWriting", "OutputTree", "OutputTransfer", "FuseBinding", "BlobEmulator", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -107,7 +113,16 @@ let package = Package(
             ],
             path: "Tests/FileSystemSuite"
         ),
-        .testTarget(name: "OutputConventionsTests", dependencies: ["OutputConventions", "TestSupport"]),
+        .testTarget(
+            name: "OutputConventionsTests",
+            dependencies: ["OutputConventions", "TestSupport"],
+            resources: [.copy("Vectors")]
+        ),
+        .testTarget(
+            name: "OutputTransferTests",
+            dependencies: ["OutputTransfer", "OutputConventions", "TestSupport"],
+            resources: [.copy("Vectors")]
+        ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
         .testTarget(
             name: "AzureBlobTests",

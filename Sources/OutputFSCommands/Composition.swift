@@ -8,18 +8,20 @@ internal import Glibc
 internal import LocalStore
 internal import Logging
 internal import OutputConventions
+internal import OutputTransfer
 internal import OutputTree
 
 /// Where everything meets: the only place that knows all modules.
 enum Composition {
     /// The tree of one mount, wired and checked against the store, not mounted yet.
     static func mountedTree(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) -> MountedTree {
-        try check(configuration, logger: logger)
+        let namespace = try check(configuration, logger: logger)
         let store = try blobStore(
             configuration.source,
             AzureBlobStoreConfiguration(
                 retryDeadline: configuration.retryDeadline,
-                commitDeadline: configuration.commitDeadline
+                commitDeadline: configuration.commitDeadline,
+                namespace: namespace
             ),
             logger
         )
@@ -53,6 +55,7 @@ enum Composition {
         options.durability = configuration.durability
         options.exclusiveCreation = configuration.exclusiveCreation
         options.conflictPolicy = configuration.conflictPolicy
+        options.commitDeadline = configuration.commitDeadline
         let tree = OutputFileSystem(store: store, cache: cache, uploads: uploads, options: options, logger: logger)
         if !configuration.isReadOnly { recover(tree, uploads, configuration, logger) }
 
@@ -77,15 +80,66 @@ enum Composition {
     }
 
     /// One request with a store of its own: a wrong key is told at once, an endpoint that is down within 10 s and not
-    /// after the retries that a running mount is owed.
-    private static func check(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) {
+    /// after the retries that a running mount is owed. A second one tells how the account keeps directories.
+    private static func check(
+        _ configuration: MountConfiguration,
+        logger: Logger
+    ) throws(CommandFailure) -> Namespace {
         let source = configuration.source
         let store = try impatientStore(source, retryDeadline: configuration.retryDeadline, logger)
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
-        guard let error else { return }
-        let endpoint = source.account.endpoint.description
-        if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) { throw failure }
-        logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+        if let error {
+            let endpoint = source.account.endpoint.description
+            if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) {
+                throw failure
+            }
+            logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+        }
+        let namespace = try namespace(of: source, store, logger)
+        if let failure = NamespaceDetection.failure(namespace, source) { throw failure }
+        return namespace
+    }
+
+    private static func namespace(
+        of source: StorageSource,
+        _ store: AzureBlobStore,
+        _ logger: Logger
+    ) throws(CommandFailure) -> Namespace {
+        switch source.namespace {
+        case .on: return .hierarchical
+        case .off: return .flat
+        case .auto: break
+        }
+        let container = source.container
+        let found: Result<Namespace?, StorageError> = PlainThread.wait {
+            do throws(StorageError) {
+                return .success(try await NamespaceDetection.run(store, onlyContainer: container))
+            } catch { return .failure(error) }
+        }
+        do throws(StorageError) {
+            if let namespace = try found.get() {
+                logger.debug("\(source) has a \(namespace) namespace")
+                return namespace
+            }
+        } catch {
+            throw CommandFailure(
+                .unavailable,
+                "whether \(source) has a hierarchical namespace cannot be told: \(error)",
+                try: "--hns off, or --hns on for an account of Azure Data Lake Storage Gen2"
+            )
+        }
+        logger.notice(
+            """
+            \(source) does not tell these credentials whether it has a hierarchical namespace, and is taken for a flat \
+            account; with --hns on it is not
+            """
+        )
+        return .flat
+    }
+
+    /// The tree without a mount, for commands.
+    static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
+        StoreTree(store: try blobStore(source, AzureBlobStoreConfiguration(), logger), onlyContainer: source.container)
     }
 
     /// A few cheap requests, for `doctor`.
@@ -254,7 +308,9 @@ enum Composition {
             address: settings.address,
             port: settings.port,
             dataDirectory: settings.dataDirectory,
-            accounts: settings.accounts.map { EmulatorAccount(name: $0.name, key: $0.key) },
+            accounts: settings.accounts.map {
+                EmulatorAccount(name: $0.name, key: $0.key, isHierarchical: settings.isHierarchical)
+            },
             allowsControl: settings.allowsControl
         )
         do throws(EmulatorError) {

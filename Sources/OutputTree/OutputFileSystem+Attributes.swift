@@ -341,6 +341,10 @@ extension BlobStore {
             guard error.kind == .notFound else { throw error }
             var metadata: BlobMetadata = ["hdi_isfolder": "true"]
             change(&metadata)
+            if case .hierarchical = namespace {
+                let version = try await makeDirectory(marker, metadata: metadata)
+                return BlobProperties(version: version, length: 0, metadata: metadata)
+            }
             let version = try await putBlob(
                 marker,
                 .empty,

@@ -12,6 +12,7 @@ import Synchronization
 extension OutputFileSystem {
     func rename(
         _ place: TreePlace,
+        _ facts: FileFacts?,
         _ name: FileName,
         to newName: FileName,
         in target: DirectoryNode,
@@ -28,15 +29,22 @@ extension OutputFileSystem {
         guard !to.name.utf8.starts(with: from.name.utf8) || to.container != from.container else {
             throw FileSystemError(errno: EINVAL, "\(name) cannot move into itself")
         }
+        let isHierarchical = store.namespace == .hierarchical
+        var replaced: TreePlace?
         switch try await locate(newName, in: target) {
         case .absent: break
         case .directory(let existing, _):
             if flags.contains(.noReplace) { throw FileSystemError(errno: EEXIST, "\(newName) is there") }
-            try await requireEmpty(existing, newName)
+            replaced = existing
+            if !isHierarchical { try await requireEmpty(existing, newName) }
         case .file, .node, .selfLink: throw FileSystemError(errno: ENOTDIR, "\(newName) is not a directory")
         }
-        try await requireDeleteRight(for: BlobAddress(container: from.container, name: from.name + name.string))
         let move = DirectoryMove(from: from, to: to, place: place, destination: destination)
+        if isHierarchical {
+            try await movePath(move, facts, over: replaced, newName)
+            return
+        }
+        try await requireDeleteRight(for: BlobAddress(container: from.container, name: from.name + name.string))
         // No commit of a file below may be under way while the blobs move: it would end under the old name.
         let below = files(below: from)
         try await below.withChangesLocked { () async throws(FileSystemError) in
@@ -62,7 +70,7 @@ extension OutputFileSystem {
     }
 
     /// Known files that have a name below the prefix.
-    private func files(below prefix: BlobAddress) -> [FileNode] {
+    func files(below prefix: BlobAddress) -> [FileNode] {
         nodes.files(below: prefix)
     }
 
@@ -94,7 +102,7 @@ extension OutputFileSystem {
             let etag = try await markerVersion(marker)
         {
             try await copies.noteBegin(of: etag)
-            let version = try await copy(marker, etag, to: newMarker, condition: .any).version
+            let version = try await copy(marker, etag, to: newMarker, condition: .vacant).version
             copies.append(CopiedBlob(source: marker, etag: etag, copy: newMarker, version: version))
         }
         // With all that a copy takes over, so that no source has to be asked for it.
@@ -113,7 +121,7 @@ extension OutputFileSystem {
                 let target = move.target(of: blob.0)
                 let etag = blob.1.version.etag
                 try await copies.noteBegin(of: etag)
-                let version = try await copy(blob.0, etag, known: blob.1, to: target, condition: .any).version
+                let version = try await copy(blob.0, etag, known: blob.1, to: target, condition: .vacant).version
                 copies.append(CopiedBlob(source: blob.0, etag: etag, copy: target, version: version))
             }
             next = page.next
@@ -252,7 +260,7 @@ extension OutputFileSystem {
 }
 
 /// Which directory goes where.
-private struct DirectoryMove: Sendable {
+struct DirectoryMove: Sendable {
     /// What the names of all blobs in it begin with, before and after.
     let from: BlobAddress
     let to: BlobAddress

@@ -23,6 +23,8 @@ struct PendingRecovery: Sendable {
     var condition: VersionCondition?
     /// Seconds since the epoch: when close or fsync asked for it.
     var dueSince: Int64?
+    /// What goes up with the bytes; what a program sets since is not among it.
+    var attributes = PendingAttributes()
 }
 
 /// Bytes in the journal that this mount does not upload: somebody has to decide, with `outputfs recover`.
@@ -103,7 +105,11 @@ extension OutputFileSystem {
         state.hasWrites = true
         // Its name may have a blob: whoever removes the file removes that.
         state.coversStoredBlob = identity.known != .absent
-        state.recovery = PendingRecovery(known: identity.known, dueSince: file.replay.dueSince)
+        state.recovery = PendingRecovery(
+            known: identity.known,
+            dueSince: file.replay.dueSince,
+            attributes: state.pending
+        )
         let node = nodes.insert(state)
         unsent.insert(node)
         changes.record(file: identity.blob, .present(node), at: now)
@@ -148,12 +154,12 @@ extension OutputFileSystem {
                 file.hasWrites = false
                 file.recovery = nil
                 file.lastFailure = nil
-                file.pending = PendingAttributes()
+                if file.pending == recovery.attributes { file.pending = PendingAttributes() }
             }
             if node.withState({ $0.local !== local }) { local.discard() }
             unsent.removeIfSent(node)
             changes.record(file: address, .present(node), at: clock.monotonic())
-            return true
+            return node.withState { $0.pending.isEmpty }
         case .conflict(let reason):
             let answer = FileSystemError(errno: ESTALE, "\(address): \(reason); the bytes are kept in the journal")
             report(answer, "commit", address.description)

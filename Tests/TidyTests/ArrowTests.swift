@@ -21,10 +21,11 @@ struct ArrowTests {
             "Logging",
         ],
         "FuseBinding": ["FileSystemModel", "CFuse3", "CLinux", "Logging"],
+        "OutputTransfer": ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux", "FoundationEssentials"],
         "BlobEmulator": ["CCarryless", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
         "OutputFSCommands": [
             "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "BlobReading", "BlobWriting", "LocalStore",
-            "OutputTree", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
+            "OutputTree", "OutputTransfer", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
             "FoundationEssentials", "Logging",
         ],
         "outputfs": ["OutputFSCommands"],

@@ -143,7 +143,7 @@ struct RecoverySession {
                     await local.keepInJournal(reason)
                     return reason
                 }
-                condition = .any
+                condition = try await version(of: local.blob, in: uploads.store)
             }
             let headers = file.replay.headers ?? BlobHeaders()
             do throws(CommitError) { _ = try await local.commit(headers: headers, condition: condition) } catch {
@@ -153,6 +153,17 @@ struct RecoverySession {
             settle(file, local)
             return nil
         } catch { return error.description }
+    }
+
+    /// What somebody who decided so wants to be replaced: the version that is there now, and none that comes later.
+    private static func version(
+        of blob: BlobAddress,
+        in store: any BlobStore
+    ) async throws(StorageError) -> VersionCondition {
+        do throws(StorageError) { return .matches(try await store.properties(of: blob).version.etag) } catch {
+            guard error.kind == .notFound else { throw error }
+            return .vacant
+        }
     }
 
     /// It is in the store. A mount leaves it to a thread to remove the entry; this process may end at any moment.
