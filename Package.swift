@@ -72,6 +72,12 @@ let package = Package(
                 "BlobWriting", .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        // The commands' own way to the store.
+        .target(
+            name: "OutputTransfer",
+            dependencies: ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux"]
+        ),
+
         .target(
             name: "FuseBinding",
             dependencies: [
@@ -87,7 +93,7 @@ let package = Package(
             name: "OutputFSCommands",
             dependencies: [
                 "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "LocalStore", "BlobReading",
-                "BlobWriting", "OutputTree", "FuseBinding", "HandOver", "BlobEmulator", "CLinux",
+                "BlobWriting", "OutputTree", "OutputTransfer", "FuseBinding", "HandOver", "BlobEmulator", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -110,7 +116,16 @@ let package = Package(
             ],
             path: "Tests/FileSystemSuite"
         ),
-        .testTarget(name: "OutputConventionsTests", dependencies: ["OutputConventions", "TestSupport"]),
+        .testTarget(
+            name: "OutputConventionsTests",
+            dependencies: ["OutputConventions", "TestSupport"],
+            resources: [.copy("Vectors")]
+        ),
+        .testTarget(
+            name: "OutputTransferTests",
+            dependencies: ["OutputTransfer", "OutputConventions", "TestSupport"],
+            resources: [.copy("Vectors")]
+        ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
         .testTarget(name: "HandOverTests", dependencies: ["HandOver", "TestSupport"]),
         .testTarget(

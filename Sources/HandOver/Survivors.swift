@@ -21,6 +21,8 @@ package final class Survivors: Sendable {
         /// A file that is open.
         case file
         case handle
+        /// How the account keeps directories.
+        case namespace
     }
 
     /// Numbers that only grow.

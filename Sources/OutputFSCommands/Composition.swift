@@ -5,8 +5,11 @@ internal import BlobStorage
 internal import BlobWriting
 internal import FuseBinding
 internal import Glibc
+internal import HandOver
 internal import LocalStore
 internal import Logging
+internal import OutputConventions
+internal import OutputTransfer
 internal import OutputTree
 
 /// Where everything meets: the only place that knows all modules.
@@ -17,13 +20,21 @@ enum Composition {
         _ inheritance: Inheritance,
         logger: Logger
     ) throws(CommandFailure) -> MountedTree {
-        // A mount that is there goes on whether or not the store answers at this moment.
-        if inheritance.device == nil { try check(configuration, logger: logger) }
+        let survivors = inheritance.survivors
+        let namespace: Namespace
+        if inheritance.device != nil, let known = survivors.namespace {
+            // A mount that is there goes on whether or not the store answers at this moment.
+            namespace = known
+        } else {
+            namespace = try check(configuration, logger: logger)
+            survivors.namespace = namespace
+        }
         let store = try blobStore(
             configuration.source,
             AzureBlobStoreConfiguration(
                 retryDeadline: configuration.retryDeadline,
-                commitDeadline: configuration.commitDeadline
+                commitDeadline: configuration.commitDeadline,
+                namespace: namespace
             ),
             logger
         )
@@ -57,7 +68,7 @@ enum Composition {
         options.durability = configuration.durability
         options.exclusiveCreation = configuration.exclusiveCreation
         options.conflictPolicy = configuration.conflictPolicy
-        let survivors = inheritance.survivors
+        options.commitDeadline = configuration.commitDeadline
         let tree = OutputFileSystem(
             store: store,
             cache: cache,
@@ -94,15 +105,66 @@ enum Composition {
     }
 
     /// One request with a store of its own: a wrong key is told at once, an endpoint that is down within 10 s and not
-    /// after the retries that a running mount is owed.
-    private static func check(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) {
+    /// after the retries that a running mount is owed. A second one tells how the account keeps directories.
+    private static func check(
+        _ configuration: MountConfiguration,
+        logger: Logger
+    ) throws(CommandFailure) -> Namespace {
         let source = configuration.source
         let store = try impatientStore(source, retryDeadline: configuration.retryDeadline, logger)
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
-        guard let error else { return }
-        let endpoint = source.account.endpoint.description
-        if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) { throw failure }
-        logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+        if let error {
+            let endpoint = source.account.endpoint.description
+            if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) {
+                throw failure
+            }
+            logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+        }
+        let namespace = try namespace(of: source, store, logger)
+        if let failure = NamespaceDetection.failure(namespace, source) { throw failure }
+        return namespace
+    }
+
+    private static func namespace(
+        of source: StorageSource,
+        _ store: AzureBlobStore,
+        _ logger: Logger
+    ) throws(CommandFailure) -> Namespace {
+        switch source.namespace {
+        case .on: return .hierarchical
+        case .off: return .flat
+        case .auto: break
+        }
+        let container = source.container
+        let found: Result<Namespace?, StorageError> = PlainThread.wait {
+            do throws(StorageError) {
+                return .success(try await NamespaceDetection.run(store, onlyContainer: container))
+            } catch { return .failure(error) }
+        }
+        do throws(StorageError) {
+            if let namespace = try found.get() {
+                logger.debug("\(source) has a \(namespace) namespace")
+                return namespace
+            }
+        } catch {
+            throw CommandFailure(
+                .unavailable,
+                "whether \(source) has a hierarchical namespace cannot be told: \(error)",
+                try: "--hns off, or --hns on for an account of Azure Data Lake Storage Gen2"
+            )
+        }
+        logger.notice(
+            """
+            \(source) does not tell these credentials whether it has a hierarchical namespace, and is taken for a flat \
+            account; with --hns on it is not
+            """
+        )
+        return .flat
+    }
+
+    /// The tree without a mount, for commands.
+    static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
+        StoreTree(store: try blobStore(source, AzureBlobStoreConfiguration(), logger), onlyContainer: source.container)
     }
 
     /// A few cheap requests, for `doctor`.
@@ -199,12 +261,18 @@ enum Composition {
             let found = try uploads.journal.survivors { $0.utf8.elementsEqual(owner.utf8) }
             for problem in found.problems { logger.error("the journal: \(problem)") }
             var (files, unreadable): ([RecoveredFile], [RecoveredFile.Unreadable]) = ([], [])
+            var names: [RecoveredName] = []
             for entry in found.entries {
+                if let name = RecoveredName(entry, scheduler: uploads) {
+                    names.append(name)
+                    continue
+                }
                 do throws(RecoveredFile.Unreadable) { files.append(try RecoveredFile(entry)) } catch {
                     unreadable.append(error)
                 }
             }
-            tree.recover(tree.resume(files), unreadable: unreadable)
+            let left = tree.resume(files, names: names)
+            tree.recover(left.files, names: left.names, unreadable: unreadable)
         } catch {
             logger.error("what earlier mounts left in the journal cannot be looked at: \(error)")
             _ = tree.resume([])
@@ -223,6 +291,17 @@ enum Composition {
         do throws(LocalStoreError) {
             return try UploadScheduler(store: store, configuration: uploads, logger: logger)
         } catch { throw CommandFailure(.cannotCreate, "--journal-dir: \(error)") }
+    }
+
+    /// Deletes without a mount. Every view is there: a path names the same as it would below a mount of both.
+    static func removal(from source: StorageSource, atOnce: Int) throws(CommandFailure) -> MassRemoval {
+        let configuration = AzureBlobStoreConfiguration(maxConnections: max(4, atOnce))
+        let logger = Logger(label: "rm") { _ in SwiftLogNoOpLogHandler() }
+        return MassRemoval(
+            store: try blobStore(source, configuration, logger),
+            views: Set(OutputView.allCases),
+            onlyContainer: source.container
+        )
     }
 
     /// `nil` without `--cache-dir`. The directory is there.
@@ -258,7 +337,9 @@ enum Composition {
             address: settings.address,
             port: settings.port,
             dataDirectory: settings.dataDirectory,
-            accounts: settings.accounts.map { EmulatorAccount(name: $0.name, key: $0.key) },
+            accounts: settings.accounts.map {
+                EmulatorAccount(name: $0.name, key: $0.key, isHierarchical: settings.isHierarchical)
+            },
             allowsControl: settings.allowsControl
         )
         do throws(EmulatorError) {
@@ -308,5 +389,19 @@ extension CommandFailure {
             }
         self.init(status, "\(error.subject): \(error.reason)")
         if !error.remedy.isEmpty { remedies = [error.remedy] }
+    }
+}
+
+extension Survivors {
+    /// How the account keeps directories, as the first worker of a mount found out.
+    fileprivate var namespace: Namespace? {
+        get {
+            switch entries(.namespace).first?.bytes.first {
+            case 0: .flat
+            case 1: .hierarchical
+            default: nil
+            }
+        }
+        nonmutating set { if let newValue { set(.namespace, 0, [newValue == .hierarchical ? 1 : 0]) } }
     }
 }

@@ -10,9 +10,12 @@ import Logging
 /// Going on where another process of this mount was killed: the kernel still asks by the numbers that it gave out.
 extension OutputFileSystem {
     /// Puts back directories, open files and handles, before the mount is used. Of what the journal has, files that are open
-    /// go on being written; the rest comes back, for `recover`.
-    package func resume(_ files: [RecoveredFile]) -> [RecoveredFile] {
-        guard let survivors else { return files }
+    /// go on being written, and files that were unlinked while they are open are read on; the rest comes back, for `recover`.
+    package func resume(
+        _ files: [RecoveredFile],
+        names: [RecoveredName] = []
+    ) -> (files: [RecoveredFile], names: [RecoveredName]) {
+        guard let survivors else { return (files, names) }
         let handles = survivors.entries(.handle).compactMap { SurvivingHandle($0.key, $0.bytes) }
         let directories = survivors.entries(.directory).compactMap { SurvivingDirectory($0.key, $0.bytes) }
         let now = clock.monotonic()
@@ -52,7 +55,8 @@ extension OutputFileSystem {
             states.append((file.node, file.inode, file.state))
         }
         let nodes = nodes.restore(directories, states)
-        for node in nodes.values { enter(node, at: now) }
+        var names = names
+        for node in nodes.values { enter(node, &names, at: now) }
         for handle in handles { restore(handle, nodes, lost) }
         // What a close was answered for, and the lines of a log, wait for nobody. What a program is changing waits for it.
         for node in due.compactMap({ nodes[$0] }) { commitInBackground(node) }
@@ -60,7 +64,7 @@ extension OutputFileSystem {
             let text = "\(handles.count) open files and directories, of which \(lost.count) cannot go on"
             logger.notice("going on with \(text), and \(directories.count) known directories")
         }
-        return Array(journal.values)
+        return (Array(journal.values), names)
     }
 
     /// A file that nobody has written a byte to.
@@ -95,13 +99,23 @@ extension OutputFileSystem {
         file.recovery = PendingRecovery(known: identity.known, dueSince: entry.replay.dueSince)
     }
 
-    private func enter(_ node: FileNode, at now: Duration) {
+    private func enter(_ node: FileNode, _ names: inout [RecoveredName], at now: Duration) {
         let (address, isUnlinked, isPending, hasLocal) = node.withState { file in
             (file.address, file.isUnlinked, file.isRemovalPending, file.local != nil)
         }
         if isUnlinked {
             guard isPending else { return }
-            held.insert(node)
+            let etag = node.withState { $0.facts?.etag }
+            let index = names.firstIndex { name in
+                guard case .removal(let removal) = name.change else { return false }
+                return removal.blob == address && removal.etag == etag
+            }
+            guard let index else {
+                // The journal says that it is gone.
+                node.withState { $0.isRemovalPending = false }
+                return
+            }
+            held.insert(HeldBlobs.Removal(node: node, entry: names.remove(at: index).entry))
             changes.record(file: address, .held(node), at: now)
         } else if hasLocal || node.hasUnsentContent {
             unsent.insert(node)

@@ -29,6 +29,7 @@ package final class OutputFileSystem: FileSystem {
     let changes: LocalChanges
     let unsent = UnsentFiles()
     let held = HeldBlobs()
+    let moves = UnfinishedMoves()
     let kept = KeptFiles()
     let rights = AccessRights()
     let listings: ListingMemory

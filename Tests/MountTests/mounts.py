@@ -45,16 +45,18 @@ def wait_until(condition, seconds=10.0, what="the condition"):
 class Server:
     """An emulator with its control interface; it can be killed and started again on its port and data."""
 
-    def __init__(self, data=None):
+    def __init__(self, data=None, hns=False):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.data = data
+        self.hns = hns
         self.start()
 
     def start(self):
         command = [binary(), "emulator", "--listen", f"127.0.0.1:{self.port}", "--account", f"{ACCOUNT}:{KEY}"]
-        command += ["--control"] + (["--data", str(self.data)] if self.data else [])
+        command += ["--control"] + (["--hns"] if self.hns else [])
+        command += ["--data", str(self.data)] if self.data else []
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=clean_environment())
 
         def answers():
@@ -104,6 +106,10 @@ class Server:
     def faults(self, *rules):
         """Puts these rules in place of those in force."""
         self.control("PUT", "faults", list(rules))
+
+    def held(self) -> int:
+        """How many requests a rule holds until the next `faults`."""
+        return self.control("GET", "held")
 
     def counters(self) -> dict:
         return self.control("GET", "counters")

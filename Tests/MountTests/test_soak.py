@@ -81,8 +81,6 @@ class Soak:
         self.kills += 1
         self.live(self.life + 1)
         self.mount.kill()
-        # What it sent last may be carried out now: the longest delay of these faults (SEMANTICS, "Late requests").
-        time.sleep(0.25)
         subprocess.run(["fusermount3", "-uz", self.mount.place], check=False, capture_output=True)
         self.mount = self.mounted()
         # What was closed and not in the store yet is on its way now.

@@ -1,5 +1,6 @@
 internal import BlobStorage
 internal import Logging
+internal import Synchronization
 
 /// Everything a call needs: authorizes, sends, retries, counts.
 final class RequestEngine: Sendable {
@@ -9,6 +10,8 @@ final class RequestEngine: Sendable {
     let surroundings: Surroundings
     let counting = RequestCounting()
     let offeredChecksum = OfferedChecksum()
+    /// The server, or the token, permits no Blob Batch.
+    let refusesBatches = Atomic(false)
     let logger: Logger
 
     init(
@@ -190,7 +193,8 @@ extension StorageOperation {
     var patience: Duration {
         switch self {
         case .getBlob: .zero
-        case .putBlockList: .seconds(60)
+        // Up to 256 deletes, one after the other, before the first byte of the answer.
+        case .putBlockList, .blobBatch: .seconds(60)
         case .copyBlobFromURL, .putBlockFromURL: .seconds(120)
         default: .seconds(15)
         }

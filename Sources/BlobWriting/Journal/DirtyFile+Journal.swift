@@ -27,6 +27,16 @@ extension DirtyFile {
         }
     }
 
+    /// Owner, mode, times or attributes were changed while the file waits to be sent. `false` if it does not wait: then no
+    /// close or fsync asked for it yet.
+    package func noteHeaders(_ headers: BlobHeaders) async throws(LocalStoreError) -> Bool {
+        guard let journal else { return false }
+        let time = Self.now
+        return try await scheduler.disk.perform { () throws(LocalStoreError) in
+            try journal.headersChanged(headers, at: time)
+        }
+    }
+
     /// The name has nothing any more: this mount deleted what was there to put this in its place.
     package func noteDeleted() async {
         guard let journal else { return }

@@ -6,6 +6,7 @@ struct StorageSource: Sendable, CustomStringConvertible {
     var credential: Credential
     /// The one container that the credential is for.
     var container: String?
+    var namespace = NamespaceChoice.auto
 
     /// As it stands in /proc/mounts and in `status`: the URL, without secrets.
     var description: String { container.map { "\(account.endpoint)/\($0)" } ?? "\(account.endpoint)" }

@@ -68,7 +68,7 @@ final class MountService: Sendable {
         mounted.run()
         ServiceManager.notify(.stopping(status: "unmounted; sending what waits"))
         state.withLock { $0.isUnmounted = true }
-        let report = mounted.drain(timeout: lastDrainTimeout)
+        let report = mounted.drain(timeout: lastDrainTimeout, isEnding: true)
         control.stop()
         mounted.shutDown()
         if let failure = state.withLock({ $0.failure }) { throw failure }
@@ -122,6 +122,12 @@ final class MountService: Sendable {
         case .unmount:
             let timeout = request.timeout.map { Duration.seconds(max(0, min($0, 1e6))) } ?? configuration.drainTimeout
             return ControlAnswer(unmount: unmount(lazily: request.isLazy, timeout: timeout))
+        case .remove:
+            guard let step = request.removal else { return ControlAnswer(refusal: "the request does not say what") }
+            switch mounted.remove(step) {
+            case .success(let answer): return ControlAnswer(removal: answer)
+            case .failure(let refusal): return ControlAnswer(removalRefusal: refusal)
+            }
         case .logLevel:
             guard let level = request.logLevel.flatMap({ Logger.Level(rawValue: $0) }) else {
                 return ControlAnswer(refusal: "there is no such level")

@@ -38,11 +38,19 @@ struct MountedTree: Sendable {
         } catch { return error }
     }
 
-    /// Sends what waits, and says what could not be sent in time.
-    func drain(timeout: Duration) -> [PendingFile] {
+    /// Sends what waits, and says what could not be sent in time. `isEnding`: nobody can use the mount any more.
+    func drain(timeout: Duration, isEnding: Bool = false) -> [PendingFile] {
         let tree = tree
-        return PlainThread.wait { await tree.drain(timeout: timeout) }.remaining.map { file in
+        return PlainThread.wait { await tree.drain(timeout: timeout, isEnding: isEnding) }.remaining.map { file in
             PendingFile(path: file.path, reason: file.lastError ?? (file.isOpen ? "still open" : "not sent yet"))
+        }
+    }
+
+    /// One step of a mass delete.
+    func remove(_ step: RemovalStep) -> Result<RemovalAnswer, RemovalRefusal> {
+        let tree = tree
+        return PlainThread.wait {
+            do throws(RemovalRefusal) { return .success(try await tree.remove(step)) } catch { return .failure(error) }
         }
     }
 

@@ -57,7 +57,7 @@ enum StorageCheck {
                 try:
                     "the endpoint: https://<account>.blob.core.windows.net, or the emulator's with the account behind it"
             )
-        case .alreadyExists, .conditionFailed, .leased, .immutable, .archived, .encrypted, .conflict,
+        case .alreadyExists, .conditionFailed, .notEmpty, .leased, .immutable, .archived, .encrypted, .conflict,
             .containerBeingDeleted,
             .tooLarge, .localInput:
             return CommandFailure(.unavailable, "\(source) answers strangely\(said): \(error.message)")

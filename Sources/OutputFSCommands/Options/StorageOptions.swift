@@ -16,6 +16,25 @@ struct StorageOptions: ParsableArguments {
     var endpoint: String?
 
     @Option(
+        help: .init(
+            "The Data Lake endpoint, where it is not the Blob endpoint with .dfs. in the place of .blob.",
+            discussion: "Environment: AZURE_STORAGE_DFS_ENDPOINT.",
+            valueName: "url"
+        )
+    )
+    var dfsEndpoint: String?
+
+    @Option(
+        help: .init(
+            "Whether the account has a hierarchical namespace: on, off, or auto to ask it (auto).",
+            valueName: "on|off|auto"
+        ),
+        completion: .list(NamespaceChoice.allCases.map(\.rawValue)),
+        transform: Values.namespace
+    )
+    var hns: NamespaceChoice?
+
+    @Option(
         help: .init("A file with an account key.", discussion: "Environment: AZURE_STORAGE_KEY.", valueName: "file"),
         completion: .file()
     )
@@ -51,9 +70,14 @@ struct StorageOptions: ParsableArguments {
     )
     var containerURLFile: String?
 
+    /// Whether one of them is given.
+    var namesSource: Bool {
+        [account, endpoint, keyFile, sasFile, connectionStringFile, containerURLFile].contains { $0 != nil }
+    }
+
     /// The one account or container that these, the argument SOURCE, and the environment name.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
-        try StorageSourceResolver(
+        var source = try StorageSourceResolver(
             options: .init(
                 source: argument,
                 account: account,
@@ -66,5 +90,9 @@ struct StorageOptions: ParsableArguments {
             environment: System.environment,
             readFile: { System.read($0) }
         ).resolve()
+        let endpoint = dfsEndpoint ?? System.environment["AZURE_STORAGE_DFS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
+        if let endpoint { try source.setDataLakeEndpoint(endpoint) }
+        source.namespace = hns ?? .auto
+        return source
     }
 }

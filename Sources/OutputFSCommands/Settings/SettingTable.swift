@@ -7,6 +7,8 @@ enum SettingTable {
     static let storage = [
         Setting("account", .text, .names),
         Setting("endpoint", .text, .names),
+        Setting("dfs-endpoint", .text, .belongs),
+        Setting("hns", .choice(NamespaceChoice.allCases.map(\.rawValue)), .belongs, standard: "auto"),
         Setting("key-file", .path, .proves),
         Setting("sas-file", .path, .proves),
         Setting("connection-string-file", .path, .namesAndProves),
@@ -57,6 +59,13 @@ enum SettingTable {
         "mount": all,
         "config": all,
         "doctor": storage + tree + transfer,
+        "get": storage,
+        "put": storage,
+        "sync": storage,
+        "ls": storage,
+        "find": storage,
+        "cat": storage,
+        "rm": storage,
         "recover": storage + transfer.filter { $0.name == "journal-dir" },
     ]
 
@@ -66,6 +75,7 @@ enum SettingTable {
         ("AZURE_STORAGE_ACCOUNT", .names),
         ("AZURE_STORAGE_BLOB_ENDPOINT", .names),
         ("AZURE_STORAGE_SERVICE_ENDPOINT", .names),
+        ("AZURE_STORAGE_DFS_ENDPOINT", .belongs),
         ("AZURE_STORAGE_KEY", .proves),
         ("AZURE_STORAGE_SAS_TOKEN", .proves),
         ("JOB_CONTAINER_URL", .namesAndProves),

@@ -3,6 +3,7 @@ import BlobStorage
 import BlobWriting
 import FileSystemModel
 import LocalStore
+import OutputConventions
 
 /// Everything that is true of one file on this mount: which version the store has, which bytes are here only, who has
 /// it open. Reading, writing and naming all ask this one value.
