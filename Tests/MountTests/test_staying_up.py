@@ -193,7 +193,7 @@ def test_lines_of_a_log_are_sent_though_nobody_writes_another(mounting, server, 
     mount = mounting("--log-interval", "20s")
     mount.job(job)
     folder = mount / "jobs" / job / "tasks" / "t" / "TaskLog"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with open(folder / "log", "wb", buffering=0) as log:
         log.write(b"the last words\n")
         mount.kill_worker()
