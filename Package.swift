@@ -27,6 +27,9 @@ let package = Package(
         .target(name: "FileSystemModel"),
         .target(name: "Checksums", dependencies: ["COpenSSL", "CChecksums"]),
 
+        // What one process that serves a mount leaves to the next.
+        .target(name: "HandOver", dependencies: ["CLinux"]),
+
         // Storage.
         .target(name: "BlobStorage"),
         .target(
@@ -65,8 +68,8 @@ let package = Package(
         .target(
             name: "OutputTree",
             dependencies: [
-                "FileSystemModel", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading", "BlobWriting",
-                .product(name: "Logging", package: "swift-log"),
+                "FileSystemModel", "HandOver", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading",
+                "BlobWriting", .product(name: "Logging", package: "swift-log"),
             ]
         ),
         // The commands' own way to the store.
@@ -78,7 +81,7 @@ let package = Package(
         .target(
             name: "FuseBinding",
             dependencies: [
-                "FileSystemModel", "CFuse3", "CLinux", .product(name: "Logging", package: "swift-log"),
+                "FileSystemModel", "HandOver", "CFuse3", "CLinux", .product(name: "Logging", package: "swift-log"),
             ]
         ),
 
@@ -90,7 +93,7 @@ let package = Package(
             name: "OutputFSCommands",
             dependencies: [
                 "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "LocalStore", "BlobReading",
-                "BlobWriting", "OutputTree", "OutputTransfer", "FuseBinding", "BlobEmulator", "CLinux",
+                "BlobWriting", "OutputTree", "OutputTransfer", "FuseBinding", "HandOver", "BlobEmulator", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -124,6 +127,7 @@ let package = Package(
             resources: [.copy("Vectors")]
         ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
+        .testTarget(name: "HandOverTests", dependencies: ["HandOver", "TestSupport"]),
         .testTarget(
             name: "AzureBlobTests",
             dependencies: [
@@ -154,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "FuseBindingTests",
             dependencies: [
-                "FuseBinding", "FileSystemModel", "CFuse3", "CLinux", .product(name: "Logging", package: "swift-log"),
+                "FuseBinding", "FileSystemModel", "HandOver", "CFuse3", "CLinux",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
@@ -165,9 +170,10 @@ let package = Package(
         .testTarget(
             name: "OutputTreeTests",
             dependencies: [
-                "OutputTree", "OutputConventions", "FileSystemModel", "BlobStorage", "BlobReading", "BlobWriting",
-                "FileSystemSuite", "TestSupport",
+                "OutputTree", "OutputConventions", "FileSystemModel", "HandOver", "BlobStorage", "BlobReading",
+                "BlobWriting", "FileSystemSuite", "TestSupport", "AzureBlob", "BlobEmulator",
                 .product(name: "SystemPackage", package: "swift-system"),
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(

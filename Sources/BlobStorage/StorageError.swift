@@ -12,6 +12,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         case unauthenticated
         /// The credentials do not permit this.
         case denied
+        /// Something is in the directory that was to be removed or replaced.
+        case notEmpty
         /// A lease guards the blob.
         case leased
         /// A legal hold or retention policy guards the blob.
@@ -66,6 +68,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
     package var requestID: String?
     /// How long the service asked to wait (Retry-After).
     package var retryAfter: Duration?
+    /// What people can put out of the way, if the failure showed it.
+    package var obstacle: NetworkObstacle?
 
     package init(
         _ kind: Kind,

@@ -34,6 +34,10 @@ class Ended:
 def clean_environment(**extra: str) -> dict:
     """The caller's own account must not leak into a test."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "AZ_BATCH_", "JOB_CONTAINER", "OUTPUTFS_"))}
+    # Nor its way into the network.
+    for name in ("CURL_CA_BUNDLE", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        kept.pop(name, None)
+    kept = {name: value for name, value in kept.items() if not name.lower().endswith("_proxy")}
     return {**kept, **extra}
 
 

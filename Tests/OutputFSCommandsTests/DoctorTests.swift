@@ -131,6 +131,8 @@ struct DoctorTests {
     @Test func `what goes in the clear is a problem, unless it stays here`() throws {
         #expect(NetworkChecks.encryption(try BlobEndpoint("http://127.0.0.1:10000/farm"), refusal: nil).level == .ok)
         #expect(NetworkChecks.encryption(try BlobEndpoint("http://192.0.2.1/farm"), refusal: nil).level == .problem)
+        let allowed = NetworkChecks.encryption(try BlobEndpoint("http://192.0.2.1/farm"), refusal: nil, isAllowed: true)
+        #expect(allowed.level == .warning)
         #expect(NetworkChecks.encryption(try BlobEndpoint("https://192.0.2.1/farm"), refusal: nil).level == .ok)
         #expect(NetworkChecks.encryption(try BlobEndpoint("https://192.0.2.1"), refusal: "expired").level == .problem)
     }

@@ -36,6 +36,15 @@ package struct BlobEndpoint: Sendable, Hashable, CustomStringConvertible {
 
     package var isPathStyle: Bool { !path.isEmpty }
 
+    /// The account's Data Lake endpoint: `.dfs.` in the place of `.blob.`, in all clouds and behind private links. In path
+    /// style, emulators have both in one place. `nil` for a domain of one's own.
+    package var dataLake: BlobEndpoint? {
+        if isPathStyle { return self }
+        guard let label = authority.firstRange(of: ".blob.") else { return nil }
+        let host = authority[..<label.lowerBound] + ".dfs." + authority[label.upperBound...]
+        return BlobEndpoint(scheme: scheme, authority: String(host), path: path)
+    }
+
     package var description: String { "\(scheme)://\(authority)\(path)" }
 }
 

@@ -7,18 +7,18 @@ package struct IdentityTools: Sendable {
     package var readFile: @Sendable (String) -> Result<[UInt8], SignInFailure>
     package var run: @Sendable (IdentityCommand) -> IdentityCommandOutcome
     /// Certificates to trust instead of the system's (PEM).
-    package var caFile: String?
+    package var network: NetworkSettings
 
     package init(
         surroundings: Surroundings = .system,
         readFile: @escaping @Sendable (String) -> Result<[UInt8], SignInFailure>,
         run: @escaping @Sendable (IdentityCommand) -> IdentityCommandOutcome,
-        caFile: String? = nil
+        network: NetworkSettings = NetworkSettings()
     ) {
         self.surroundings = surroundings
         self.readFile = readFile
         self.run = run
-        self.caFile = caFile
+        self.network = network
     }
 }
 
@@ -145,7 +145,7 @@ struct TokenRequester: Sendable {
         connect: Duration,
         usesProxy: Bool
     ) async -> ExchangeResult {
-        guard let transport = Transport(Transport.Options(connectionsMax: 1, caFile: tools.caFile)) else {
+        guard let transport = Transport(Transport.Options(connectionsMax: 1, network: tools.network)) else {
             return ExchangeResult(failure: .network("libcurl or its thread cannot be started"))
         }
         var exchange = Exchange(

@@ -7,6 +7,8 @@ struct AttemptFailure: Error, Sendable {
     var isUnclear = false
     /// The server's clock, if it answered.
     var serverDate: Int64?
+    /// A kept connection was dead: no fault of the server's.
+    var wasDeadConnection = false
 }
 
 /// A call on its way through its attempts: decides what follows each failure. Holds no clock of its own.
@@ -20,6 +22,9 @@ struct CallProgress: Sendable {
     private(set) var isUnclear = false
     private var hasLearnedClock = false
     private var hasRefusedToken = false
+    /// Whether the next attempt is to make a connection of its own.
+    private(set) var needsFreshConnection = false
+    private var hasReconnected = false
 
     init(_ policy: RetryPolicy, now: Duration) {
         self.policy = policy
@@ -32,6 +37,8 @@ struct CallProgress: Sendable {
         case correctClock(Int64)
         /// With another token, at once.
         case renewToken
+        /// Over a connection of its own, at once.
+        case reconnect
         case fail(StorageError)
     }
 
@@ -49,6 +56,13 @@ struct CallProgress: Sendable {
     mutating func failed(_ failure: AttemptFailure, now: Duration, random: Double, usesToken: Bool) -> Next {
         let error = failure.error
         if failure.isUnclear { isUnclear = true }
+        needsFreshConnection = failure.wasDeadConnection
+        // Once: a new connection that dies as well says something about the network. What went by was nobody's fault.
+        if failure.wasDeadConnection, !hasReconnected, error.persistence == .temporary {
+            hasReconnected = true
+            start = now
+            return .reconnect
+        }
         if error.kind == .unauthenticated {
             // Without a status it is the identity service that refused: it was asked a moment ago.
             if usesToken, error.status != nil, !hasRefusedToken {

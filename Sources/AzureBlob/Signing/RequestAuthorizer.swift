@@ -51,6 +51,9 @@ final class RequestAuthorizer: Sendable {
     /// A token that may be sent without waiting for it.
     var readyToken: Secret? { source?.ready() }
 
+    /// Whether it is known where a hierarchical namespace's own operations go.
+    var hasDataLake: Bool { account.dataLakeEndpoint != nil }
+
     /// A token to send; `nil` if the credential is of another kind.
     func token(refused: Secret?) async throws(StorageError) -> Secret? {
         guard let source else { return nil }
@@ -71,7 +74,9 @@ final class RequestAuthorizer: Sendable {
                 headers.append(HTTPHeader("x-ms-copy-source-authorization", "Bearer \(token.revealed())"))
             }
         }
-        let path = account.endpoint.path + request.path
+        if let source = request.renameSource { headers.append(HTTPHeader("x-ms-rename-source", renameSource(source))) }
+        let endpoint = request.isForDataLake ? account.dataLakeEndpoint ?? account.endpoint : account.endpoint
+        let path = endpoint.path + request.path
         var query = request.encodedQuery
         switch means {
         case .key(let key):
@@ -92,8 +97,36 @@ final class RequestAuthorizer: Sendable {
         case .bearer:
             if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
         }
-        let url = "\(account.endpoint.scheme)://\(account.endpoint.authority)\(path.isEmpty ? "/" : path)"
+        let url = "\(endpoint.scheme)://\(endpoint.authority)\(path.isEmpty ? "/" : path)"
         return HTTPRequest(method: request.method, url: query.isEmpty ? url : "\(url)?\(query)", headers: headers)
+    }
+
+    /// The head of a request that is a part of a batch: it has no version of its own, and its URL no host.
+    func part(_ request: StorageRequest, token: Secret?) -> String {
+        var headers = request.headers
+        headers.append(HTTPHeader("x-ms-date", HTTPDate.format(wallClock() + clockOffset.load(ordering: .relaxed))))
+        headers.append(HTTPHeader("Content-Length", "0"))
+        let path = account.endpoint.path + request.path
+        var query = request.encodedQuery
+        switch means {
+        case .key(let key):
+            let text = SharedKey.stringToSign(
+                method: request.method.rawValue,
+                account: account.name,
+                path: path,
+                query: request.query,
+                headers: headers
+            )
+            let value = SharedKey.authorization(account: account.name, key: key, stringToSign: text)
+            headers.append(HTTPHeader("Authorization", value))
+        case .sas(let sas): query += (query.isEmpty ? "" : "&") + sas.revealed()
+        case .anonymous: break
+        case .bearer:
+            if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
+        }
+        let target = query.isEmpty ? path : "\(path)?\(query)"
+        return (["\(request.method.rawValue) \(target) HTTP/1.1"] + headers.map { "\($0.name): \($0.value)" })
+            .joined(separator: "\r\n")
     }
 
     /// Where the service finds the source of a copy, with the right to read it: it does not take our Shared Key for
@@ -109,6 +142,13 @@ final class RequestAuthorizer: Sendable {
         case .changingSAS: return token.map { "\(url)?\($0.revealed())" } ?? url
         case .anonymous, .bearer: return url
         }
+    }
+
+    /// The path that is to be renamed. A shared access signature has to permit it there, too.
+    private func renameSource(_ path: BlobAddress) -> String {
+        let path = "/\(PercentEncoding.path(path.container))/\(PercentEncoding.path(path.name))"
+        guard case .sas(let sas) = means else { return path }
+        return "\(path)?\(sas.revealed())"
     }
 
     /// Seconds that a copy source stays readable: the request's own signature lives 15 minutes.

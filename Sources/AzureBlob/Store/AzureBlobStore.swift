@@ -42,7 +42,7 @@ package final class AzureBlobStore: BlobStore {
         } catch {
             throw StorageError(.invalid, .permanent, operation: "connect", resource: account.name, message: "\(error)")
         }
-        let options = Transport.Options(connectionsMax: configuration.maxConnections, caFile: configuration.caFile)
+        let options = Transport.Options(connectionsMax: configuration.maxConnections, network: configuration.network)
         guard let transport = Transport(options) else {
             throw StorageError(
                 .unavailable,
@@ -63,6 +63,8 @@ package final class AzureBlobStore: BlobStore {
 
     /// The most that the transport buffers of answers, in bytes.
     package var receiveBufferBytes: Int { engine.configuration.maxConnections * EasyHandle.receiveBufferSize }
+
+    package var namespace: Namespace { engine.configuration.namespace }
 
     /// What was requested so far.
     package var counters: RequestCounters { engine.counting.snapshot }

@@ -1,3 +1,5 @@
+package import BlobStorage
+
 /// Bounds of an `AzureBlobStore`.
 package struct AzureBlobStoreConfiguration: Sendable, Hashable {
     /// Requests at a time, each with a connection of its own; one in eight is kept for the foreground.
@@ -10,8 +12,9 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
     package var retryDeadline: Duration
     /// How long uploads, commits and copies are retried.
     package var commitDeadline: Duration
-    /// Certificates to trust instead of the system's (PEM).
-    package var caFile: String?
+    package var network: NetworkSettings
+    /// How the account keeps directories.
+    package var namespace: Namespace
 
     package init(
         maxConnections: Int = 64,
@@ -19,13 +22,15 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
         stallTimeout: Duration = .seconds(20),
         retryDeadline: Duration = .seconds(60),
         commitDeadline: Duration = .seconds(600),
-        caFile: String? = nil
+        network: NetworkSettings = NetworkSettings(),
+        namespace: Namespace = .flat
     ) {
         self.maxConnections = maxConnections
         self.connectTimeout = connectTimeout
         self.stallTimeout = stallTimeout
         self.retryDeadline = retryDeadline
         self.commitDeadline = commitDeadline
-        self.caFile = caFile
+        self.network = network
+        self.namespace = namespace
     }
 }

@@ -123,7 +123,8 @@ final class RangeRead: ReadOperation, Sendable {
             ),
             priority: before.isForeground ? .foreground : .background,
             timeouts: engine.timeouts(for: request, before.call, byteCount: range.range.count - range.delivered),
-            onHedge: { [engine] in engine.counting.hedged(.getBlob) }
+            onHedge: { [engine] in engine.counting.hedged(.getBlob) },
+            needsFreshConnection: before.call.needsFreshConnection
         )
         engine.counting.sent(.getBlob, isRetry: before.isRetry)
         let start = engine.surroundings.uptime()
@@ -177,10 +178,16 @@ final class RangeRead: ReadOperation, Sendable {
         case .follow(.renewToken, let failure):
             later { await $0.awaitTokenAndAttempt(refused: (token, failure.error)) }
         case .follow(.correctClock(let date), let failure):
-            if engine.authorizer.learnClock(from: date) {
+            if engine.learnClock(from: date) {
                 attempt(token: nil)
             } else {
                 complete(.failure(failure.error), isOnTransport: isOnTransport)
+            }
+        case .follow(.reconnect, _):
+            if engine.authorizer.needsToken {
+                later { await $0.attemptWithToken(refused: nil) }
+            } else {
+                attempt(token: nil)
             }
         case .follow(.fail(let error), _): complete(.failure(error), isOnTransport: isOnTransport)
         }

@@ -1,5 +1,6 @@
 internal import BlobStorage
 internal import Logging
+internal import Synchronization
 
 /// Everything a call needs: authorizes, sends, retries, counts.
 final class RequestEngine: Sendable {
@@ -9,6 +10,8 @@ final class RequestEngine: Sendable {
     let surroundings: Surroundings
     let counting = RequestCounting()
     let offeredChecksum = OfferedChecksum()
+    /// The server, or the token, permits no Blob Batch.
+    let refusesBatches = Atomic(false)
     let logger: Logger
 
     init(
@@ -89,7 +92,8 @@ final class RequestEngine: Sendable {
                 body: body,
                 sink: .collected(limit: Self.answerMax),
                 priority: priority,
-                timeouts: timeouts(for: request, progress, byteCount: body?.byteCount ?? 0)
+                timeouts: timeouts(for: request, progress, byteCount: body?.byteCount ?? 0),
+                needsFreshConnection: progress.needsFreshConnection
             )
             counting.sent(request.operation, isRetry: isRetry)
             isRetry = true
@@ -122,8 +126,9 @@ final class RequestEngine: Sendable {
             case .wait(let delay):
                 do { try await surroundings.sleep(delay) } catch { throw cancelled(request) }
             case .correctClock(let date):
-                guard authorizer.learnClock(from: date) else { throw failure.error }
+                guard learnClock(from: date) else { throw failure.error }
             case .renewToken: refusal = (token, failure.error)
+            case .reconnect: break
             case .fail(let error): throw error
             }
         }
@@ -179,25 +184,45 @@ final class RequestEngine: Sendable {
 
     func timeouts(for request: StorageRequest, _ progress: CallProgress, byteCount: Int) -> AttemptTimeouts {
         let elapsed = surroundings.uptime() - progress.start
+        // Until it is a body's turn again: to libcurl one that is held back while it is sent stands still.
+        let turn = configuration.network.rates.longest(byteCount: 32 << 10, sharedBy: configuration.maxConnections)
         return AttemptTimeouts(
             connect: configuration.connectTimeout,
-            stall: configuration.stallTimeout + request.operation.patience,
+            stall: configuration.stallTimeout + request.operation.patience + turn,
             total: progress.policy.attemptTotal(elapsed: elapsed, byteCount: byteCount)
+                + configuration.network.rates.longest(byteCount: byteCount, sharedBy: configuration.maxConnections)
         )
+    }
+
+    /// Whether requests are dated otherwise from now on, by the service's clock. Says so.
+    func learnClock(from serverDate: Int64) -> Bool {
+        guard authorizer.learnClock(from: serverDate) else { return false }
+        let offset = ClockOffset(seconds: serverDate - surroundings.wallClock())
+        logger.warning("this machine's clock is \(offset); requests are dated by the store's from now on")
+        return true
     }
 
     /// Success, or what went wrong and whether the service may have done it all the same.
     func outcome(of result: ExchangeResult, _ request: StorageRequest) -> Result<Answer, AttemptFailure> {
         if let failure = result.failure {
-            let error = StorageError(failure, request: request, head: result.head)
-            return .failure(AttemptFailure(error: error, isUnclear: result.sendCount > 0 && failure != .localInput))
+            var error = StorageError(failure, request: request, head: result.head)
+            error.obstacle = result.obstacle
+            if error.persistence == .temporary, result.obstacle?.isPermanent == true { error.persistence = .permanent }
+            return .failure(
+                AttemptFailure(
+                    error: error,
+                    isUnclear: result.sendCount > 0 && failure != .localInput,
+                    wasDeadConnection: result.wasDeadConnection
+                )
+            )
         }
         guard let head = result.head else {
             let error = StorageError(.cutShort, request: request, head: nil)
             return .failure(AttemptFailure(error: error, isUnclear: true))
         }
         guard head.isSuccess else {
-            let error = StorageError(head, body: result.body, request: request)
+            var error = StorageError(head, body: result.body, request: request)
+            error.obstacle = NetworkObstacle(head, error.kind, wallClock: surroundings.wallClock())
             // 503 and 429 are refusals before any work; the others may come after it.
             let isUnclear = [408, 500, 502, 504].contains(head.status)
             return .failure(AttemptFailure(error: error, isUnclear: isUnclear, serverDate: head.date))
@@ -212,7 +237,8 @@ extension StorageOperation {
     var patience: Duration {
         switch self {
         case .getBlob: .zero
-        case .putBlockList: .seconds(60)
+        // Up to 256 deletes, one after the other, before the first byte of the answer.
+        case .putBlockList, .blobBatch: .seconds(60)
         case .copyBlobFromURL, .putBlockFromURL: .seconds(120)
         default: .seconds(15)
         }

@@ -7,14 +7,20 @@ internal import Glibc
 final class EasyHandle {
     let raw: UnsafeMutableRawPointer
     private var headers: UnsafeMutablePointer<curl_slist>?
+    /// libcurl writes here what went wrong, in more words than the code has.
+    private let errorBuffer = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
 
     init?() {
-        guard let raw = curl_easy_init() else { return nil }
+        guard let raw = curl_easy_init() else {
+            errorBuffer.deallocate()
+            return nil
+        }
         self.raw = raw
     }
 
     deinit {
         curl_easy_cleanup(raw)
+        errorBuffer.deallocate()
         curl_slist_free_all(headers)
     }
 
@@ -34,12 +40,53 @@ final class EasyHandle {
         return .microseconds(max(answered - sent, 0))
     }
 
+    /// libcurl's words for the last failure, without line breaks.
+    var errorText: String? {
+        guard errorBuffer.pointee != 0 else { return nil }
+        return String(cString: errorBuffer).split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+
+    /// Whether the transfer went over a connection that an earlier one had made.
+    var usedKeptConnection: Bool { long(CURLINFO_NUM_CONNECTS) == 0 }
+
+    /// The status with which a proxy answered CONNECT; 0 if none did.
+    var proxyStatus: Int { long(CURLINFO_HTTP_CONNECTCODE) }
+
+    /// What was wrong with the server's certificate, as OpenSSL numbers it (X509_V_ERR_…); 0: nothing, or its name.
+    var certificateError: Int { long(CURLINFO_SSL_VERIFYRESULT) }
+
+    /// Whether a connection stood, and TLS on it did not; said of https URLs only.
+    var diedInHandshake: Bool {
+        var (connected, secured) = (curl_off_t(0), curl_off_t(0))
+        ccurl_get_off(raw, CURLINFO_CONNECT_TIME_T, &connected)
+        ccurl_get_off(raw, CURLINFO_APPCONNECT_TIME_T, &secured)
+        return connected > 0 && secured == 0
+    }
+
+    private func long(_ info: CURLINFO) -> Int {
+        var value = 0
+        ccurl_get_long(raw, info, &value)
+        return value
+    }
+
     /// What libcurl is to do for this transfer, which must live until the handle is reset. `false` if it has no memory.
-    func prepare(for transfer: Transfer, caFile: String?) -> Bool {
-        setConnectionOptions(transfer.exchange.timeouts, caFile: caFile)
+    ///
+    /// - Parameter lifetime: how old a connection may be that is used again, in seconds.
+    func prepare(for transfer: Transfer, _ network: NetworkSettings, lifetime: Int) -> Bool {
+        errorBuffer.pointee = 0
+        ccurl_set_pointer(raw, CURLOPT_ERRORBUFFER, errorBuffer)
+        setConnectionOptions(transfer.exchange.timeouts)
+        setTrust(network)
+        setSocketOptions(isPaced: network.rates.download != nil)
+        ccurl_set_long(raw, CURLOPT_MAXLIFETIME_CONN, lifetime)
+        ccurl_set_long(raw, CURLOPT_FRESH_CONNECT, transfer.exchange.needsFreshConnection ? 1 : 0)
         setCallbacks(transfer)
         let request = transfer.exchange.request
-        if !transfer.exchange.usesProxy { ccurl_set_string(raw, CURLOPT_NOPROXY, "*") }
+        if transfer.exchange.usesProxy {
+            guard setProxy(network.proxies.proxy(forURL: request.url), network) else { return false }
+        } else {
+            ccurl_set_string(raw, CURLOPT_NOPROXY, "*")
+        }
         guard ccurl_set_string(raw, CURLOPT_URL, request.url) == CURLE_OK else { return false }
         switch request.method {
         case .get: ccurl_set_long(raw, CURLOPT_HTTPGET, 1)
@@ -64,7 +111,7 @@ final class EasyHandle {
     /// What is received at a time; libcurl's default of 16 KiB costs 40 % more processor time per byte.
     static let receiveBufferSize = 128 << 10
 
-    private func setConnectionOptions(_ timeouts: AttemptTimeouts, caFile: String?) {
+    private func setConnectionOptions(_ timeouts: AttemptTimeouts) {
         ccurl_set_long(raw, CURLOPT_NOSIGNAL, 1)
         ccurl_allow_http_only(raw)
         ccurl_set_long(raw, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
@@ -74,14 +121,8 @@ final class EasyHandle {
         ccurl_set_long(raw, CURLOPT_FOLLOWLOCATION, 0)
         // Stored bytes are not to be decoded: ranges, lengths and checksums are of the encoded ones.
         ccurl_set_long(raw, CURLOPT_HTTP_CONTENT_DECODING, 0)
-        ccurl_set_long(raw, CURLOPT_SSL_VERIFYPEER, 1)
-        ccurl_set_long(raw, CURLOPT_SSL_VERIFYHOST, 2)
-        if let caFile { ccurl_set_string(raw, CURLOPT_CAINFO, caFile) }
-        ccurl_set_long(raw, CURLOPT_TCP_KEEPALIVE, 1)
-        ccurl_set_sockopt(raw) { _, socket, _ in
-            ReceiveBuffer.set(on: socket)
-            return CURL_SOCKOPT_OK
-        }
+        ccurl_set_long(raw, CURLOPT_MAXAGE_CONN, ConnectionAge.idleMax)
+        ccurl_set_long(raw, CURLOPT_DNS_CACHE_TIMEOUT, ConnectionAge.nameLifetime)
         ccurl_set_long(raw, CURLOPT_BUFFERSIZE, Self.receiveBufferSize)
         ccurl_set_string(raw, CURLOPT_USERAGENT, "outputfs")
         ccurl_set_long(raw, CURLOPT_CONNECTTIMEOUT_MS, timeouts.connect.milliseconds)
@@ -113,6 +154,7 @@ final class EasyHandle {
         // Not retained: the transport keeps the transfer until it has taken the handle out of the multi handle.
         let context = Unmanaged.passUnretained(transfer).toOpaque()
         ccurl_set_pointer(raw, CURLOPT_PRIVATE, context)
+        ccurl_set_pointer(raw, CURLOPT_SOCKOPTDATA, context)
         ccurl_set_pointer(raw, CURLOPT_HEADERDATA, context)
         ccurl_set_write(raw, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
             let line = UnsafeRawBufferPointer(start: bytes, count: size * count)
@@ -121,7 +163,11 @@ final class EasyHandle {
         ccurl_set_pointer(raw, CURLOPT_WRITEDATA, context)
         ccurl_set_write(raw, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
             let piece = UnsafeRawBufferPointer(start: bytes, count: size * count)
-            return EasyHandle.withTransfer(context) { $0.receiveBody(piece) } ? piece.count : 0
+            return switch EasyHandle.withTransfer(context, { $0.receiveBody(piece) }) {
+            case .taken: piece.count
+            case .later: Int(CURL_WRITEFUNC_PAUSE)
+            case .stopped: 0
+            }
         }
         ccurl_set_pointer(raw, CURLOPT_PREREQDATA, context)
         ccurl_set_prereq(raw) { context, _, _, _, _ in
@@ -132,7 +178,11 @@ final class EasyHandle {
         ccurl_set_pointer(raw, CURLOPT_READDATA, context)
         ccurl_set_write(raw, CURLOPT_READFUNCTION) { buffer, size, count, context in
             let room = UnsafeMutableRawBufferPointer(start: buffer, count: size * count)
-            return EasyHandle.withTransfer(context) { $0.provideBody(room) } ?? Int(CURL_READFUNC_ABORT)
+            return switch EasyHandle.withTransfer(context, { $0.provideBody(room) }) {
+            case .filled(let count): count
+            case .later: Int(CURL_READFUNC_PAUSE)
+            case .stopped: Int(CURL_READFUNC_ABORT)
+            }
         }
         ccurl_set_pointer(raw, CURLOPT_SEEKDATA, context)
         ccurl_set_seek(raw) { context, offset, origin in
@@ -144,7 +194,7 @@ final class EasyHandle {
 
     /// The transfer behind a callback's context, which `setCallbacks` never leaves empty. Not retained for the call:
     /// that was 5 % of the processor time, at 65,536 pieces per GiB.
-    private static func withTransfer<Value>(_ context: UnsafeMutableRawPointer?, _ body: (Transfer) -> Value) -> Value {
+    static func withTransfer<Value>(_ context: UnsafeMutableRawPointer?, _ body: (Transfer) -> Value) -> Value {
         guard let context else { preconditionFailure("libcurl called back without its context") }
         return Unmanaged<Transfer>.fromOpaque(context)._withUnsafeGuaranteedRef(body)
     }

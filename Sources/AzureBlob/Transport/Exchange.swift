@@ -57,6 +57,8 @@ struct Exchange: Sendable {
     /// Called on the transport's thread when the request is sent a second time because its answer does not come; `nil`
     /// for requests that are sent once only.
     var onHedge: (@Sendable () -> Void)?
+    /// Over a connection that is made for it: one that was kept has just turned out to be dead.
+    var needsFreshConnection = false
 }
 
 /// What an attempt came to.
@@ -74,6 +76,11 @@ struct ExchangeResult: Sendable {
     var uploadedCount = 0
     /// `nil` if the answer is complete.
     var failure: TransportFailure?
+    /// What was in the way, if the failure showed it.
+    var obstacle: NetworkObstacle?
+    /// The connection was kept from an earlier transfer and broke before a byte of the answer, or the machine slept: this
+    /// says nothing about the server.
+    var wasDeadConnection = false
 }
 
 enum TransportFailure: Error, Sendable, Hashable {

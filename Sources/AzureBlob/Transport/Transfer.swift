@@ -15,6 +15,11 @@ final class Transfer: Sendable {
     /// Bytes of heads and bodies that arrived: whether anything does.
     nonisolated(unsafe) var arrivedCount = 0
     nonisolated(unsafe) var hedge = HedgeState()
+    /// Where bodies are held back; `nil` if they are not.
+    nonisolated(unsafe) var pacing: Pacing? { didSet { isPaced = pacing != nil } }
+    /// To look at the reference itself would be a retain for each of 65,536 pieces per GiB.
+    private nonisolated(unsafe) var isPaced = false
+    nonisolated(unsafe) var pace = Pace()
     nonisolated(unsafe) var result = ExchangeResult()
     private let ended = Atomic(false)
     private nonisolated(unsafe) var headLines: [String] = []
@@ -90,8 +95,22 @@ final class Transfer: Sendable {
         }
     }
 
-    /// A piece of the body, at most 16 KiB. Returns whether to go on.
-    func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    /// What becomes of a piece of the body.
+    enum Reception {
+        case taken
+        /// Not its turn: the same piece comes again.
+        case later
+        case stopped
+    }
+
+    /// A piece of the body, at most 16 KiB.
+    func receiveBody(_ bytes: UnsafeRawBufferPointer) -> Reception {
+        if isPaced, let pacing, !pacing.mayReceive(bytes.count, self) { return .later }
+        return keepBody(bytes) ? .taken : .stopped
+    }
+
+    /// Returns whether to go on.
+    private func keepBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
         arrivedCount += bytes.count
         if let destination {
             guard bytes.count <= destination.count - result.byteCount else {
@@ -117,19 +136,32 @@ final class Transfer: Sendable {
     /// An error's explanation is a few hundred bytes; a proxy's page some thousands.
     private static let explanationMax = 256 << 10
 
-    /// Fills the buffer with the next bytes to send; `nil` stops the transfer.
-    func provideBody(_ buffer: UnsafeMutableRawBufferPointer) -> Int? {
-        guard let body = exchange.body else { return 0 }
-        let wanted = min(buffer.count, body.byteCount - uploadOffset)
-        guard wanted > 0 else { return 0 }
+    /// What becomes of the room for bytes to send.
+    enum Provision {
+        /// 0: that was all.
+        case filled(Int)
+        /// Not its turn: the room comes again.
+        case later
+        case stopped
+    }
+
+    /// Fills the buffer with the next bytes to send.
+    func provideBody(_ buffer: UnsafeMutableRawBufferPointer) -> Provision {
+        guard let body = exchange.body else { return .filled(0) }
+        var wanted = min(buffer.count, body.byteCount - uploadOffset)
+        guard wanted > 0 else { return .filled(0) }
+        if isPaced, let pacing {
+            wanted = pacing.sendable(wanted, self)
+            guard wanted > 0 else { return .later }
+        }
         let room = UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted])
         guard let count = body.read(uploadOffset, room), count > 0, count <= wanted else {
             stopReason = .localInput
-            return nil
+            return .stopped
         }
         uploadOffset += count
         result.uploadedCount += count
-        return count
+        return .filled(count)
     }
 
     func rewindBody(to offset: Int) -> Bool {
@@ -169,14 +201,27 @@ final class Transfer: Sendable {
     }
 
     func setFailure(_ code: CURLcode) {
-        result.failure = stopReason ?? TransportFailure(code)
+        guard code != CURLE_OK, let handle else {
+            result.failure = stopReason
+            return
+        }
+        let reason = handle.errorText ?? String(cString: curl_easy_strerror(code))
+        result.failure = stopReason ?? TransportFailure(code, reason)
+        guard stopReason == nil else { return }
+        result.obstacle = NetworkObstacle(
+            code,
+            reason: reason,
+            handle,
+            isSecure: exchange.request.url.hasPrefix("https:")
+        )
+        let isBroken = [CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING].contains(code)
+        result.wasDeadConnection = isBroken && arrivedCount == 0 && handle.usedKeptConnection
     }
 }
 
 extension TransportFailure {
     /// `nil` for CURLE_OK.
-    init?(_ code: CURLcode) {
-        let reason = String(cString: curl_easy_strerror(code))
+    init?(_ code: CURLcode, _ reason: String) {
         switch code {
         case CURLE_OK: return nil
         case CURLE_PARTIAL_FILE, CURLE_GOT_NOTHING, CURLE_WEIRD_SERVER_REPLY: self = .cutShort

@@ -7,12 +7,12 @@ internal import BlobStorage
 final class Transport: Sendable {
     private let loop: TransportLoop
 
-    struct Options: Sendable, Hashable {
+    struct Options: Sendable {
         /// Transfers at a time, each with a connection of its own.
         var connectionsMax = 64
-        /// Certificates to trust instead of the system's (PEM).
-        var caFile: String?
+        var network = NetworkSettings()
         var hedging = HedgePolicy()
+        var clock = TransportClock.system
     }
 
     /// `nil` if libcurl or the thread cannot be started.

@@ -13,14 +13,16 @@ extension TransportLoop {
         guard lookedAt.duration(to: now) >= hedging.interval else { return Self.milliseconds(hedging.interval) }
         lookedAt = now
         for transfer in active.values where transfer.mayBeHedged {
-            guard let changedAt = transfer.hedge.changedAt, transfer.arrivedCount == transfer.hedge.seenCount else {
+            // What is held back here does not stall.
+            let isMoving = transfer.arrivedCount != transfer.hedge.seenCount || !transfer.pace.pausedFor.isEmpty
+            guard let changedAt = transfer.hedge.changedAt, !isMoving else {
                 transfer.hedge.seenCount = transfer.arrivedCount
                 transfer.hedge.changedAt = now
                 continue
             }
             guard changedAt.duration(to: now) >= hedging.patience else { continue }
             guard hedging.takeCredit() else { break }
-            guard queue.takeExtra() else { break }
+            guard takeExtra() else { break }
             transfer.exchange.onHedge?()
             let twin = Transfer(hedging: transfer)
             transfer.hedge.twin = twin
@@ -64,7 +66,7 @@ extension TransportLoop {
         hedged.removeAll { $0 === original }
     }
 
-    private static func milliseconds(_ duration: Duration) -> Int32 {
+    static func milliseconds(_ duration: Duration) -> Int32 {
         Int32(min(max((duration / .milliseconds(1)).rounded(.up), 1), 60_000))
     }
 }

@@ -18,7 +18,8 @@ final class TransportLoop: Sendable {
     }
 
     private let mailbox = Mutex(Mailbox())
-    private let caFile: String?
+    private let network: NetworkSettings
+    private let clock: TransportClock
     /// `curl_multi_wakeup` may be called from any thread, everything else from the loop's only.
     private nonisolated(unsafe) let multi: UnsafeMutableRawPointer
     // The loop's thread alone touches what follows.
@@ -28,6 +29,11 @@ final class TransportLoop: Sendable {
     /// First requests that have a second one under way.
     nonisolated(unsafe) var hedged: [Transfer] = []
     nonisolated(unsafe) var lookedAt = ContinuousClock.now
+    private nonisolated(unsafe) var sleepWatch: SleepWatch
+    private nonisolated(unsafe) var connectionAge = ConnectionAge()
+    private nonisolated(unsafe) let pacing: Pacing?
+    /// Requests that may be begun; `nil`: any number.
+    private nonisolated(unsafe) var starts: TokenBucket?
     /// Active ones whose bytes are wanted before the end.
     private nonisolated(unsafe) var reporting: [Transfer] = []
     private nonisolated(unsafe) var idleHandles: [EasyHandle] = []
@@ -38,7 +44,12 @@ final class TransportLoop: Sendable {
     init?(_ options: Transport.Options) {
         guard Self.isCurlReady, let multi = curl_multi_init() else { return nil }
         self.multi = multi
-        caFile = options.caFile
+        network = options.network
+        clock = options.clock
+        sleepWatch = SleepWatch(asleep: clock.asleep())
+        let now = clock.now()
+        pacing = Pacing(network.rates, now: clock.now)
+        starts = network.rates.requests.map { TokenBucket(rate: $0, burst: max(1, $0 / 10), now: now) }
         queue = TransportQueue(connectionsMax: options.connectionsMax)
         hedging = options.hedging
         // As many as can be in use are kept: a new TLS connection costs 3 ms of processor time.
@@ -97,7 +108,9 @@ final class TransportLoop: Sendable {
         pthread_sigmask(SIG_SETMASK, &all, nil)
         pthread_setname_np(pthread_self(), "outputfs-http")
         while takeCommands() {
+            endWhatSlept()
             startQueued()
+            pacing?.resume()
             var running: Int32 = 0
             curl_multi_perform(multi, &running)
             for transfer in reporting { transfer.reportProgress() }
@@ -106,7 +119,7 @@ final class TransportLoop: Sendable {
             let sleepMax = hedgeWhatStalls()
             // Room that was made is used before sleeping.
             if startQueued() { continue }
-            curl_multi_poll(multi, nil, 0, sleepMax, nil)
+            curl_multi_poll(multi, nil, 0, min(sleepMax, turn), nil)
         }
         for transfer in queue.removeAll() { transfer.end(.cancelled) }
         for transfer in hedged + Array(active.values) { conclude(transfer, .cancelled) }
@@ -126,6 +139,7 @@ final class TransportLoop: Sendable {
             case .raise(let transfer):
                 transfer.isWanted = true
                 if queue.raise(where: { $0 === transfer }) != nil { transfer.priority = .foreground }
+                pacing?.raise(transfer)
             case .perform(let work): work()
             }
         }
@@ -137,11 +151,44 @@ final class TransportLoop: Sendable {
     @discardableResult
     private func startQueued() -> Bool {
         var count = 0
-        while count < Self.startsPerRound, let transfer = queue.next() {
+        while count < Self.startsPerRound, mayStart, let transfer = queue.next() {
+            starts?.take(1)
             begin(transfer)
             count += 1
         }
         return count > 0
+    }
+
+    /// Whether the number of requests a second permits one more.
+    private var mayStart: Bool {
+        guard starts != nil else { return true }
+        starts?.fill(now: clock.now())
+        return starts?.isOpen ?? true
+    }
+
+    /// Takes a place and a connection for one more request that was not queued. Says whether there are such.
+    func takeExtra() -> Bool {
+        guard mayStart, queue.takeExtra() else { return false }
+        starts?.take(1)
+        return true
+    }
+
+    /// How long to sleep at most, in milliseconds, because it is somebody's turn then.
+    private var turn: Int32 {
+        var delays = [pacing?.delay].compactMap { $0 }
+        if let starts, queue.hasStartable { delays.append(starts.delay) }
+        return delays.min().map { Self.milliseconds($0) } ?? .max
+    }
+
+    /// After the machine slept no connection is alive, and nobody's time is over because of it: what was under way ends as
+    /// over a connection that was dead, and goes on over a new one.
+    private func endWhatSlept() {
+        guard sleepWatch.hasSlept(asleep: clock.asleep()) else { return }
+        connectionAge.distrust(now: clock.now())
+        for transfer in hedged + Array(active.values) {
+            transfer.result.wasDeadConnection = true
+            conclude(transfer, .network("the machine slept"))
+        }
     }
 
     private static let startsPerRound = 8
@@ -154,7 +201,8 @@ final class TransportLoop: Sendable {
             return
         }
         transfer.handle = handle
-        guard handle.prepare(for: transfer, caFile: caFile) else {
+        transfer.pacing = pacing
+        guard handle.prepare(for: transfer, network, lifetime: connectionAge.lifetime(now: clock.now())) else {
             finish(transfer, .invalid("libcurl does not take the request"))
             return
         }
@@ -174,6 +222,7 @@ final class TransportLoop: Sendable {
             guard let context else { continue }
             let transfer = Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
             transfer.setFailure(code)
+            if transfer.result.wasDeadConnection { connectionAge.distrust(now: clock.now()) }
             if code == CURLE_OK, transfer.exchange.onHedge != nil {
                 hedging.noteAnswer(after: transfer.handle?.firstByteLatency ?? .zero)
             }
@@ -203,6 +252,7 @@ final class TransportLoop: Sendable {
         guard active.removeValue(forKey: ObjectIdentifier(transfer)) != nil else { return }
         if transfer.reportsProgress { reporting.removeAll { $0 === transfer } }
         if let handle = transfer.handle {
+            pacing?.forget(transfer)
             curl_multi_remove_handle(multi, handle.raw)
             handle.reset()
             transfer.handle = nil

@@ -26,6 +26,12 @@ struct TransportQueue<Item> {
         }
     }
 
+    /// Whether `next` would give one.
+    var hasStartable: Bool {
+        guard foregroundActive + backgroundActive < connectionsMax else { return false }
+        return !foreground.isEmpty || (backgroundActive < backgroundMax && !background.isEmpty)
+    }
+
     /// The next to start, if there is room; it counts as active until `finished`.
     mutating func next() -> Item? {
         guard foregroundActive + backgroundActive < connectionsMax else { return nil }

@@ -86,13 +86,20 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
     private func network(_ source: StorageSource, _ probe: StoreProbe, isReadOnly: Bool) -> [Finding] {
         let endpoint = source.account.endpoint
         let refusal = probe.error.flatMap { error -> String? in
-            let words = ["certificate", "SSL", "TLS"]
-            return error.status == nil && words.contains { error.message.contains($0) } ? error.message : nil
+            switch error.obstacle {
+            case .certificate, .notTLS, .silentHandshake: error.message
+            default: nil
+            }
         }
         let isReached = probe.error.map { $0.status != nil } ?? true
-        var findings = [NetworkChecks.name(endpoint)]
+        let proxy = source.network.settings.proxies.proxy(forURL: endpoint.description)
+        var findings = [
+            proxy.map { Finding("proxy", .ok, "\($0.url), which resolves the endpoint's name") }
+                ?? NetworkChecks.name(endpoint)
+        ]
         if isReached || refusal != nil || endpoint.scheme == "http" {
-            findings.append(NetworkChecks.encryption(endpoint, refusal: refusal))
+            let isAllowed = source.network.allowsHTTP
+            findings.append(NetworkChecks.encryption(endpoint, refusal: refusal, isAllowed: isAllowed))
         }
         return findings
             + StoreChecks.judge(

@@ -55,6 +55,9 @@ struct MountCommand: ParsableCommand, TakingPlaces {
     @Option(help: .hidden)
     var readyDescriptor: Int32?
 
+    @OptionGroup
+    var keeper: KeeperOptions
+
     /// For the kernel, out of `-o`: see `MountOptionList`.
     @Option(help: .hidden)
     var mountFlag: [String] = []
@@ -74,14 +77,35 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             try BackgroundMount.start(Program.arguments)
             return
         }
+        guard keeper.keeperSocket != nil else { try keep() }
+        try serve(try Inheritance(keeper))
+    }
+
+    /// What the process does that people see: it starts the one that serves, and stays.
+    private func keep() throws -> Never {
+        let place = places.last ?? ""
+        let mountPoint = System.canonicalPath(place) ?? place
+        var arguments = try Program.settledArguments.arguments
+        // Who asks for the place of a mount that does not answer yet waits for himself.
+        if let index = arguments.lastIndex(of: place) { arguments[index] = mountPoint }
+        let keeper = Keeper(
+            // Settled: a file that is changed while the mount serves says nothing to the workers that follow.
+            arguments: arguments,
+            mountPoint: mountPoint,
+            ready: readyDescriptor,
+            logFile: readyDescriptor == nil ? nil : logging.logFile ?? RuntimeDirectory.log(of: mountPoint)
+        )
+        let status = try keeper.run()
+        fflush(nil)
+        Glibc.exit(status)
+    }
+
+    private func serve(_ inheritance: Inheritance) throws {
         TerminationSignals.block()
+        System.keepOutOfCoreDumps()
         let source = try storage.source(named: places.count == 2 ? places[0] : nil)
         let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
-        // Only now: a secret may have come through an inherited descriptor (--key-file /dev/fd/63).
-        if let ready { System.closeInherited(except: ready.descriptor) }
-
-        try MountPoint.checkMachine(allowsOthers: tree.allowOther)
-        let mountPoint = try MountPoint.prepare(places.last ?? "", allowsContent: tree.nonempty)
+        let mountPoint = try mountPoint(inheritance)
         var configuration = try MountConfiguration(
             source: source,
             mountPoint: mountPoint,
@@ -98,32 +122,44 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             try MountPoint.checkCacheDirectory(cache.directory, mountPoint: mountPoint)
             try MountPoint.makePrivateDirectory(cache.directory, option: "--cache-dir")
         }
-        let log = try openLog(mountPoint: mountPoint, inBackground: ready != nil)
+        let log = try openLog(mountPoint: mountPoint, inBackground: ready != nil || keeper.background)
+        if keeper.background, ready == nil { ReadySignal.leaveTerminal(logDescriptor: log.descriptor) }
+        if let lastEnd = inheritance.lastEnd {
+            log.logger.error("the process of \(mountPoint) \(lastEnd); restart \(inheritance.restarts)")
+        }
         System.raiseDescriptorLimit()
 
-        let mounted = try Composition.mountedTree(configuration, logger: log.logger)
+        let mounted = try Composition.mountedTree(configuration, inheritance, logger: log.logger)
         let service = MountService(
             configuration: configuration,
             mounted: mounted,
+            inheritance: inheritance,
             log: log
         )
         let metrics = try logging.metrics.map { address throws(CommandFailure) in
             try MetricsServer(at: address, logger: log.logger) { service.metrics() }
         }
         defer { metrics?.stop() }
-        let places = places
+        let (places, isFirst) = (places, inheritance.restarts == 0)
         try service.run {
             log.logger.notice("\(mounted.source) is mounted on \(mountPoint)")
             ServiceManager.notify(.ready(status: "\(mounted.source) is mounted on \(mountPoint)"))
             ServiceManager.watch(mountPoint)
             if let ready {
                 ready.send(logDescriptor: log.descriptor)
-            } else {
+            } else if isFirst {
                 Terminal.error("outputfs: mounted on \(places.last ?? mountPoint); Ctrl-C unmounts")
             }
         }
         // A log that nobody asked for is kept only when something went wrong.
-        if let path = log.path, logging.logFile == nil { unlink(path) }
+        if let path = log.path, logging.logFile == nil, isFirst { unlink(path) }
+    }
+
+    /// Canonical. Where the mount is there already nothing may touch it: nobody would answer yet.
+    private func mountPoint(_ inheritance: Inheritance) throws(CommandFailure) -> String {
+        if inheritance.device != nil, let mountPoint = inheritance.mountPoint { return mountPoint }
+        try MountPoint.checkMachine(allowsOthers: tree.allowOther)
+        return try MountPoint.prepare(places.last ?? "", allowsContent: tree.nonempty)
     }
 
     /// In the background without --log-file the log lies beside the control socket, and `status` says where.

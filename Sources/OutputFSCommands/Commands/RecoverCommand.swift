@@ -63,6 +63,7 @@ struct RecoverCommand: ParsableCommand, TakingPlaces {
     }
 
     func run() throws {
+        System.keepOutOfCoreDumps()
         let directory = MountConfiguration.journalDirectory(
             given: journalDir,
             userID: System.userID,

@@ -14,8 +14,14 @@ struct OpenDoor: Sendable {
     let words: String
 
     /// Signs in, where that takes asking somebody.
-    static func open(_ signIn: SignIn, logger: Logger) throws(CommandFailure) -> OpenDoor {
-        switch signIn {
+    ///
+    /// - Parameter asksFirst: `false`: whoever needs a token first asks for it, and hears why there is none.
+    static func open(
+        _ source: StorageSource,
+        asksFirst: Bool = true,
+        logger: Logger
+    ) throws(CommandFailure) -> OpenDoor {
+        switch source.signIn {
         case .key(let key): return OpenDoor(credential: .sharedKey(key), kind: .secret, words: "an account key")
         case .anonymous:
             return OpenDoor(credential: .anonymous, kind: .anonymous, words: "nobody in particular (anonymous)")
@@ -25,7 +31,10 @@ struct OpenDoor: Sendable {
             let source = file.map { ", read again from \($0.path)" } ?? ""
             return OpenDoor(credential: .changingSAS(held), kind: .secret, words: "a SAS\(end)\(source)")
         case .identity(let links):
-            let signedIn = SignedIn(links, tools: tools, logger: logger)
+            let signedIn = SignedIn(links, tools: tools(source.network.settings), logger: logger)
+            guard asksFirst else {
+                return OpenDoor(credential: signedIn.credential, kind: .identity, words: "an identity")
+            }
             switch PlainThread.wait(for: { await signedIn.signIn() }) {
             case .failure(let failure):
                 throw CommandFailure(
@@ -41,7 +50,8 @@ struct OpenDoor: Sendable {
         }
     }
 
-    private static var tools: IdentityTools {
+    /// The way to who gives tokens is that to the store, without its limits.
+    private static func tools(_ network: NetworkSettings) -> IdentityTools {
         IdentityTools(
             readFile: { path in
                 System.read(path).mapError {
@@ -55,7 +65,8 @@ struct OpenDoor: Sendable {
                     environment: childEnvironment.merging(command.environment) { $1 },
                     timeout: command.timeout
                 )
-            }
+            },
+            network: NetworkSettings(caFile: network.caFile, proxies: network.proxies)
         )
     }
 

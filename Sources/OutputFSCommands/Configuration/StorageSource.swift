@@ -6,12 +6,27 @@ struct StorageSource: Sendable, CustomStringConvertible {
     var signIn: SignIn
     /// The one container that the credential is for.
     var container: String?
+    var namespace = NamespaceChoice.auto
+    /// The way there.
+    var network = NetworkChoice()
 
     /// As it stands in /proc/mounts and in `status`: the URL, without secrets.
     var description: String { container.map { "\(account.endpoint)/\($0)" } ?? "\(account.endpoint)" }
 
     /// Who bytes in the journal are for: a mount takes over only what can be sent with its own credentials.
     var journalOwner: String { description }
+
+    /// Refuses an endpoint to which everything would go in the clear.
+    func checkEncryption() throws(CommandFailure) {
+        let endpoint = account.endpoint
+        guard endpoint.isOpenToTheNetwork, !network.allowsHTTP else { return }
+        throw CommandFailure(
+            .usage,
+            "\(endpoint) is not encrypted: everybody on the way could read and change what is stored",
+            try: "https://\(endpoint.authority)\(endpoint.path)",
+            "--allow-http, where that network is trusted (an emulator in another container)"
+        )
+    }
 }
 
 /// Finds the source among the command line and the environment.

@@ -43,8 +43,10 @@ enum NetworkChecks {
 
     /// Whether what is sent can be read on its way.
     ///
-    /// - Parameter refusal: why no connection was made, where that was for its encryption.
-    static func encryption(_ endpoint: BlobEndpoint, refusal: String?) -> Finding {
+    /// - Parameters:
+    ///   - refusal: why no connection was made, where that was for its encryption.
+    ///   - isAllowed: whether plain http was asked for (`--allow-http`).
+    static func encryption(_ endpoint: BlobEndpoint, refusal: String?, isAllowed: Bool = false) -> Finding {
         let target = Target(authority: endpoint.authority, scheme: endpoint.scheme)
         if let refusal {
             return Finding(
@@ -52,7 +54,7 @@ enum NetworkChecks {
                 .problem,
                 refusal,
                 try: "date (a certificate is good from one day to another)",
-                "the authority of a proxy that looks into what it passes on: into /usr/local/share/ca-certificates, then update-ca-certificates"
+                "--ca-file FILE, with the authority of a proxy that looks into what it passes on"
             )
         }
         guard endpoint.scheme == "http" else { return Finding("encryption", .ok, "TLS, and the name is proved") }
@@ -65,7 +67,7 @@ enum NetworkChecks {
             ? Finding("encryption", .ok, "none, and nothing leaves this machine")
             : Finding(
                 "encryption",
-                .problem,
+                isAllowed ? .warning : .problem,
                 "none: everybody on the way can read and change what is sent",
                 try: "https:// in front of \(endpoint.authority)"
             )

@@ -24,6 +24,8 @@ enum StorageCheck {
     ) -> CommandFailure? {
         let detail = [error.code, error.status.map { "HTTP \($0)" }].compactMap(\.self).joined(separator: ", ")
         let said = detail.isEmpty ? "" : " (\(detail))"
+        if let failure = obstacle(error, source: source, endpoint: endpoint, said: said) { return failure }
+        let secured = endpoint.hasPrefix("http:") ? ["https:\(endpoint.dropFirst(5)), if that port wants TLS"] : []
         switch error.kind {
         case .denied where error.code == "AuthorizationPermissionMismatch" || error.code == "AuthorizationFailure":
             return nil
@@ -52,7 +54,8 @@ enum StorageCheck {
             return CommandFailure(
                 .denied,
                 "\(source) refuses the credentials\(said): \(error.message)",
-                try: "the key or SAS of this account; a SAS may have expired (se=), or not begun (st=)",
+                try: "the key of this account, or a SAS of this account or container: one of another does not fit",
+                "a SAS may have expired (se=), or not begun (st=)",
                 "date (the clock must be right within 15 minutes)"
             )
         case .notFound:
@@ -62,20 +65,24 @@ enum StorageCheck {
                 try: "the container's name, and that the job has made it"
             )
         case .unavailable, .throttled, .cancelled:
-            return CommandFailure(
+            var failure = CommandFailure(
                 .unavailable,
                 "\(endpoint) does not answer\(said): \(error.message)",
                 try: "the account's name and the endpoint",
                 "curl -sI \(endpoint)"
             )
+            failure.remedies = secured + failure.remedies
+            return failure
         case .invalid, .corrupted, .unexpected:
-            return CommandFailure(
+            var failure = CommandFailure(
                 .unavailable,
                 "\(endpoint) does not answer as Blob Storage does\(said): \(error.message)",
                 try:
                     "the endpoint: https://<account>.blob.core.windows.net, or the emulator's with the account behind it"
             )
-        case .alreadyExists, .conditionFailed, .leased, .immutable, .archived, .encrypted, .conflict,
+            failure.remedies = secured + failure.remedies
+            return failure
+        case .alreadyExists, .conditionFailed, .notEmpty, .leased, .immutable, .archived, .encrypted, .conflict,
             .containerBeingDeleted,
             .tooLarge, .localInput:
             return CommandFailure(.unavailable, "\(source) answers strangely\(said): \(error.message)")

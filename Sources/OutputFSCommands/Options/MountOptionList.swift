@@ -10,7 +10,7 @@ struct MountOptionList: Sendable, Equatable {
     /// Those that stand alone for a setting, and its value.
     private static let words = [
         "ro": ("read-only", "true"), "rw": ("read-only", "false"), "allow_other": ("allow-other", "true"),
-        "nonempty": ("nonempty", "true"),
+        "nonempty": ("nonempty", "true"), "allow_http": ("allow-http", "true"),
     ]
 
     /// True already, or the business of mount(8), systemd and people.

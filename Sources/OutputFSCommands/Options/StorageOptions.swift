@@ -17,6 +17,25 @@ struct StorageOptions: ParsableArguments {
 
     @Option(
         help: .init(
+            "The Data Lake endpoint, where it is not the Blob endpoint with .dfs. in the place of .blob.",
+            discussion: "Environment: AZURE_STORAGE_DFS_ENDPOINT.",
+            valueName: "url"
+        )
+    )
+    var dfsEndpoint: String?
+
+    @Option(
+        help: .init(
+            "Whether the account has a hierarchical namespace: on, off, or auto to ask it (auto).",
+            valueName: "on|off|auto"
+        ),
+        completion: .list(NamespaceChoice.allCases.map(\.rawValue)),
+        transform: Values.namespace
+    )
+    var hns: NamespaceChoice?
+
+    @Option(
+        help: .init(
             "What follows <account>.blob. in the endpoints of a cloud.",
             discussion: "Environment: AZURE_STORAGE_ENDPOINT_SUFFIX. Default: core.windows.net.",
             valueName: "suffix"
@@ -64,9 +83,17 @@ struct StorageOptions: ParsableArguments {
     @OptionGroup(title: "Signing in")
     var identity: IdentityOptions
 
-    /// The one account or container that these, the argument SOURCE, and the environment name.
+    /// Whether one of them is given.
+    var namesSource: Bool {
+        [account, endpoint, keyFile, sasFile, connectionStringFile, containerURLFile].contains { $0 != nil }
+    }
+
+    @OptionGroup(title: "Network")
+    var network: NetworkOptions
+
+    /// The one account or container that these, the argument SOURCE, and the environment name, and the way there.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
-        try StorageSourceResolver(
+        var source = try StorageSourceResolver(
             options: .init(
                 source: argument,
                 account: account,
@@ -83,5 +110,11 @@ struct StorageOptions: ParsableArguments {
             readFile: { System.read($0) },
             workingDirectory: System.canonicalPath(".") ?? "/"
         ).resolve()
+        let endpoint = dfsEndpoint ?? System.environment["AZURE_STORAGE_DFS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
+        if let endpoint { try source.setDataLakeEndpoint(endpoint) }
+        source.namespace = hns ?? .auto
+        source.network = try NetworkChoice(network, environment: System.environment, readFile: { System.read($0) })
+        try source.checkEncryption()
+        return source
     }
 }

@@ -39,6 +39,13 @@ enum Values {
         return value << shift
     }
 
+    /// The same, a second: at least 64 KiB, with which 64 transfers at a time are still served before they count as stalled.
+    static func byteRate(_ text: String) throws -> Int {
+        let rate = try byteCount(text.hasSuffix("/s") ? String(text.dropLast(2)) : text)
+        guard rate >= 64 << 10 else { throw ValidationError("write bytes a second, at least 64K") }
+        return rate
+    }
+
     /// `022`, `0644`, `0o755`: octal, at most 0777.
     static func mode(_ text: String) throws -> UInt16 {
         let digits = text.hasPrefix("0o") ? text.dropFirst(2) : text[...]
@@ -88,6 +95,14 @@ enum Values {
             throw ValidationError("write replace or fail")
         }
         return policy
+    }
+
+    /// `on`, `off` or `auto`.
+    static func namespace(_ text: String) throws -> NamespaceChoice {
+        guard let choice = NamespaceChoice(rawValue: text.lowercased()) else {
+            throw ValidationError("write on, off or auto")
+        }
+        return choice
     }
 
     /// `jobs,containers`.

@@ -7,6 +7,8 @@ enum SettingTable {
     static let storage = [
         Setting("account", .text, .names),
         Setting("endpoint", .text, .names),
+        Setting("dfs-endpoint", .text, .belongs),
+        Setting("hns", .choice(NamespaceChoice.allCases.map(\.rawValue)), .belongs, standard: "auto"),
         Setting("endpoint-suffix", .text, .belongs),
         Setting("key-file", .path, .proves),
         Setting("sas-file", .path, .proves),
@@ -56,6 +58,21 @@ enum SettingTable {
         Setting("drain-timeout", .duration, standard: "60s"),
     ]
 
+    static let network = [
+        Setting("ca-file", .path),
+        Setting("allow-http", .flag, standard: "false"),
+        Setting("proxy", .text),
+        Setting("proxy-credentials-file", .path),
+        Setting("proxy-certificate-file", .path),
+        Setting("proxy-key-file", .path),
+        Setting("connect-timeout", .duration, standard: "10s"),
+        Setting("stall-timeout", .duration, standard: "20s"),
+        Setting("max-connections", .number, standard: "64"),
+        Setting("max-requests", .number),
+        Setting("max-download", .bytes),
+        Setting("max-upload", .bytes),
+    ]
+
     static let process = [
         Setting("log-level", .choice(Logger.Level.allCases.map(\.rawValue)), standard: "notice"),
         Setting("log-file", .path),
@@ -63,20 +80,24 @@ enum SettingTable {
         Setting("metrics", .text),
     ]
 
-    static let all = storage + identity + tree + transfer + process
+    static let all = storage + identity + tree + transfer + network + process
+
+    /// What commands take that go to the store by themselves.
+    private static let wayToStore = storage + identity + network
 
     /// What each command takes; a command that is not named takes none of them from files and environment.
     static let byCommand: [String: [Setting]] = [
         "mount": all,
         "config": all,
-        "doctor": storage + identity + tree + transfer,
-        "get": storage + identity,
-        "put": storage + identity,
-        "sync": storage + identity,
-        "ls": storage + identity,
-        "find": storage + identity,
-        "cat": storage + identity,
-        "recover": storage + identity + transfer.filter { $0.name == "journal-dir" },
+        "doctor": wayToStore + tree + transfer,
+        "get": wayToStore,
+        "put": wayToStore,
+        "sync": wayToStore,
+        "ls": wayToStore,
+        "find": wayToStore,
+        "cat": wayToStore,
+        "rm": wayToStore,
+        "recover": wayToStore + transfer.filter { $0.name == "journal-dir" },
     ]
 
     /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.
@@ -86,6 +107,7 @@ enum SettingTable {
         ("AZURE_STORAGE_ACCOUNT", .names),
         ("AZURE_STORAGE_BLOB_ENDPOINT", .names),
         ("AZURE_STORAGE_SERVICE_ENDPOINT", .names),
+        ("AZURE_STORAGE_DFS_ENDPOINT", .belongs),
         ("AZURE_STORAGE_KEY", .proves),
         ("AZURE_STORAGE_SAS_TOKEN", .proves),
         ("AZURE_STORAGE_SAS_TOKEN_FILE", .proves),

@@ -95,10 +95,14 @@ enum System {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    /// Closes every descriptor above stderr but `kept`: a daemon must not hold what its parent had open.
-    static func closeInherited(except kept: Int32) {
+    /// No core dump and no debugger of others: this process holds a key, and a dump of it would, too. Other than a limit of
+    /// 0 for core files this holds where the kernel pipes them to a collector.
+    static func keepOutOfCoreDumps() { _ = clinux_forbid_dumps() }
+
+    /// Closes every descriptor above stderr but those `kept`: a daemon must not hold what its parent had open.
+    static func closeInherited(except kept: [Int32]) {
         for descriptor in names(in: "/proc/self/fd").compactMap({ Int32($0) }) where descriptor > 2 {
-            if descriptor != kept { close(descriptor) }
+            if !kept.contains(descriptor) { close(descriptor) }
         }
     }
 }

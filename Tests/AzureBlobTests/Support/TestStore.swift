@@ -49,8 +49,11 @@ extension AzureBlobStore {
         var surroundings = surroundings ?? ManualTime().surroundings()
         let wallClock = surroundings.wallClock
         surroundings.wallClock = { withExtendedLifetime(server) { wallClock() } }
+        let endpoint = try BlobEndpoint("http://127.0.0.1:\(server.port)")
+        var account = StorageAccount(name: "acc", endpoint: endpoint)
+        account.dataLakeEndpoint = endpoint
         return try AzureBlobStore(
-            account: StorageAccount(name: "acc", endpoint: BlobEndpoint("http://127.0.0.1:\(server.port)")),
+            account: account,
             credential: credential,
             configuration: configuration,
             surroundings: surroundings,
