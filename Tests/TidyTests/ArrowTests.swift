@@ -23,11 +23,15 @@ struct ArrowTests {
             "BlobWriting", "Logging",
         ],
         "FuseBinding": ["FileSystemModel", "HandOver", "CFuse3", "CLinux", "Logging"],
-        "OutputTransfer": ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux", "FoundationEssentials"],
+        "OutputTransfer": [
+            "OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux",
+            "FoundationEssentials",
+        ],
         "BlobEmulator": ["CCarryless", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
         "OutputFSCommands": [
             "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "BlobReading", "BlobWriting", "LocalStore",
-            "OutputTree", "OutputTransfer", "FuseBinding", "HandOver", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
+            "OutputTree", "OutputTransfer", "FuseBinding", "HandOver", "BlobEmulator", "CLinux", "ArgumentParser",
+            "Dispatch",
             "FoundationEssentials", "Logging",
         ],
         "outputfs": ["OutputFSCommands"],

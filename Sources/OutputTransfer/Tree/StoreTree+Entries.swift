@@ -69,7 +69,7 @@ extension StoreTree {
                 switch item {
                 case .blob(let name, let properties):
                     for final in held.pass(name, properties) { found.add(final, in: container) }
-                case .prefix(let name):
+                case .prefix(let name, _):
                     for final in held.pass(prefix: name) { found.add(final, in: container) }
                     found.add(prefix: name)
                 }
