@@ -414,6 +414,6 @@ extension Survivors {
             default: nil
             }
         }
-        nonmutating set { if let newValue { set(.namespace, 0, [newValue == .hierarchical ? 1 : 0]) } }
+        set { if let newValue { set(.namespace, 0, [newValue == .hierarchical ? 1 : 0]) } }
     }
 }

@@ -74,7 +74,7 @@ final class RequestAuthorizer: Sendable {
                 headers.append(HTTPHeader("x-ms-copy-source-authorization", "Bearer \(token.revealed())"))
             }
         }
-        if let source = request.renameSource { headers.append(HTTPHeader("x-ms-rename-source", renameSource(source))) }
+        if let source = request.renameSource { headers.append(HTTPHeader("x-ms-rename-source", renameSource(source, token: token))) }
         let endpoint = request.isForDataLake ? account.dataLakeEndpoint ?? account.endpoint : account.endpoint
         let path = endpoint.path + request.path
         var query = request.encodedQuery
@@ -120,6 +120,8 @@ final class RequestAuthorizer: Sendable {
             let value = SharedKey.authorization(account: account.name, key: key, stringToSign: text)
             headers.append(HTTPHeader("Authorization", value))
         case .sas(let sas): query += (query.isEmpty ? "" : "&") + sas.revealed()
+        case .changingSAS:
+            if let token { query += (query.isEmpty ? "" : "&") + token.revealed() }
         case .anonymous: break
         case .bearer:
             if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
@@ -145,10 +147,13 @@ final class RequestAuthorizer: Sendable {
     }
 
     /// The path that is to be renamed. A shared access signature has to permit it there, too.
-    private func renameSource(_ path: BlobAddress) -> String {
+    private func renameSource(_ path: BlobAddress, token: Secret?) -> String {
         let path = "/\(PercentEncoding.path(path.container))/\(PercentEncoding.path(path.name))"
-        guard case .sas(let sas) = means else { return path }
-        return "\(path)?\(sas.revealed())"
+        return switch means {
+        case .sas(let sas): "\(path)?\(sas.revealed())"
+        case .changingSAS: token.map { "\(path)?\($0.revealed())" } ?? path
+        case .key, .anonymous, .bearer: path
+        }
     }
 
     /// Seconds that a copy source stays readable: the request's own signature lives 15 minutes.

@@ -37,7 +37,7 @@ extension AzureBlobStore {
         return try await engine.call(
             request,
             read: RequestEngine.version(request),
-            recover: engine.recovery(of: directory, mark: mark)
+            recover: engine.recovery(of: directory, .mark(mark))
         )
     }
 

@@ -183,12 +183,7 @@ final class RangeRead: ReadOperation, Sendable {
             } else {
                 complete(.failure(failure.error), isOnTransport: isOnTransport)
             }
-        case .follow(.reconnect, _):
-            if engine.authorizer.needsToken {
-                later { await $0.attemptWithToken(refused: nil) }
-            } else {
-                attempt(token: nil)
-            }
+        case .follow(.reconnect, _): attemptWithAnyToken()
         case .follow(.fail(let error), _): complete(.failure(error), isOnTransport: isOnTransport)
         }
     }

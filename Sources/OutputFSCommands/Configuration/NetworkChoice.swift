@@ -1,4 +1,5 @@
 internal import AzureBlob
+internal import BlobStorage
 
 /// The way to the store, with no question left open.
 struct NetworkChoice: Sendable, Equatable {
