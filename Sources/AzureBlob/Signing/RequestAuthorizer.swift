@@ -120,6 +120,8 @@ final class RequestAuthorizer: Sendable {
             let value = SharedKey.authorization(account: account.name, key: key, stringToSign: text)
             headers.append(HTTPHeader("Authorization", value))
         case .sas(let sas): query += (query.isEmpty ? "" : "&") + sas.revealed()
+        case .changingSAS:
+            if let token { query += (query.isEmpty ? "" : "&") + token.revealed() }
         case .anonymous: break
         case .bearer:
             if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
