@@ -9,7 +9,7 @@ struct NamespaceTests {
     private func source(_ endpoint: String) throws -> StorageSource {
         StorageSource(
             account: StorageAccount(name: "farm", endpoint: try BlobEndpoint(endpoint)),
-            credential: .anonymous
+            signIn: .anonymous
         )
     }
 

@@ -103,7 +103,7 @@ struct NetworkChoiceTests {
         func source(_ endpoint: String, allowed: Bool) throws -> StorageSource {
             var source = StorageSource(
                 account: StorageAccount(name: "a", endpoint: try BlobEndpoint(endpoint)),
-                credential: .anonymous
+                signIn: .anonymous
             )
             source.network.allowsHTTP = allowed
             return source

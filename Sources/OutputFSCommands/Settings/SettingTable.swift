@@ -96,7 +96,6 @@ enum SettingTable {
         "ls": wayToStore,
         "find": wayToStore,
         "cat": wayToStore,
-        "rm": wayToStore,
         "recover": wayToStore + transfer.filter { $0.name == "journal-dir" },
     ]
 
