@@ -39,6 +39,7 @@ final class EasyHandle {
         setConnectionOptions(transfer.exchange.timeouts, caFile: caFile)
         setCallbacks(transfer)
         let request = transfer.exchange.request
+        if !transfer.exchange.usesProxy { ccurl_set_string(raw, CURLOPT_NOPROXY, "*") }
         guard ccurl_set_string(raw, CURLOPT_URL, request.url) == CURLE_OK else { return false }
         switch request.method {
         case .get: ccurl_set_long(raw, CURLOPT_HTTPGET, 1)
