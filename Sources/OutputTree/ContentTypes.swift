@@ -1,8 +1,8 @@
 /// The Content-Type that an upload gets from its name, so that a browser shows an image instead of saving it.
-enum ContentTypes {
+package enum ContentTypes {
     static let unknown = "application/octet-stream"
 
-    static func type(forName name: String) -> String {
+    package static func type(forName name: String) -> String {
         guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { return unknown }
         let tail = name[name.index(after: dot)...]
         guard tail.utf8.count <= 8, !tail.utf8.contains(UInt8(ascii: "/")) else { return unknown }
