@@ -14,7 +14,7 @@ enum Composition {
     /// The tree of one mount, wired and checked against the store, not mounted yet.
     static func mountedTree(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) -> MountedTree {
         try check(configuration, logger: logger)
-        let store = try blobStore(
+        let azure = try blobStore(
             configuration.source,
             AzureBlobStoreConfiguration(
                 retryDeadline: configuration.retryDeadline,
@@ -22,6 +22,8 @@ enum Composition {
             ),
             logger
         )
+        let records = try records(configuration.batchAccount, logger)
+        let store: any BlobStore = records.map { StoreWithRecords(azure, records: $0) } ?? azure
         let verification: RangeVerification = configuration.verifiesReads ? .offered : .none
         if let concern = MemoryBudget.concern(configuration.memory, cgroupMax: ControlGroup.memoryMax()) {
             logger.warning("\(concern)")
@@ -31,7 +33,7 @@ enum Composition {
             store: store,
             configuration: BlockCacheConfiguration(
                 // One budget: what the transport has received and not handed on is part of it.
-                memoryBudget: configuration.memory - store.receiveBufferBytes,
+                memoryBudget: configuration.memory - azure.receiveBufferBytes,
                 verification: verification
             ),
             cleanFiles: cleanFiles,
@@ -52,6 +54,7 @@ enum Composition {
         options.durability = configuration.durability
         options.exclusiveCreation = configuration.exclusiveCreation
         options.conflictPolicy = configuration.conflictPolicy
+        options.records = records
         let tree = OutputFileSystem(store: store, cache: cache, uploads: uploads, options: options, logger: logger)
         if !configuration.isReadOnly { recover(tree, uploads, configuration, logger) }
 
@@ -64,7 +67,7 @@ enum Composition {
         do throws(SessionError) {
             return MountedTree(
                 source: configuration.source.description,
-                store: store,
+                store: azure,
                 cache: cache,
                 cleanFiles: cleanFiles,
                 uploads: uploads,
@@ -79,11 +82,45 @@ enum Composition {
     private static func check(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) {
         let source = configuration.source
         let store = try impatientStore(source, retryDeadline: configuration.retryDeadline, logger)
+        if let container = configuration.newContainer { try make(container, store, source, logger) }
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
         guard let error else { return }
         let endpoint = source.account.endpoint.description
         if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) { throw failure }
         logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+    }
+
+    private static func make(
+        _ container: NewContainer,
+        _ store: AzureBlobStore,
+        _ source: StorageSource,
+        _ logger: Logger
+    ) throws(CommandFailure) {
+        var metadata: BlobMetadata = [:]
+        if let jobID = container.jobID { metadata[OutputFileSystem.jobIDKey] = jobID }
+        let error: StorageError? = PlainThread.wait { [metadata] in
+            do throws(StorageError) {
+                _ = try await store.createContainer(container.name, metadata: metadata)
+                return nil
+            } catch { return error }
+        }
+        switch error?.kind {
+        case nil: logger.notice("the container \(container.name) is made")
+        case .alreadyExists: break
+        case .denied:
+            throw CommandFailure(
+                .denied,
+                "--create-container: \(container.name) may not be made with these credentials",
+                try: "an account key or an account's SAS: that of a container is good for a container that is there",
+                "leave out --create-container, where the job's owner has made it"
+            )
+        default:
+            if let error,
+                let failure = StorageCheck.failure(error, source: "\(source)", endpoint: "\(source.account.endpoint)")
+            {
+                throw failure
+            }
+        }
     }
 
     /// A few cheap requests, for `doctor`.
@@ -146,8 +183,13 @@ enum Composition {
         }
     }
 
+    /// For `upload`: a way into the store, without tree or journal.
+    static func store(for source: StorageSource, _ logger: Logger) throws(CommandFailure) -> any BlobStore {
+        try blobStore(source, AzureBlobStoreConfiguration(), logger)
+    }
+
     private static func uploadScheduler(
-        _ store: AzureBlobStore,
+        _ store: any BlobStore,
         _ configuration: MountConfiguration,
         _ verification: RangeVerification,
         _ logger: Logger
@@ -160,6 +202,18 @@ enum Composition {
         } catch {
             throw CommandFailure(.cannotCreate, "--journal-dir: \(error)", try: "--journal-dir elsewhere")
         }
+    }
+
+    /// What Batch knows, where somebody gave a credential for it. Nothing is asked yet: Batch must not keep a mount away.
+    private static func records(
+        _ account: BatchAccount?,
+        _ logger: Logger
+    ) throws(CommandFailure) -> (any JobRecords)? {
+        guard let account else { return nil }
+        do throws(AccountError) {
+            let service = try BatchService(account)
+            return BatchRecords(BatchQuestions(service), logger: logger, now: Surroundings.system.uptime)
+        } catch { throw CommandFailure(.configuration, "\(error)", try: "the key as the portal shows it") }
     }
 
     /// What earlier processes left for this account, or container, goes on from here.

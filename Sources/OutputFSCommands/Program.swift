@@ -47,7 +47,7 @@ struct RootCommand: ParsableCommand {
         version: "outputfs \(Program.version)",
         subcommands: [
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DrainCommand.self, RecoverCommand.self,
-            WarmCommand.self, DoctorCommand.self, EmulatorCommand.self, DemoCommand.self,
+            WarmCommand.self, UploadCommand.self, DoctorCommand.self, EmulatorCommand.self, DemoCommand.self,
         ]
     )
 }

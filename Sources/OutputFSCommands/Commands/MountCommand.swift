@@ -8,7 +8,8 @@ struct MountCommand: ParsableCommand {
         abstract: "Show the outputs of an account, or of one job, below a directory.",
         usage: "outputfs mount [<source>] <mountpoint> [-o <options>] [<options>]",
         discussion: """
-            SOURCE is the account's name or its Blob endpoint; it may be left out where the environment names one.
+            SOURCE is the account's name or its Blob endpoint; it may be left out where the environment names one. On a
+            Batch node a MOUNTPOINT without / or . in front, and none at all (outputfs), is below AZ_BATCH_NODE_MOUNTS_DIR.
             Returns when the mount answers. The process behind it ends with outputfs unmount, or with SIGTERM.
 
             EXAMPLES
@@ -45,6 +46,9 @@ struct MountCommand: ParsableCommand {
     @OptionGroup(title: "Transfers")
     var transfer: TransferFlags
 
+    @OptionGroup(title: "Azure Batch")
+    var batch: BatchFlags
+
     @OptionGroup(title: "Logging")
     var logging: LoggingOptions
 
@@ -53,7 +57,9 @@ struct MountCommand: ParsableCommand {
     var readyDescriptor: Int32?
 
     func validate() throws {
-        guard !places.isEmpty else { throw ValidationError("Name a directory to mount on: outputfs mount MOUNTPOINT") }
+        guard !places.isEmpty || BatchNode.current != nil else {
+            throw ValidationError("Name a directory to mount on: outputfs mount MOUNTPOINT")
+        }
         guard places.count <= 2 else {
             throw ValidationError("One source and one mount point; '\(places[2])' is too much.")
         }
@@ -72,23 +78,29 @@ struct MountCommand: ParsableCommand {
         if let ready { System.closeInherited(except: ready.descriptor) }
 
         try MountPoint.checkMachine(allowsOthers: tree.allowOther)
-        let mountPoint = try MountPoint.prepare(places.last ?? "", allowsContent: tree.nonempty)
-        let configuration = try MountConfiguration(
+        let node = BatchNode.current
+        let place = try MountPoint.named(places.last, on: node)
+        let mountPoint = try MountPoint.prepare(place, allowsContent: tree.nonempty)
+        var configuration = try MountConfiguration(
             source: source,
             mountPoint: mountPoint,
             tree: tree,
             transfer: transfer,
             user: (System.userID, getegid()),
             environment: System.environment,
-            workingDirectory: System.canonicalPath(".") ?? "/"
+            workingDirectory: System.canonicalPath(".") ?? "/",
+            makesContainer: batch.createContainer
         )
+        configuration.batchAccount = try batch.account()
         try MountPoint.checkOutside(configuration.journalDirectory, mountPoint: mountPoint, option: "--journal-dir")
         try MountPoint.makePrivateDirectory(configuration.journalDirectory, option: "--journal-dir")
         if let cache = configuration.diskCache {
             try MountPoint.checkCacheDirectory(cache.directory, mountPoint: mountPoint)
             try MountPoint.makePrivateDirectory(cache.directory, option: "--cache-dir")
         }
-        let log = try openLog(mountPoint: mountPoint, inBackground: ready != nil)
+        let statusFile = batch.statusFile ?? node?.shownFile(BatchNode.statusName)
+        if let statusFile { try MountPoint.checkOutside(statusFile, mountPoint: mountPoint, option: "--status-file") }
+        let log = try openLog(mountPoint: mountPoint, node: node, inBackground: ready != nil)
         System.raiseDescriptorLimit()
 
         let mounted = try Composition.mountedTree(configuration, logger: log.logger)
@@ -96,24 +108,31 @@ struct MountCommand: ParsableCommand {
             configuration: configuration,
             mounted: mounted,
             logger: log.logger,
-            logFile: log.path
+            logFile: log.path,
+            statusFile: statusFile.map { StatusFile(path: $0) }
         )
-        let places = places
+        if batch.watchesEvents(on: node) { service.watchForEviction(metadataBase: BatchFlags.metadataBase) }
         try service.run {
             log.logger.notice("\(mounted.source) is mounted on \(mountPoint)")
             if let ready {
                 ready.send(logDescriptor: log.descriptor)
             } else {
-                Terminal.error("outputfs: mounted on \(places.last ?? mountPoint); Ctrl-C unmounts")
+                Terminal.error("outputfs: mounted on \(place); Ctrl-C unmounts")
             }
         }
         // A log that nobody asked for is kept only when something went wrong.
-        if let path = log.path, logging.logFile == nil { unlink(path) }
+        if let path = log.path, logging.logFile == nil, path != node?.shownFile(BatchNode.logName) { unlink(path) }
     }
 
-    /// In the background without --log-file the log lies beside the control socket, and `status` says where.
-    private func openLog(mountPoint: String, inBackground: Bool) throws(CommandFailure) -> OpenLog {
+    /// In the background without --log-file the log lies where Batch shows it, elsewhere beside the control socket, and
+    /// `status` says where.
+    private func openLog(
+        mountPoint: String,
+        node: BatchNode?,
+        inBackground: Bool
+    ) throws(CommandFailure) -> OpenLog {
         var path = logging.logFile
+        if path == nil, inBackground { path = node?.shownFile(BatchNode.logName) }
         if path == nil, inBackground {
             try RuntimeDirectory.make()
             path = RuntimeDirectory.log(of: mountPoint)

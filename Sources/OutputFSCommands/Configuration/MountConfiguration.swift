@@ -1,3 +1,4 @@
+internal import AzureBlob
 internal import BlobReading
 internal import OutputConventions
 internal import OutputTree
@@ -32,6 +33,12 @@ struct MountConfiguration: Sendable {
     var retryDeadline: Duration
     var commitDeadline: Duration
     var drainTimeout: Duration
+    /// Root mounted on a Batch node: tasks use it, as other users.
+    var servesTasks: Bool
+    /// Made before the mount if it is not there, with this job's id where it is known.
+    var newContainer: NewContainer?
+    /// Whose service knows of the jobs.
+    var batchAccount: BatchAccount?
 
     /// The defaults, as docs/CONFIGURATION.md gives them.
     enum Default {
@@ -53,14 +60,18 @@ struct MountConfiguration: Sendable {
         transfer: TransferFlags,
         user: (id: UInt32, group: UInt32),
         environment: [String: String],
-        workingDirectory: String
+        workingDirectory: String,
+        makesContainer: Bool = false
     ) throws(CommandFailure) {
         self.source = source
+        newContainer = makesContainer ? try NewContainer(source: source, environment: environment) : nil
         self.mountPoint = mountPoint
         views = tree.views ?? OutputView.allCases
         userID = tree.uid ?? user.id
         groupID = tree.gid ?? user.group
-        let umask = tree.umask ?? 0o022
+        // A start task mounts for tasks, which run as other users: what they could not write would be of no use to them.
+        servesTasks = user.id == 0 && BatchNode(environment: environment) != nil
+        let umask = tree.umask ?? (servesTasks ? 0 : 0o022)
         filePermissions = tree.fileMode ?? 0o666 & ~umask
         directoryPermissions = tree.dirMode ?? 0o777 & ~umask
         usesPosixMetadata = tree.posixMetadata ?? true
@@ -71,7 +82,7 @@ struct MountConfiguration: Sendable {
             throw CommandFailure(.usage, "--log-interval is less than the store's answers take", try: "at least 100ms")
         }
         isReadOnly = tree.readOnly
-        allowsOthers = tree.allowOther
+        allowsOthers = tree.allowOther || servesTasks
         memory = transfer.memory ?? Default.memory
         guard memory >= Default.memoryMin else {
             throw CommandFailure(

@@ -35,6 +35,7 @@ struct StorageSourceResolver {
         var sasFile: String?
         var connectionStringFile: String?
         var containerURLFile: String?
+        var containerURL: String?
     }
 
     func resolve() throws(CommandFailure) -> StorageSource {
@@ -53,9 +54,13 @@ struct StorageSourceResolver {
             try refuse(named, beside: "--connection-string-file")
             return try connectionString(try secret(in: file, "--connection-string-file"), "--connection-string-file")
         }
+        if options.containerURL != nil {
+            try refuse(named, beside: "--container-url")
+            return try containerOnCommandLine()
+        }
         if let file = options.containerURLFile {
             try refuse(named, beside: "--container-url-file")
-            return try containerURL(try secret(in: file, "--container-url-file"), "--container-url-file")
+            return try source(ofContainer: try secret(in: file, "--container-url-file"), "--container-url-file")
         }
         var credential: Credential?
         if let file = options.keyFile { credential = .sharedKey(Secret(try secret(in: file, "--key-file"))) }
@@ -71,8 +76,9 @@ struct StorageSourceResolver {
             ?? (named.account == nil
                 ? variable("AZURE_STORAGE_BLOB_ENDPOINT") ?? variable("AZURE_STORAGE_SERVICE_ENDPOINT") : nil)
         guard account != nil || endpoint != nil else {
-            if credential == nil, let url = variable("JOB_CONTAINER_URL") {
-                return try containerURL(url, "JOB_CONTAINER_URL")
+            // Given to tasks by those who started them, and by what an early draft of the library's documents promised.
+            for name in ["JOB_CONTAINER_URL", "AZ_BATCH_JOB_OUTPUT_CONTAINER"] where credential == nil {
+                if let url = variable(name) { return try containerURL(url, name) }
             }
             throw Self.nothingNamed
         }
@@ -80,6 +86,52 @@ struct StorageSourceResolver {
             account: try storageAccount(name: account, endpoint: endpoint),
             credential: credential ?? environmentCredential
         )
+    }
+
+    /// `--container-url`: a variable's, or a URL without a secret, which the command's other credentials open.
+    private func containerOnCommandLine() throws(CommandFailure) -> StorageSource {
+        let text = options.containerURL ?? ""
+        guard options.containerURLFile == nil, options.connectionStringFile == nil else {
+            throw CommandFailure(
+                .usage,
+                "--container-url and a file that names a container or an account exclude each other"
+            )
+        }
+        if text.hasPrefix("env:") {
+            let name = String(text.dropFirst(4))
+            guard let url = variable(name) else {
+                throw CommandFailure(
+                    .usage,
+                    "--container-url \(text): the variable \(name) is not set",
+                    try: "export \(name)=…"
+                )
+            }
+            return try source(ofContainer: url, "--container-url \(text)")
+        }
+        if let query = text.firstIndex(of: "?") {
+            // Not printed: what stands behind the question mark is as good as a key.
+            throw CommandFailure(
+                .usage,
+                "--container-url \(text[..<query]) carries a query, and a command line can be read by everybody here",
+                try: "--container-url env:NAME, with the URL in that variable",
+                "--container-url-file FILE, with the URL in a file that only you can read"
+            )
+        }
+        return try source(ofContainer: text, "--container-url")
+    }
+
+    /// Of a URL that was found, by its SAS; without one by the key or SAS that the options or the environment have.
+    func source(ofContainer url: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+        var source = try containerURL(url, origin)
+        guard case .anonymous = source.credential else { return source }
+        if let file = options.keyFile {
+            source.credential = .sharedKey(Secret(try secret(in: file, "--key-file")))
+        } else if let file = options.sasFile {
+            source.credential = .sas(Secret(try secret(in: file, "--sas-file")))
+        } else {
+            source.credential = environmentCredential
+        }
+        return source
     }
 
     private var environmentCredential: Credential {

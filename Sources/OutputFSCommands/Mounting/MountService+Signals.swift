@@ -81,6 +81,7 @@ extension MountService {
     private func giveUp(drainTimeout: Duration) -> Never {
         _ = mounted.unmount(lazily: true)
         let pending = mounted.drain(timeout: drainTimeout)
+        writeLastStatus()
         unlink(RuntimeDirectory.socket(of: configuration.mountPoint))
         guard !pending.isEmpty else { System.exit(.success) }
         Terminal.error(Self.notUploaded(pending, in: configuration.journalDirectory).report)

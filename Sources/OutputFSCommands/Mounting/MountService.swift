@@ -26,14 +26,22 @@ final class MountService: Sendable {
     let mounted: MountedTree
     let logger: Logger
     private let logFile: String?
+    let statusFile: StatusFile?
     private let mountedAt = WallTime.now().seconds
     let state = Mutex(State())
 
-    init(configuration: MountConfiguration, mounted: MountedTree, logger: Logger, logFile: String?) {
+    init(
+        configuration: MountConfiguration,
+        mounted: MountedTree,
+        logger: Logger,
+        logFile: String?,
+        statusFile: StatusFile? = nil
+    ) {
         self.configuration = configuration
         self.mounted = mounted
         self.logger = logger
         self.logFile = logFile
+        self.statusFile = statusFile
     }
 
     /// Mounts, serves until somebody unmounts, and drains. `isReady` is called once, when the mount answers.
@@ -50,6 +58,7 @@ final class MountService: Sendable {
             // Answered by the root of the tree, once the kernel and the session have agreed.
             var status = stat()
             if stat(mountPoint, &status) == 0 {
+                keepStatusFile()
                 isReady()
             } else {
                 // Whoever waits for "mounted" must not wait for ever.
@@ -63,6 +72,7 @@ final class MountService: Sendable {
         mounted.run()
         state.withLock { $0.isUnmounted = true }
         let report = mounted.drain(timeout: lastDrainTimeout)
+        writeLastStatus()
         control.stop()
         mounted.shutDown()
         if let failure = state.withLock({ $0.failure }) { throw failure }
@@ -98,10 +108,10 @@ final class MountService: Sendable {
     // MARK: Control
 
     private func listen() throws(CommandFailure) -> ControlServer {
-        try RuntimeDirectory.make()
+        try RuntimeDirectory.make(letsOthersThrough: configuration.servesTasks)
         let path = RuntimeDirectory.socket(of: configuration.mountPoint)
         do throws(Errno) {
-            return try ControlServer(at: path, logger: logger) { self.answer($0) }
+            return try ControlServer(at: path, isShared: configuration.servesTasks, logger: logger) { self.answer($0) }
         } catch {
             throw CommandFailure(.cannotCreate, "the control socket \(path) cannot be made: \(error)")
         }
@@ -119,7 +129,7 @@ final class MountService: Sendable {
         }
     }
 
-    private func status() -> MountStatus {
+    func status() -> MountStatus {
         MountStatus(
             mountPoint: configuration.mountPoint,
             source: mounted.source,
@@ -131,7 +141,9 @@ final class MountService: Sendable {
             durability: configuration.durability.rawValue,
             logFile: logFile,
             drainTimeout: Double(configuration.drainTimeout.components.seconds),
-            state: state.withLock { $0.isUnmounting || $0.isSignalled } ? .draining : .serving,
+            state: state.withLock {
+                $0.isUnmounted ? .ended : $0.isUnmounting || $0.isSignalled ? .draining : .serving
+            },
             tree: mounted.treeStatus,
             cache: mounted.cacheStatus,
             diskCache: mounted.diskCacheStatus,

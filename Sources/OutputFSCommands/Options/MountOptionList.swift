@@ -17,7 +17,8 @@ enum MountOptionList {
         "journal_dir", "durability", "exclusive", "on_conflict", "verify",
         "posix_metadata", "tracked_kinds", "log_interval", "retry_deadline", "commit_deadline", "drain_timeout",
         "log_level", "log_file", "account",
-        "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file",
+        "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file", "container_url",
+        "status_file", "eviction_notice", "batch_account_url", "batch_key_file", "batch_token_file",
     ]
 
     /// The program's arguments (without its name) with every `-o` of `mount` (and of `doctor`, which takes the same) translated.

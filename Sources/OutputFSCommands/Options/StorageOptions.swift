@@ -44,16 +44,29 @@ struct StorageOptions: ParsableArguments {
     @Option(
         help: .init(
             "A file with the URL of one container, with its SAS: the tree holds just that job.",
-            discussion: "Environment: JOB_CONTAINER_URL.",
+            discussion: "Environment: JOB_CONTAINER_URL, AZ_BATCH_JOB_OUTPUT_CONTAINER.",
             valueName: "file"
         ),
         completion: .file()
     )
     var containerURLFile: String?
 
+    @Option(
+        help: .init(
+            "The same: the URL itself where it has no SAS, or the variable that holds it.",
+            valueName: "url|env:NAME"
+        )
+    )
+    var containerURL: String?
+
     /// The one account or container that these, the argument SOURCE, and the environment name.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
-        try StorageSourceResolver(
+        try resolver(named: argument).resolve()
+    }
+
+    /// What knows where a container URL leads that is named elsewhere than on the command line.
+    func resolver(named argument: String? = nil) -> StorageSourceResolver {
+        StorageSourceResolver(
             options: .init(
                 source: argument,
                 account: account,
@@ -61,10 +74,11 @@ struct StorageOptions: ParsableArguments {
                 keyFile: keyFile,
                 sasFile: sasFile,
                 connectionStringFile: connectionStringFile,
-                containerURLFile: containerURLFile
+                containerURLFile: containerURLFile,
+                containerURL: containerURL
             ),
             environment: System.environment,
             readFile: { System.read($0) }
-        ).resolve()
+        )
     }
 }
