@@ -1,4 +1,4 @@
-"""With credentials for the Batch service: true job ids in listings, and records of jobs and tasks as files."""
+"""With credentials for the Batch service: true job ids in listings, and records of jobs and tasks as files (§1.11)."""
 
 import base64
 import errno

@@ -11,7 +11,8 @@ struct ArrowTests {
         "Checksums": ["CChecksums", "COpenSSL"],
         "BlobStorage": [],
         "AzureBlob": [
-            "BlobStorage", "Checksums", "CCurl", "CExpat", "CLinux", "COpenSSL", "DequeModule", "Logging",
+            "BlobStorage", "Checksums", "CCurl", "CExpat", "CLinux", "COpenSSL", "DequeModule", "FoundationEssentials",
+            "Logging",
         ],
         "LocalStore": ["Checksums", "CLinux", "DequeModule", "Logging"],
         "BlobReading": ["BlobStorage", "LocalStore", "DequeModule", "Logging"],
