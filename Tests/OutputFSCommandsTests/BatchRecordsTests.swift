@@ -9,7 +9,7 @@ import Testing
 @testable import OutputFSCommands
 
 /// What is remembered of Batch's answers, for how long, and what happens without them; time is a number here.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct BatchRecordsTests {
     /// Plays the service.
     private final class Desk: Sendable {
@@ -44,6 +44,8 @@ struct BatchRecordsTests {
                     tasks: { job in self.answer("tasks of \(job)") { Array($0.tasks.values) } },
                     task: { task, job in self.answer("\(task) of \(job)") { $0.tasks[task] } }
                 ),
+                // Nobody's patience ends while a machine is busy with other tests.
+                patience: BatchRecords.Patience(listing: .seconds(3600), lookup: .seconds(3600)),
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
                 now: { self.state.withLock { $0.now } }
             )

@@ -32,28 +32,41 @@ final class BatchRecords: JobRecords {
     }
 
     private static let jobsValidity = Duration.seconds(30)
-    private static let listingPatience = Duration.seconds(2)
-    private static let lookupPatience = Duration.seconds(10)
     /// Lists of tasks that are kept; one of 50,000 has about 25 MB.
     private static let listsMax = 4
     /// Jobs of which something is known.
     private static let shelvesMax = 1024
 
+    /// How long one question may keep somebody waiting.
+    struct Patience: Sendable {
+        /// A directory that has other things to show.
+        var listing = Duration.seconds(2)
+        /// Somebody wants the record itself.
+        var lookup = Duration.seconds(10)
+    }
+
     private let questions: BatchQuestions
+    private let patience: Patience
     private let logger: Logger
     private let now: @Sendable () -> Duration
     private let state = Mutex(State())
 
     /// - Parameter now: time that only goes forward.
-    init(_ questions: BatchQuestions, logger: Logger, now: @escaping @Sendable () -> Duration) {
+    init(
+        _ questions: BatchQuestions,
+        patience: Patience = Patience(),
+        logger: Logger,
+        now: @escaping @Sendable () -> Duration
+    ) {
         self.questions = questions
+        self.patience = patience
         self.logger = logger
         self.now = now
     }
 
     // MARK: Jobs
 
-    func jobIDs() async -> [String: String] { await jobs(within: Self.listingPatience).mapValues(\.id) }
+    func jobIDs() async -> [String: String] { await jobs(within: patience.listing).mapValues(\.id) }
 
     private func jobs(within patience: Duration) async -> Jobs {
         let now = now()
@@ -92,7 +105,7 @@ final class BatchRecords: JobRecords {
     // MARK: Records
 
     func record(_ name: RecordName, isListing: Bool) async -> JobRecord? {
-        let patience = isListing ? Self.listingPatience : Self.lookupPatience
+        let patience = isListing ? self.patience.listing : self.patience.lookup
         let container: String
         switch name {
         case .job(let ofJob), .task(let ofJob, _): container = ofJob

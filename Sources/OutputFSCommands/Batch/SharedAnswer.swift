@@ -17,10 +17,11 @@ final class SharedAnswer<Value: Sendable>: Sendable {
 
     /// `nil` if it is not there in time.
     func value(within patience: Duration) async -> Value? {
-        let id = state.withLock { state in
+        let (id, known): (UInt64, Value?) = state.withLock { state in
             state.nextID += 1
-            return state.nextID
+            return (state.nextID, state.value)
         }
+        if let known { return known }
         let alarm = Task {
             try? await Task.sleep(for: patience)
             self.state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(returning: nil)

@@ -205,7 +205,8 @@ extension OutputFileSystem {
         let startedAt = clock.monotonic()
         var builder = SnapshotBuilder(of: place)
         for (name, fixed) in planned.fixed { builder.addDirectory(name, fixed) }
-        async let record = recordEntry(in: place)
+        // Beside the listing, which must not wait for it longer than it takes.
+        let record = options.records == nil ? nil : Task { await recordEntry(in: place) }
         switch planned.source {
         case .nothing: break
         case .containers(let prefix): try await collectContainers(prefix, in: place, &builder)
@@ -215,7 +216,7 @@ extension OutputFileSystem {
             for item in first.items { builder.add(SnapshotBuilder.Item(item)) }
             try await collect(query, after: first.next, &builder)
         }
-        if let record = await record { builder.addRecord(record) }
+        if let record = await record?.value { builder.addRecord(record) }
         let all = builder.finish(startedAt: startedAt, isComplete: true)
         return DirectoryListing.Loaded(content: .collected(all), next: nil)
     }
