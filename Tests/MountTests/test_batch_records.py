@@ -6,12 +6,13 @@ import hashlib
 import json
 import os
 import re
+import subprocess
 import time
 
 import pytest
 
 from batch_service import BatchService
-from mounts import fails_with, run, wait_until
+from mounts import binary, clean_environment, fails_with, run, wait_until
 
 JOB = "My_Terrific--Job"
 WRONG_KEY = base64.b64encode(b"a key of another account").decode()
@@ -210,6 +211,23 @@ class TestTrouble:
         assert time.monotonic() - start < 15
         batch.gate.set()
         wait_until(lambda: os.listdir(mount / "jobs") == [JOB], 20, "the true id")
+
+    def test_doctor_says_what_batch_says(self, batch, filled):
+        def batch_finding(**more):
+            environment = clean_environment(
+                AZURE_STORAGE_CONNECTION_STRING=filled.connection_string, **{**batch.environment, **more}
+            )
+            ended = subprocess.run(
+                [binary(), "doctor", "--json"], env=environment, capture_output=True, text=True, timeout=60
+            )
+            return next(f for f in json.loads(ended.stdout)["findings"] if f["check"] == "batch")
+
+        assert batch_finding()["level"] == "ok"
+        refused = batch_finding(AZURE_BATCH_ACCESS_KEY=WRONG_KEY)
+        assert refused["level"] == "warning" and "AuthenticationFailed" in refused["finding"]
+        assert any("another than the storage account's" in remedy for remedy in refused["remedies"])
+        batch.failing = 500
+        assert "does not answer" in batch_finding()["finding"]
 
     def test_throttling_is_waited_for(self, knowing, batch):
         batch.throttled = 2

@@ -81,6 +81,9 @@ struct BatchPage<Item: Decodable & Sendable>: Decodable, Sendable {
     }
 }
 
+/// As much as shows that there is a job.
+struct BatchID: Decodable, Sendable { var id: String }
+
 /// Why the service said no.
 struct BatchErrorBody: Decodable {
     struct Message: Decodable { var value: String? }

@@ -37,6 +37,15 @@ package final class BatchService: Sendable {
         self.calls = calls
     }
 
+    /// Whether the service answers, and takes the credential.
+    package func check() async -> StorageError? {
+        do throws(StorageError) {
+            let query = [("$select", "id"), ("api-version", Self.apiVersion), ("maxresults", "1")]
+            _ = try await get("/jobs", query, BatchPage<BatchID>.self)
+            return nil
+        } catch { return error }
+    }
+
     /// Every job of the account.
     package func jobs() async throws(StorageError) -> [BatchJob] { try await all("/jobs", BatchJob.selection) }
 

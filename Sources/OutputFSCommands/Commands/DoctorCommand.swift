@@ -36,6 +36,9 @@ struct DoctorCommand: ParsableCommand {
     @OptionGroup(title: "Transfers")
     var transfer: TransferFlags
 
+    @OptionGroup(title: "Azure Batch")
+    var batch: BatchFlags
+
     func validate() throws {
         guard places.count <= 2 else {
             throw ValidationError("One source and one mount point; '\(places[2])' is too much.")
@@ -53,7 +56,7 @@ struct DoctorCommand: ParsableCommand {
         let running = StatusReport.collect()
         var findings = MachineChecks.run(allowsOthers: tree.allowOther)
         var mountPoint: String?
-        if let place = places.last {
+        if let place = BatchNode.mountPoint(named: places.last) {
             let (canonical, finding) = MountChecks.mountPoint(place, allowsContent: tree.nonempty, running)
             mountPoint = canonical
             findings.append(finding)
@@ -74,6 +77,7 @@ struct DoctorCommand: ParsableCommand {
             let probe = try Composition.probe(source)
             let endpoint = source.account.endpoint.description
             findings += StoreChecks.judge(probe, source: source.description, endpoint: endpoint)
+            if let account = try batch.account() { findings.append(BatchChecks.run(account)) }
         } catch { findings.append(Finding("arguments", error)) }
         return findings + MountChecks.running(running)
     }
