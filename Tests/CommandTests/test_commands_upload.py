@@ -217,6 +217,13 @@ class TestFailures:
         assert "FileUploadMiscError" in ended.err and "nnn" in ended.err
         assert {name[-5:] for name in container.names()} == {"1.csv", "z.csv"}
 
+    def test_a_name_that_is_no_text_is_an_error(self, container, task):
+        with open(os.fsencode(task / "wd" / "out") + b"/\xff.csv", "w") as file:
+            file.write("x")
+        ended = upload(container, task, "--pattern", "out/*.csv", "--", "true")
+        assert ended.status == 74 and "FileUploadMiscError" in ended.err
+        assert container.names() == ["1.csv"]
+
     def test_the_commands_status_goes_before_that_of_the_upload(self, container, task):
         container.client.delete_container()
         ended = upload(container, task, "--pattern", "out/1.csv", "--", "sh", "-c", "exit 5")

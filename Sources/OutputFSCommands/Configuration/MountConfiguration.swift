@@ -33,8 +33,8 @@ struct MountConfiguration: Sendable {
     var retryDeadline: Duration
     var commitDeadline: Duration
     var drainTimeout: Duration
-    /// Root mounted on a Batch node: tasks use it, as other users.
-    var servesTasks: Bool
+    /// Root mounts on a Batch node: tasks use it, as other users, and ask by a socket in this directory.
+    var sharedControlDirectory: String?
     /// Made before the mount if it is not there, with this job's id where it is known.
     var newContainer: NewContainer?
     /// Whose service knows of the jobs.
@@ -70,8 +70,9 @@ struct MountConfiguration: Sendable {
         userID = tree.uid ?? user.id
         groupID = tree.gid ?? user.group
         // A start task mounts for tasks, which run as other users: what they could not write would be of no use to them.
-        servesTasks = user.id == 0 && BatchNode(environment: environment) != nil
-        let umask = tree.umask ?? (servesTasks ? 0 : 0o022)
+        let node = user.id == 0 ? BatchNode(environment: environment) : nil
+        sharedControlDirectory = node?.controlDirectory
+        let umask = tree.umask ?? (node == nil ? 0o022 : 0)
         filePermissions = tree.fileMode ?? 0o666 & ~umask
         directoryPermissions = tree.dirMode ?? 0o777 & ~umask
         usesPosixMetadata = tree.posixMetadata ?? true
@@ -82,7 +83,7 @@ struct MountConfiguration: Sendable {
             throw CommandFailure(.usage, "--log-interval is less than the store's answers take", try: "at least 100ms")
         }
         isReadOnly = tree.readOnly
-        allowsOthers = tree.allowOther || servesTasks
+        allowsOthers = tree.allowOther || node != nil
         memory = transfer.memory ?? Default.memory
         guard memory >= Default.memoryMin else {
             throw CommandFailure(

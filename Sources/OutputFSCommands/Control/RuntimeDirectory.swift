@@ -2,14 +2,10 @@ internal import Glibc
 
 /// Where the control sockets of this user's mounts lie: one per mount, named by a hash of the mount point.
 ///
-/// Root: /run/outputfs. Others: $XDG_RUNTIME_DIR/outputfs, else /tmp/outputfs-UID. Mode 0700: who can connect, may. Root's
-/// may be passed through once a mount on a Batch node serves tasks: their users ask by a socket whose name they know.
+/// Root: /run/outputfs. Others: $XDG_RUNTIME_DIR/outputfs, else /tmp/outputfs-UID. Mode 0700: who can connect, may.
 enum RuntimeDirectory {
-    /// Root's.
-    static let shared = "/run/outputfs"
-
     static func path(userID: UInt32, environment: [String: String]) -> String {
-        if userID == 0 { return shared }
+        if userID == 0 { return "/run/outputfs" }
         if let runtime = environment["XDG_RUNTIME_DIR"], runtime.hasPrefix("/") {
             return Path.join(runtime, "outputfs")
         }
@@ -24,11 +20,12 @@ enum RuntimeDirectory {
         Path.join(directory, name(of: mountPoint) + ".sock")
     }
 
-    /// The socket of a mount of this user's, or else of root's.
+    /// The socket of a mount of this user's, or else the one by which a mount on a Batch node answers tasks.
     static func anySocket(of mountPoint: String) -> String {
         let own = socket(of: mountPoint)
-        let roots = socket(of: mountPoint, in: shared)
-        return access(own, F_OK) != 0 && access(roots, F_OK) == 0 ? roots : own
+        guard access(own, F_OK) != 0, let directory = BatchNode.current?.controlDirectory else { return own }
+        let shared = socket(of: mountPoint, in: directory)
+        return access(shared, F_OK) == 0 ? shared : own
     }
 
     /// The log of a mount in the background that was given no other.
@@ -49,9 +46,7 @@ enum RuntimeDirectory {
 
     /// Makes the directory, or checks that what is there is a directory of ours that nobody else can enter: in /tmp
     /// somebody else might have been there first.
-    ///
-    /// - Parameter letsOthersThrough: they can then reach what they know the name of and may open.
-    static func make(_ directory: String = current, letsOthersThrough: Bool = false) throws(CommandFailure) {
+    static func make(_ directory: String = current) throws(CommandFailure) {
         if mkdir(directory, 0o700) != 0, errno != EEXIST {
             throw CommandFailure(
                 .cannotCreate,
@@ -61,7 +56,7 @@ enum RuntimeDirectory {
         }
         var status = stat()
         guard lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == System.userID,
-            status.st_mode & 0o066 == 0
+            status.st_mode & 0o077 == 0
         else {
             throw CommandFailure(
                 .cannotCreate,
@@ -70,6 +65,5 @@ enum RuntimeDirectory {
                 "chmod 700 \(directory)"
             )
         }
-        if letsOthersThrough { chmod(directory, 0o711) }
     }
 }

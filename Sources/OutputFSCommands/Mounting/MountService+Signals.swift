@@ -83,6 +83,9 @@ extension MountService {
         let pending = mounted.drain(timeout: drainTimeout)
         writeLastStatus()
         unlink(RuntimeDirectory.socket(of: configuration.mountPoint))
+        if let directory = configuration.sharedControlDirectory {
+            unlink(RuntimeDirectory.socket(of: configuration.mountPoint, in: directory))
+        }
         guard !pending.isEmpty else { System.exit(.success) }
         Terminal.error(Self.notUploaded(pending, in: configuration.journalDirectory).report)
         System.exit(.notUploaded)

@@ -48,8 +48,8 @@ final class MountService: Sendable {
     func run(isReady: @escaping @Sendable () -> Void) throws(CommandFailure) {
         let mountPoint = configuration.mountPoint
         try mounted.mount()
-        let control: ControlServer
-        do throws(CommandFailure) { control = try listen() } catch {
+        let controls: [ControlServer]
+        do throws(CommandFailure) { controls = try listen() } catch {
             _ = mounted.unmount(lazily: true)
             throw error
         }
@@ -73,7 +73,7 @@ final class MountService: Sendable {
         state.withLock { $0.isUnmounted = true }
         let report = mounted.drain(timeout: lastDrainTimeout)
         writeLastStatus()
-        control.stop()
+        for control in controls { control.stop() }
         mounted.shutDown()
         if let failure = state.withLock({ $0.failure }) { throw failure }
         guard report.isEmpty else { throw Self.notUploaded(report, in: configuration.journalDirectory) }
@@ -107,11 +107,22 @@ final class MountService: Sendable {
 
     // MARK: Control
 
-    private func listen() throws(CommandFailure) -> ControlServer {
-        try RuntimeDirectory.make(letsOthersThrough: configuration.servesTasks)
-        let path = RuntimeDirectory.socket(of: configuration.mountPoint)
+    private func listen() throws(CommandFailure) -> [ControlServer] {
+        try RuntimeDirectory.make()
+        var servers = [try listen(at: RuntimeDirectory.socket(of: configuration.mountPoint), isShared: false)]
+        if let directory = configuration.sharedControlDirectory {
+            // Only root can make it, below the directory that the agent keeps for mounts.
+            mkdir(directory, 0o755)
+            chmod(directory, 0o755)
+            let path = RuntimeDirectory.socket(of: configuration.mountPoint, in: directory)
+            servers.append(try listen(at: path, isShared: true))
+        }
+        return servers
+    }
+
+    private func listen(at path: String, isShared: Bool) throws(CommandFailure) -> ControlServer {
         do throws(Errno) {
-            return try ControlServer(at: path, isShared: configuration.servesTasks, logger: logger) { self.answer($0) }
+            return try ControlServer(at: path, isShared: isShared, logger: logger) { self.answer($0) }
         } catch {
             throw CommandFailure(.cannotCreate, "the control socket \(path) cannot be made: \(error)")
         }

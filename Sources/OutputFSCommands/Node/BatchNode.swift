@@ -40,6 +40,9 @@ struct BatchNode: Sendable, Equatable {
         return Path.join(shownDirectory, name)
     }
 
+    /// Where mounts of root's answer tasks: below what Batch maps into containers, for these have a /run of their own.
+    var controlDirectory: String { Path.join(mountsDirectory, ".outputfs") }
+
     static let logName = "outputfs.log"
     static let statusName = "outputfs-status.json"
 }

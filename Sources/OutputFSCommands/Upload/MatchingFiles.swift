@@ -28,7 +28,9 @@ extension FilePattern {
                 let path = Path.join(directory.path, name)
                 let relative = directory.relative + name
                 switch FileKind(path, followsLinks: true) {
-                case .file:
+                // A name that is no text cannot be a blob's: what is not found under it is told when it is to be read.
+                case .other where !name.unicodeScalars.contains("\u{FFFD}"): continue
+                case .file, .other:
                     if matches(file: name, in: directory.progress) {
                         found.append(MatchingFile(path: path, relativePath: relative))
                     }
@@ -37,7 +39,6 @@ extension FilePattern {
                     let isLink = FileKind(path, followsLinks: false) != .directory
                     if isLink, entersByChance(name, from: directory.progress) { continue }
                     directories.append((path, relative + "/", progress))
-                case .other: continue
                 }
             }
         }
