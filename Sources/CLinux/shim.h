@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -42,6 +43,12 @@ enum {
 static inline ssize_t clinux_pread_nowait(int fd, void *buffer, size_t count, uint64_t offset) {
     struct { void *base; size_t count; } vector = {buffer, count};
     return syscall(SYS_preadv2, fd, &vector, 1, (long)offset, sizeof(long) < 8 ? (long)(offset >> 16 >> 16) : 0, 0x08);
+}
+
+// `f_type` of statfs(2), as <linux/magic.h> has it; -1 with errno.
+static inline int64_t clinux_file_system_magic(const char *path) {
+    struct statfs statistics;
+    return statfs(path, &statistics) == 0 ? (int64_t)(uint32_t)statistics.f_type : -1;
 }
 
 static inline pid_t clinux_gettid(void) { return (pid_t)syscall(SYS_gettid); }

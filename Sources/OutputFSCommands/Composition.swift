@@ -64,6 +64,7 @@ enum Composition {
         )
         session.allowOther = configuration.allowsOthers
         session.isReadOnly = configuration.isReadOnly
+        session.mountFlags = configuration.mountFlags
         do throws(SessionError) {
             return MountedTree(
                 source: configuration.source.description,
@@ -137,6 +138,12 @@ enum Composition {
             let start = ContinuousClock.now
             probe.error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: container) }
             probe.times.append(start.duration(to: .now))
+        }
+        if probe.error.map({ $0.kind == .denied }) ?? true {
+            // A name that nobody has; a container, too, where the credentials are not for one.
+            let unique = "outputfs-doctor-\(UInt64.random(in: .min ... .max))"
+            let blob = BlobAddress(container: container ?? unique, name: unique)
+            probe.permissions = PlainThread.wait { await Permissions.probe(store, blob) }
         }
         probe.clockOffset = store.counters.clockOffset
         return probe

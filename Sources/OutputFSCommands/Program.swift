@@ -4,14 +4,24 @@ internal import ArgumentParser
 package enum Program {
     package static let version = "0.1.0"
 
-    /// What follows the program's name, with `-o` translated.
-    static var arguments: [String] {
-        get throws(CommandFailure) { try MountOptionList.expanded(Array(CommandLine.arguments.dropFirst())) }
+    /// What follows the program's name.
+    static var arguments: [String] { MountHelper.arguments(CommandLine.arguments) ?? [] }
+
+    /// The same, with what files, environment and `-o` say.
+    static var settledArguments: SettledArguments {
+        get throws(CommandFailure) {
+            try SettledArguments(
+                arguments,
+                environment: System.environment,
+                readFile: { System.read($0) }
+            )
+        }
     }
 
     package static func main() -> Never {
+        if MountHelper.arguments(CommandLine.arguments) == nil { System.exit(.success) }
         do {
-            var command = try RootCommand.parseAsRoot(arguments)
+            var command = try RootCommand.parseAsRoot(settledArguments.arguments)
             try command.run()
         } catch let failure as CommandFailure {
             Terminal.error(failure.report)
@@ -42,12 +52,14 @@ struct RootCommand: ParsableCommand {
               outputfs unmount /mnt/outputs
 
             Shell completion: outputfs --generate-completion-script bash|zsh|fish
-            Exit statuses and every option: docs/CONFIGURATION.md
+            Every option may stand in a file or in the environment, too: outputfs config
+            Exit statuses and every option: docs/CONFIGURATION.md, outputfs(1)
             """,
         version: "outputfs \(Program.version)",
         subcommands: [
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DrainCommand.self, RecoverCommand.self,
-            WarmCommand.self, UploadCommand.self, DoctorCommand.self, EmulatorCommand.self, DemoCommand.self,
+            WarmCommand.self, UploadCommand.self, DoctorCommand.self, ConfigCommand.self, LogLevelCommand.self,
+            EmulatorCommand.self, DemoCommand.self,
         ]
     )
 }

@@ -33,7 +33,7 @@ class Ended:
 
 def clean_environment(**extra: str) -> dict:
     """The caller's own account must not leak into a test."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "AZ_BATCH_", "JOB_CONTAINER"))}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("AZURE_", "AZ_BATCH_", "JOB_CONTAINER", "OUTPUTFS_"))}
     return {**kept, **extra}
 
 

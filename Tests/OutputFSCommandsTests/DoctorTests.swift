@@ -1,3 +1,4 @@
+import AzureBlob
 import BlobStorage
 import Testing
 
@@ -61,6 +62,58 @@ struct DoctorTests {
         }
         #expect(level(.denied, "AuthorizationPermissionMismatch") == .warning)
         #expect(level(.unauthenticated, "AuthenticationFailed") == .problem)
+    }
+
+    @Test(arguments: [
+        (0x0102_1994, DiskKind.memory), (0x6969, .network), (0xFF53_4D42, .network), (0x6573_5546, .fuse),
+        (0x794C_7630, .container), (0xEF53, .disk), (0x9123_683E, .disk), (-1, .disk),
+    ])
+    func `a disk is known by the number of its file system`(_ magic: Int, _ kind: DiskKind) {
+        #expect(DiskKind(magic: magic) == kind)
+        #expect((kind.concern == nil) == (kind == .disk))
+    }
+
+    @Test(arguments: [
+        ("10.1.2.3", true), ("172.16.0.1", true), ("172.32.0.1", false), ("192.168.1.1", true), ("192.169.1.1", false),
+        ("20.60.1.2", false), ("127.0.0.1", true), ("169.254.169.254", true), ("::1", true), ("fd00::1", true),
+        ("fe80::1%eth0", true), ("2603:1030::1", false),
+    ])
+    func `an address tells whether it is a private network's`(_ address: String, _ isPrivate: Bool) {
+        #expect(NetworkChecks.isPrivate(address) == isPrivate)
+    }
+
+    @Test(arguments: [
+        ("farm.example", "https", "farm.example", "443"), ("h:8080", "http", "h", "8080"), ("h", "http", "h", "80"),
+        ("[::1]:10000", "http", "::1", "10000"), ("[::1]", "https", "::1", "443"),
+    ])
+    func `a host and a port are taken out of an endpoint`(
+        _ authority: String,
+        _ scheme: String,
+        _ host: String,
+        _ port: String
+    ) {
+        let target = NetworkChecks.Target(authority: authority, scheme: scheme)
+        #expect((target.host, target.port) == (host, port))
+    }
+
+    @Test func `what goes in the clear is a problem, unless it stays here`() throws {
+        #expect(NetworkChecks.encryption(try BlobEndpoint("http://127.0.0.1:10000/farm"), refusal: nil).level == .ok)
+        #expect(NetworkChecks.encryption(try BlobEndpoint("http://192.0.2.1/farm"), refusal: nil).level == .problem)
+        #expect(NetworkChecks.encryption(try BlobEndpoint("https://192.0.2.1/farm"), refusal: nil).level == .ok)
+        #expect(NetworkChecks.encryption(try BlobEndpoint("https://192.0.2.1"), refusal: "expired").level == .problem)
+    }
+
+    @Test func `what nobody could tell is said so, and is no obstacle`() {
+        var permissions = Permissions()
+        for right in Permissions.Right.allCases { permissions.allowed[right] = true }
+        #expect(permissions.finding(mayList: true, isReadOnly: false).level == .ok)
+        permissions.allowed.removeValue(forKey: .delete)
+        let finding = permissions.finding(mayList: true, isReadOnly: false)
+        #expect(finding.level == .ok && finding.finding.hasSuffix("; no telling: delete"))
+        #expect(permissions.finding(mayList: false, isReadOnly: false).level == .warning)
+        permissions.allowed = [.read: false, .write: true]
+        #expect(permissions.finding(mayList: false, isReadOnly: true).level == .problem)
+        #expect(permissions.finding(mayList: false, isReadOnly: false).level == .warning)
     }
 
     @Test func `few descriptors are a warning`() {

@@ -60,10 +60,9 @@ struct ValueTests {
     }
 
     @Test func `a log line is one line, whatever a name holds`() {
-        let line = LogWriter.line(
+        let line = LogLines(label: "mount", format: .text).line(
             time: WallTime(seconds: 0, milliseconds: 0),
             level: .warning,
-            label: "mount",
             message: "open a\nb\u{1B}[31m",
             metadata: ["status": "404", "code": "BlobNotFound"]
         )

@@ -4,9 +4,9 @@ import Testing
 /// What the program can be told is what the documentation tells.
 struct DocumentationTests {
     /// The long options that the sources of the commands declare, as ArgumentParser spells them.
-    private static func options() throws -> Set<String> {
+    private static func options(below folder: String = "Sources/OutputFSCommands") throws -> Set<String> {
         var options: Set<String> = []
-        for file in try Repository.swiftFiles(below: "Sources/OutputFSCommands") {
+        for file in try Repository.swiftFiles(below: folder) {
             // A declaration may run over several lines; the name comes with the first `var` behind it.
             var declaration = ""
             for line in file.lines {
@@ -45,6 +45,34 @@ struct DocumentationTests {
         #expect(options.count > 30, "the options were not found in the sources")
         for option in options.sorted() where !page.contains("`\(option)") {
             Issue.record("\(option) is not in docs/CONFIGURATION.md")
+        }
+    }
+
+    /// The names in the table of settings.
+    private static func settings() throws -> [String] {
+        try Repository.file("Sources/OutputFSCommands/Settings/SettingTable.swift").text
+            .matches(of: /Setting\(\s*"([a-z-]+)"/).map { String($0.output.1) }
+    }
+
+    /// A setting's flag is an option of its name; its variable, its key and its place in `-o` follow from the name.
+    @Test func `every setting is an option, and every option of a mount is a setting`() throws {
+        let settings = try Self.settings()
+        #expect(settings.count > 30 && Set(settings).count == settings.count)
+        let options = try Self.options(below: "Sources/OutputFSCommands/Options")
+        #expect(options.subtracting(settings.map { "--" + $0 }).sorted() == ["--config"])
+        #expect(Set(settings.map { "--" + $0 }).subtracting(options).sorted() == [])
+    }
+
+    /// In a table of its own section, with what it does.
+    @Test func `every setting has a line in CONFIGURATION`() throws {
+        let rows = try Repository.file("docs/CONFIGURATION.md").lines.filter { $0.hasPrefix("| `--") }
+        for setting in try Self.settings() {
+            let isThere = rows.contains { row in
+                row.split(separator: "|").first?.split(separator: "`").contains { word in
+                    word == "--\(setting)" || word.hasPrefix("--\(setting) ")
+                } ?? false
+            }
+            #expect(isThere, "--\(setting) has no line")
         }
     }
 

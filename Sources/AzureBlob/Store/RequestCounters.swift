@@ -4,6 +4,10 @@ internal import Synchronization
 package struct RequestCounters: Sendable, Hashable {
     /// Attempts by operation, retries included.
     package var requests: [StorageOperation: Int] = [:]
+    /// Attempts that came to an end, by operation and HTTP status (0: no answer, or none that was complete).
+    package var ended: [StorageOperation: [Int: Int]] = [:]
+    /// How long those took.
+    package var latency: [StorageOperation: LatencyHistogram] = [:]
     /// Attempts after the first of a call.
     package var retries = 0
     /// Attempts beside one that did not answer, for the same bytes.
@@ -39,8 +43,11 @@ final class RequestCounting: Sendable {
         }
     }
 
-    func ended(_ result: ExchangeResult) {
+    func ended(_ result: ExchangeResult, _ operation: StorageOperation, after duration: Duration) {
+        let status = result.failure == nil ? result.head?.status ?? 0 : 0
         counters.withLock { counters in
+            counters.ended[operation, default: [:]][status, default: 0] += 1
+            counters.latency[operation, default: LatencyHistogram()].add(duration)
             counters.bytesReceived += UInt64(result.byteCount + result.body.count)
             counters.bytesSent += UInt64(result.uploadedCount)
         }

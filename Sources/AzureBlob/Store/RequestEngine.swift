@@ -84,8 +84,9 @@ final class RequestEngine: Sendable {
             )
             counting.sent(request.operation, isRetry: isRetry)
             isRetry = true
+            let start = surroundings.uptime()
             let result = await transport.send(exchange)
-            counting.ended(result)
+            counting.ended(result, request.operation, after: surroundings.uptime() - start)
             if let date = result.head?.date { counting.noteClock(offset: date - surroundings.wallClock()) }
             progress.noteSent(times: result.sendCount)
             var failure: AttemptFailure

@@ -1,15 +1,17 @@
 internal import ArgumentParser
 internal import AzureBlob
+internal import BlobStorage
 internal import Glibc
 
-struct DoctorCommand: ParsableCommand {
+struct DoctorCommand: ParsableCommand, TakingPlaces {
     static let configuration = CommandConfiguration(
         commandName: "doctor",
-        abstract: "Check what a mount needs: FUSE, kernel, credentials, clock, latency, disks.",
+        abstract: "Check what a mount needs: FUSE, kernel, network, credentials, permissions, clock, disks.",
         usage: "outputfs doctor [<source>] [<mountpoint>] [<options of mount>]",
         discussion: """
             Takes what mount takes for storage, tree and transfers, changes nothing, and says of each check whether it
-            is ok, a warning or a problem, with what helps. Ends with 1 when there is a problem.
+            is ok, a warning or a problem, with what helps. What the credentials permit is asked of a blob that does not
+            exist. Ends with 1 when there is a problem.
 
             EXAMPLES
               outputfs doctor
@@ -27,6 +29,8 @@ struct DoctorCommand: ParsableCommand {
     @Flag(help: "For programs: one JSON object.")
     var json = false
 
+    @OptionGroup var file: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 
@@ -38,6 +42,8 @@ struct DoctorCommand: ParsableCommand {
 
     @OptionGroup(title: "Azure Batch")
     var batch: BatchFlags
+
+    var sourceAndMountPoint: (source: String?, mountPoint: String?) { Self.taken(places) }
 
     func validate() throws {
         guard places.count <= 2 else {
@@ -54,7 +60,7 @@ struct DoctorCommand: ParsableCommand {
 
     private func findings() -> [Finding] {
         let running = StatusReport.collect()
-        var findings = MachineChecks.run(allowsOthers: tree.allowOther)
+        var findings = MachineChecks.run(allowsOthers: tree.allowOther) + EnvironmentChecks.run(System.environment)
         var mountPoint: String?
         if let place = BatchNode.mountPoint(named: places.last) {
             let (canonical, finding) = MountChecks.mountPoint(place, allowsContent: tree.nonempty, running)
@@ -74,11 +80,30 @@ struct DoctorCommand: ParsableCommand {
             )
             findings.append(DirectoryChecks.journal(configuration.journalDirectory, mountPoint: mountPoint))
             findings.append(DirectoryChecks.cache(configuration.diskCache, mountPoint: mountPoint))
-            let probe = try Composition.probe(source)
-            let endpoint = source.account.endpoint.description
-            findings += StoreChecks.judge(probe, source: source.description, endpoint: endpoint)
+            findings += network(source, try Composition.probe(source), isReadOnly: configuration.isReadOnly)
             if let account = try batch.account() { findings.append(BatchChecks.run(account)) }
         } catch { findings.append(Finding("arguments", error)) }
         return findings + MountChecks.running(running)
+    }
+
+    /// The way to the store, and what it says.
+    private func network(_ source: StorageSource, _ probe: StoreProbe, isReadOnly: Bool) -> [Finding] {
+        let endpoint = source.account.endpoint
+        let refusal = probe.error.flatMap { error -> String? in
+            let words = ["certificate", "SSL", "TLS"]
+            return error.status == nil && words.contains { error.message.contains($0) } ? error.message : nil
+        }
+        let isReached = probe.error.map { $0.status != nil } ?? true
+        var findings = [NetworkChecks.name(endpoint)]
+        if isReached || refusal != nil || endpoint.scheme == "http" {
+            findings.append(NetworkChecks.encryption(endpoint, refusal: refusal))
+        }
+        return findings
+            + StoreChecks.judge(
+                probe,
+                source: source.description,
+                endpoint: endpoint.description,
+                isReadOnly: isReadOnly
+            )
     }
 }

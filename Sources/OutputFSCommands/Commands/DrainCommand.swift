@@ -21,7 +21,7 @@ struct DrainCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "The mount point; on a Batch node as for mount.", completion: .directory)
+    @Argument(help: "The mount point; on a Batch node as for mount.", completion: .mountPoints)
     var mountPoint: String?
 
     @Option(

@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import Glibc
 internal import Logging
 
-struct MountCommand: ParsableCommand {
+struct MountCommand: ParsableCommand, TakingPlaces {
     static let configuration = CommandConfiguration(
         commandName: "mount",
         abstract: "Show the outputs of an account, or of one job, below a directory.",
@@ -37,6 +37,8 @@ struct MountCommand: ParsableCommand {
     @Flag(help: "Stay in the foreground and log to stderr; SIGINT and SIGTERM unmount.")
     var foreground = false
 
+    @OptionGroup var file: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 
@@ -49,12 +51,18 @@ struct MountCommand: ParsableCommand {
     @OptionGroup(title: "Azure Batch")
     var batch: BatchFlags
 
-    @OptionGroup(title: "Logging")
+    @OptionGroup(title: "Process and log")
     var logging: LoggingOptions
 
     /// Where the parent waits for "mounted"; see `BackgroundMount`.
     @Option(help: .hidden)
     var readyDescriptor: Int32?
+
+    /// For the kernel, out of `-o`: see `MountOptionList`.
+    @Option(help: .hidden)
+    var mountFlag: [String] = []
+
+    var sourceAndMountPoint: (source: String?, mountPoint: String?) { Self.taken(places) }
 
     func validate() throws {
         guard !places.isEmpty || BatchNode.current != nil else {
@@ -67,8 +75,8 @@ struct MountCommand: ParsableCommand {
 
     func run() throws {
         guard foreground else {
-            // `-o` is translated already where the arguments came in.
-            try BackgroundMount.start(try Program.arguments)
+            // As they were given: the child finds the same in files and environment.
+            try BackgroundMount.start(Program.arguments)
             return
         }
         TerminationSignals.block()
@@ -92,6 +100,7 @@ struct MountCommand: ParsableCommand {
             makesContainer: batch.createContainer
         )
         configuration.batchAccount = try batch.account()
+        configuration.mountFlags = mountFlag
         try MountPoint.checkOutside(configuration.journalDirectory, mountPoint: mountPoint, option: "--journal-dir")
         try MountPoint.makePrivateDirectory(configuration.journalDirectory, option: "--journal-dir")
         if let cache = configuration.diskCache {
@@ -107,13 +116,18 @@ struct MountCommand: ParsableCommand {
         let service = MountService(
             configuration: configuration,
             mounted: mounted,
-            logger: log.logger,
-            logFile: log.path,
+            log: log,
             statusFile: statusFile.map { StatusFile(path: $0) }
         )
         if batch.watchesEvents(on: node) { service.watchForEviction(metadataBase: BatchFlags.metadataBase) }
+        let metrics = try logging.metrics.map { address throws(CommandFailure) in
+            try MetricsServer(at: address, logger: log.logger) { service.metrics() }
+        }
+        defer { metrics?.stop() }
         try service.run {
             log.logger.notice("\(mounted.source) is mounted on \(mountPoint)")
+            ServiceManager.notify(.ready(status: "\(mounted.source) is mounted on \(mountPoint)"))
+            ServiceManager.watch(mountPoint)
             if let ready {
                 ready.send(logDescriptor: log.descriptor)
             } else {
@@ -138,6 +152,11 @@ struct MountCommand: ParsableCommand {
             path = RuntimeDirectory.log(of: mountPoint)
         }
         if let path { try MountPoint.checkOutside(path, mountPoint: mountPoint, option: "--log-file") }
-        return try OpenLog(path: path, level: logging.logLevel ?? .notice, label: "mount")
+        return try OpenLog(
+            path: path,
+            level: logging.logLevel ?? .notice,
+            format: logging.logFormat ?? .text,
+            label: "mount"
+        )
     }
 }

@@ -5,7 +5,7 @@ internal import Glibc
 internal import LocalStore
 internal import Logging
 
-struct RecoverCommand: ParsableCommand {
+struct RecoverCommand: ParsableCommand, TakingPlaces {
     static let configuration = CommandConfiguration(
         commandName: "recover",
         abstract: "Upload, list, save or discard what mounts that ended left in the journal.",
@@ -50,8 +50,12 @@ struct RecoverCommand: ParsableCommand {
     )
     var journalDir: String?
 
+    @OptionGroup var file: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
+
+    var sourceAndMountPoint: (source: String?, mountPoint: String?) { (source, nil) }
 
     func validate() throws {
         let count = [list, export != nil, !publish.isEmpty, !discard.isEmpty].filter(\.self).count

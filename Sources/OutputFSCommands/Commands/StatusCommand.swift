@@ -16,7 +16,7 @@ struct StatusCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "A mount point; without it all mounts of this user.", completion: .directory)
+    @Argument(help: "A mount point; without it all mounts of this user.", completion: .mountPoints)
     var mountPoint: String?
 
     @Flag(help: "For programs: one JSON object.")

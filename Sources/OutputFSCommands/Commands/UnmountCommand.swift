@@ -18,7 +18,7 @@ struct UnmountCommand: ParsableCommand {
         aliases: ["umount"]
     )
 
-    @Argument(help: "The mount point.", completion: .directory)
+    @Argument(help: "The mount point.", completion: .mountPoints)
     var mountPoint: String
 
     @Flag(help: "Unmount even while it is in use, and although files could not be sent.")

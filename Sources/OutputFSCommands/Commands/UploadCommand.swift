@@ -57,6 +57,8 @@ struct UploadCommand: ParsableCommand {
     )
     var taskDir: String?
 
+    @OptionGroup var file: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 
@@ -78,6 +80,7 @@ struct UploadCommand: ParsableCommand {
         guard pattern != nil || !outputFile.isEmpty else {
             throw ValidationError("Say what is to be uploaded: --pattern, or --output-file.")
         }
+        guard logging.metrics == nil else { throw ValidationError("--metrics belongs to mount.") }
         guard pattern != nil || (path == nil && condition == nil) else {
             throw ValidationError("--path and --condition belong to --pattern.")
         }
@@ -89,7 +92,12 @@ struct UploadCommand: ParsableCommand {
         var environment = System.environment
         let directory = try taskDir.map { path throws(CommandFailure) in try TaskDirectory.make(path) }
         if let directory { environment.merge(directory.environment) { $1 } }
-        let log = try OpenLog(path: logging.logFile, level: logging.logLevel ?? .notice, label: "upload")
+        let log = try OpenLog(
+            path: logging.logFile,
+            level: logging.logLevel ?? .notice,
+            format: logging.logFormat ?? .text,
+            label: "upload"
+        )
         let session = UploadSession(
             destinations: try UploadDestinations(
                 resolver: storage.resolver(),

@@ -39,6 +39,8 @@ struct MountConfiguration: Sendable {
     var newContainer: NewContainer?
     /// Whose service knows of the jobs.
     var batchAccount: BatchAccount?
+    /// Of mount(8), for the kernel: `SessionOptions.knownMountFlags`.
+    var mountFlags: [String] = []
 
     /// The defaults, as docs/CONFIGURATION.md gives them.
     enum Default {
@@ -72,7 +74,7 @@ struct MountConfiguration: Sendable {
         // A start task mounts for tasks, which run as other users: what they could not write would be of no use to them.
         let node = user.id == 0 ? BatchNode(environment: environment) : nil
         sharedControlDirectory = node?.controlDirectory
-        let umask = tree.umask ?? (node == nil ? 0o022 : 0)
+        let umask = tree.umask ?? Self.standardUmask(userID: user.id, environment: environment)
         filePermissions = tree.fileMode ?? 0o666 & ~umask
         directoryPermissions = tree.dirMode ?? 0o777 & ~umask
         usesPosixMetadata = tree.posixMetadata ?? true
@@ -110,6 +112,15 @@ struct MountConfiguration: Sendable {
             environment: environment,
             workingDirectory: workingDirectory
         )
+    }
+
+    /// Whether others than the mounting user are to use the mount: root mounts for tasks on a Batch node.
+    static func servesTasks(userID: UInt32, environment: [String: String]) -> Bool {
+        userID == 0 && BatchNode(environment: environment) != nil
+    }
+
+    static func standardUmask(userID: UInt32, environment: [String: String]) -> UInt16 {
+        servesTasks(userID: userID, environment: environment) ? 0 : 0o022
     }
 
     /// Absolute.

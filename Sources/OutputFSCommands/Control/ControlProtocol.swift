@@ -19,6 +19,8 @@ struct ControlRequest: Codable, Sendable, Equatable {
         case unmount
         /// Send what waits, and go on.
         case drain
+        /// Log from `logLevel` on.
+        case logLevel
     }
 
     var version = ControlProtocol.version
@@ -27,6 +29,8 @@ struct ControlRequest: Codable, Sendable, Equatable {
     var isLazy = false
     /// Unmount and drain: how long to wait for uploads, in seconds; without it the mount's own drain timeout.
     var timeout: Double?
+    /// One of swift-log's levels.
+    var logLevel: String?
 }
 
 /// The answer to any request: one of the parts is there.
@@ -37,6 +41,8 @@ struct ControlAnswer: Codable, Sendable {
     var status: MountStatus?
     var unmount: UnmountReport?
     var drain: DrainAnswer?
+    /// The level from now on.
+    var logLevel: String?
 }
 
 /// What a drain left.

@@ -13,6 +13,13 @@ struct ControlSocket: ~Copyable, Sendable {
     /// Takes over a descriptor that accept(2) gave.
     static func adopting(_ descriptor: Int32) -> ControlSocket { ControlSocket(descriptor: descriptor) }
 
+    /// Hands the descriptor out, to be closed by whoever takes it.
+    consuming func release() -> Int32 {
+        let number = descriptor
+        discard self
+        return number
+    }
+
     static func connected(to path: String) throws(Errno) -> ControlSocket {
         let socket = try make()
         guard withAddress(path, { Glibc.connect(socket.descriptor, $0, $1) }) == 0 else { throw Errno() }

@@ -22,6 +22,8 @@ struct MountStatus: Codable, Sendable {
     /// What close and fsync wait for: `commit` or `journal`.
     var durability: String
     var logFile: String?
+    /// From which level on something is logged; absent from daemons of earlier versions.
+    var logLevel: String?
     /// In seconds.
     var drainTimeout: Double
     var state: State

@@ -4,9 +4,17 @@ internal import Glibc
 enum DirectoryChecks {
     static func journal(_ directory: String, mountPoint: String?) -> Finding {
         check("journal", directory, option: "--journal-dir", mountPoint: mountPoint) { room in
+            if let concern = room.kind.concern {
+                return Finding(
+                    "journal",
+                    .warning,
+                    "\(room.words); \(concern)",
+                    try: "--journal-dir on a local disk that outlives this"
+                )
+            }
             // A block in each direction for a handful of files.
-            room.free >= 1 << 30
-                ? Finding("journal", .ok, room.words)
+            return room.free >= 1 << 30
+                ? Finding("journal", .ok, "\(room.words), and keeps what is written")
                 : Finding(
                     "journal",
                     .warning,
@@ -32,6 +40,16 @@ enum DirectoryChecks {
                     )
                 }
                 let words = "\(room.words), \(HumanUnits.bytes(capacity)) for the cache"
+                if room.kind == .memory || room.kind == .network {
+                    return Finding(
+                        "disk cache",
+                        .warning,
+                        room.kind == .memory
+                            ? "\(words); it is memory (tmpfs), which --memory could use better"
+                            : "\(words); it is on the network, and no faster than the store",
+                        try: "--cache-dir on a local disk"
+                    )
+                }
                 guard capacity > room.free + held else { return Finding("disk cache", .ok, words) }
                 return Finding(
                     "disk cache",
@@ -45,6 +63,7 @@ enum DirectoryChecks {
 
     private struct Room {
         var free: UInt64
+        var kind: DiskKind
         var words: String
     }
 
@@ -69,7 +88,17 @@ enum DirectoryChecks {
             )
             return Finding(name, failure)
         }
+        if let error = DiskKind.objection(toWritingIn: existing) {
+            let failure = CommandFailure(
+                .cannotCreate,
+                "\(option) \(directory): \(existing) does not keep what is written: \(error)",
+                try: "\(option) elsewhere",
+                "df -h \(existing)"
+            )
+            return Finding(name, failure)
+        }
         let free = UInt64(statistics.f_bavail) * UInt64(statistics.f_frsize)
-        return judge(Room(free: free, words: "\(directory) has room for \(HumanUnits.bytes(free))"))
+        let kind = DiskKind(of: existing)
+        return judge(Room(free: free, kind: kind, words: "\(directory) has room for \(HumanUnits.bytes(free))"))
     }
 }

@@ -6,14 +6,24 @@ struct StoreProbe: Sendable {
     var error: StorageError?
     /// From request to answer: the first with its connection, and those after it.
     var times: [Duration] = []
+    /// `nil`: the credentials were refused, or nobody answered.
+    var permissions: Permissions?
     /// Seconds that the service's clock is ahead of ours.
     var clockOffset: Int64?
 }
 
 /// What the store says to these credentials, from here.
 enum StoreChecks {
-    static func judge(_ probe: StoreProbe, source: String, endpoint: String) -> [Finding] {
+    static func judge(
+        _ probe: StoreProbe,
+        source: String,
+        endpoint: String,
+        isReadOnly: Bool = false
+    ) -> [Finding] {
         var findings = [credentials(probe.error, source: source, endpoint: endpoint)]
+        if let permissions = probe.permissions {
+            findings.append(permissions.finding(mayList: probe.error == nil, isReadOnly: isReadOnly))
+        }
         if let offset = probe.clockOffset { findings.append(clock(offset)) }
         if probe.error == nil, let first = probe.times.first, let best = probe.times.dropFirst().min() {
             findings.append(latency(first: first, best: best))

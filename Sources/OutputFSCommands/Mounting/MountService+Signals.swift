@@ -44,6 +44,7 @@ extension MountService {
             logger.warning("\(name) again: the mount is detached now")
             giveUp(drainTimeout: .zero)
         }
+        ServiceManager.notify(.stopping(status: "\(name): sending what waits, then unmounting"))
         logger.notice("\(name): sending what waits, then unmounting")
         PlainThread.start(named: "ending") { [self] in
             _ = mounted.drain(timeout: configuration.drainTimeout)

@@ -1,3 +1,4 @@
+internal import AzureBlob
 internal import FuseBinding
 internal import Glibc
 internal import Logging
@@ -25,23 +26,17 @@ final class MountService: Sendable {
     let configuration: MountConfiguration
     let mounted: MountedTree
     let logger: Logger
-    private let logFile: String?
+    private let log: OpenLog
     let statusFile: StatusFile?
     private let mountedAt = WallTime.now().seconds
     let state = Mutex(State())
 
-    init(
-        configuration: MountConfiguration,
-        mounted: MountedTree,
-        logger: Logger,
-        logFile: String?,
-        statusFile: StatusFile? = nil
-    ) {
+    init(configuration: MountConfiguration, mounted: MountedTree, log: OpenLog, statusFile: StatusFile? = nil) {
         self.configuration = configuration
         self.mounted = mounted
-        self.logger = logger
-        self.logFile = logFile
+        self.log = log
         self.statusFile = statusFile
+        logger = log.logger
     }
 
     /// Mounts, serves until somebody unmounts, and drains. `isReady` is called once, when the mount answers.
@@ -70,6 +65,7 @@ final class MountService: Sendable {
             }
         }
         mounted.run()
+        ServiceManager.notify(.stopping(status: "unmounted; sending what waits"))
         state.withLock { $0.isUnmounted = true }
         let report = mounted.drain(timeout: lastDrainTimeout)
         writeLastStatus()
@@ -137,8 +133,18 @@ final class MountService: Sendable {
         case .unmount:
             let timeout = request.timeout.map { Duration.seconds(max(0, min($0, 1e6))) } ?? configuration.drainTimeout
             return ControlAnswer(unmount: unmount(lazily: request.isLazy, timeout: timeout))
+        case .logLevel:
+            guard let level = request.logLevel.flatMap({ Logger.Level(rawValue: $0) }) else {
+                return ControlAnswer(refusal: "there is no such level")
+            }
+            log.threshold.level = level
+            logger.notice("from here on, what is logged begins with \(level)")
+            return ControlAnswer(logLevel: level.rawValue)
         }
     }
+
+    /// As OpenMetrics has it.
+    func metrics() -> String { MountMetrics.exposition(status(), store: mounted.store.counters) }
 
     func status() -> MountStatus {
         MountStatus(
@@ -150,7 +156,8 @@ final class MountService: Sendable {
             isReadOnly: configuration.isReadOnly,
             journalDirectory: configuration.journalDirectory,
             durability: configuration.durability.rawValue,
-            logFile: logFile,
+            logFile: log.path,
+            logLevel: log.threshold.level.rawValue,
             drainTimeout: Double(configuration.drainTimeout.components.seconds),
             state: state.withLock {
                 $0.isUnmounted ? .ended : $0.isUnmounting || $0.isSignalled ? .draining : .serving

@@ -1,80 +1,80 @@
-/// `-o` as mount(8) passes it, translated into the options of `outputfs mount`, so that each option is declared once.
-///
-/// `-o ro,uid=1000,attr_ttl=5s` becomes `--read-only --uid 1000 --attr-ttl 5s`, put in front of what else was
-/// given: the last of two values wins, so that options win over `-o`.
-enum MountOptionList {
-    /// Those that stand alone, and what they mean here; `nil`: true already, or the business of mount(8).
-    static let words: [String: String?] = [
-        "ro": "--read-only", "allow_other": "--allow-other", "nonempty": "--nonempty",
-        "rw": nil, "defaults": nil, "default_permissions": nil, "nosuid": nil, "nodev": nil, "exec": nil,
-        "async": nil, "noatime": nil, "relatime": nil, "auto": nil, "noauto": nil, "user": nil, "users": nil,
-        "nofail": nil, "_netdev": nil,
+/// `-o` as mount(8) passes it: `-o ro,uid=1000,attr_ttl=5s` says what `--read-only --uid 1000 --attr-ttl 5s` says.
+struct MountOptionList: Sendable, Equatable {
+    /// In the order in which they were given.
+    private(set) var given: [GivenSetting] = []
+    /// `-o config=FILE`.
+    private(set) var configurationFile: String?
+    /// For the kernel: `noexec`, `sync`.
+    private(set) var mountFlags: [String] = []
+
+    /// Those that stand alone for a setting, and its value.
+    private static let words = [
+        "ro": ("read-only", "true"), "rw": ("read-only", "false"), "allow_other": ("allow-other", "true"),
+        "nonempty": ("nonempty", "true"),
     ]
 
-    /// Those with a value: `uid=1000` is `--uid 1000`, `attr_ttl=1s` is `--attr-ttl 1s`.
-    static let settings = [
-        "uid", "gid", "umask", "file_mode", "dir_mode", "attr_ttl", "views", "memory", "cache_dir", "cache_size",
-        "journal_dir", "durability", "exclusive", "on_conflict", "verify",
-        "posix_metadata", "tracked_kinds", "log_interval", "retry_deadline", "commit_deadline", "drain_timeout",
-        "log_level", "log_file", "account",
-        "endpoint", "key_file", "sas_file", "connection_string_file", "container_url_file", "container_url",
-        "status_file", "eviction_notice", "batch_account_url", "batch_key_file", "batch_token_file",
+    /// True already, or the business of mount(8), systemd and people.
+    private static let ignored: Set<String> = [
+        "defaults", "default_permissions", "nosuid", "nodev", "exec", "async", "atime", "noatime", "relatime",
+        "strictatime", "nodiratime", "lazytime", "auto", "noauto", "user", "nouser", "users", "group", "owner",
+        "nofail", "_netdev", "_rnetdev",
     ]
 
-    /// The program's arguments (without its name) with every `-o` of `mount` (and of `doctor`, which takes the same) translated.
-    static func expanded(_ arguments: [String]) throws(CommandFailure) -> [String] {
-        guard let command = arguments.first, ["mount", "doctor"].contains(command) else { return arguments }
-        var translated: [String] = []
-        var others: [String] = []
-        var rest = arguments.dropFirst()
-        while let argument = rest.popFirst() {
-            if argument == "--" {
-                others += [argument] + rest
-                break
-            }
-            guard argument.hasPrefix("-o") else {
-                others.append(argument)
-                continue
-            }
-            var list = String(argument.dropFirst(2))
-            if list.isEmpty {
-                guard let next = rest.popFirst() else {
-                    throw CommandFailure(.usage, "-o wants a list of options", try: "-o ro,uid=1000")
-                }
-                list = next
-            }
-            translated += try translation(of: list)
-        }
-        return [command] + translated + others
+    /// Handed on to the kernel.
+    private static let flags: Set<String> = ["noexec", "sync", "dirsync"]
+
+    /// Those with a value, as they are written.
+    static var settings: [String] {
+        SettingTable.all.filter { $0.kind != .flag }.map(\.underscored)
     }
 
-    private static func translation(of list: String) throws(CommandFailure) -> [String] {
-        var arguments: [String] = []
+    /// Reads one list, after what was read before.
+    mutating func read(_ list: String) throws(CommandFailure) {
         for item in list.split(separator: ",") {
             let parts = item.split(separator: "=", maxSplits: 1).map(String.init)
             guard let name = parts.first else { continue }
-            if parts.count == 1, let meaning = words[name] {
-                if let meaning { arguments.append(meaning) }
-            } else if name.hasPrefix("x-") || name == "comment" {
-                continue  // For mount(8), systemd and people.
-            } else if parts.count == 2, settings.contains(name) {
+            if parts.count == 1, let (setting, value) = Self.words[name] {
+                append(setting, value)
+            } else if parts.count == 1, Self.flags.contains(name) {
+                mountFlags.append(name)
+            } else if Self.ignored.contains(name) || name.hasPrefix("x-") || name.hasPrefix("X-") || name == "comment" {
+                // `user=NAME` is how mount(8) says who asked.
+                continue
+            } else if name == "config" {
+                guard parts.count == 2 else { throw Self.valueMissing(name) }
+                configurationFile = parts[1]
+            } else if let setting = Self.setting(name) {
+                guard parts.count == 2 else { throw Self.valueMissing(name) }
                 // A comma ends an option, hence `views=jobs:containers`.
-                let value =
-                    ["views", "tracked_kinds"].contains(name)
-                    ? parts[1].split(separator: ":").joined(separator: ",") : parts[1]
-                arguments += ["--" + name.split(separator: "_").joined(separator: "-"), value]
-            } else if parts.count == 1, settings.contains(name) {
-                throw CommandFailure(.usage, "the mount option '\(name)' wants a value", try: "-o \(name)=…")
+                append(setting.name, setting.kind == .list ? parts[1].replacing(":", with: ",") : parts[1])
             } else {
-                // The name only: a value may be a secret that was put in the wrong place.
-                throw CommandFailure(
-                    .usage,
-                    "there is no mount option '\(name)'",
-                    try: "one of \(words.keys.sorted().joined(separator: ", "))",
-                    "one of \(settings.map { $0 + "=…" }.joined(separator: ", "))"
-                )
+                throw Self.unknown(name)
             }
         }
-        return arguments
+    }
+
+    private mutating func append(_ name: String, _ value: String) {
+        guard let setting = SettingTable.all.first(where: { $0.name == name }) else { return }
+        given.append(GivenSetting(setting: setting, value: value, origin: .mountOption))
+    }
+
+    private static func setting(_ underscored: String) -> Setting? {
+        SettingTable.all.first { $0.kind != .flag && $0.underscored == underscored }
+    }
+
+    private static func valueMissing(_ name: String) -> CommandFailure {
+        CommandFailure(.usage, "the mount option '\(name)' wants a value", try: "-o \(name)=…")
+    }
+
+    /// The name only: a value may be a secret that was put in the wrong place.
+    private static func unknown(_ name: String) -> CommandFailure {
+        let known = words.keys.sorted() + settings
+        let nearest = NearestName.find(name, in: known)
+        return CommandFailure(
+            .usage,
+            "there is no mount option '\(name)'",
+            try: nearest.map { "-o \($0)" } ?? "one of \(words.keys.sorted().joined(separator: ", "))",
+            "one of \(settings.map { $0 + "=…" }.joined(separator: ", "))"
+        )
     }
 }

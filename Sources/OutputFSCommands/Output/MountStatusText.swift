@@ -24,7 +24,7 @@ extension MountStatus {
             [
                 ("state", "\(state.rawValue), \(access), for \(HumanUnits.age(seconds: now - mountedAt))"),
                 ("process", "\(processID) (outputfs \(programVersion))"),
-                ("log", logFile ?? "stderr"),
+                ("log", (logFile ?? "stderr") + (logLevel.map { ", from \($0) on" } ?? "")),
                 ("tree", "\(tree.knownNodes) nodes known, \(tree.openHandles) handles open"),
             ]
         )

@@ -1,0 +1,35 @@
+/// The environment as a place of settings: `OUTPUTFS_…` by name, and the Azure tools' own variables.
+enum SettingEnvironment {
+    /// - Throws: the variable and what it should be. An empty one is as good as none.
+    static func layer(_ environment: [String: String]) throws(CommandFailure) -> SettingLayer {
+        var layer = SettingLayer()
+        for setting in SettingTable.all {
+            guard let text = environment[setting.variable], !text.isEmpty else { continue }
+            var value = text
+            // As for `on` and `off`: people write 1 and yes.
+            if setting.kind == .flag, let isOn = try? Values.onOff(text) { value = isOn ? "true" : "false" }
+            if let objection = setting.objection(to: value) {
+                throw CommandFailure(
+                    .configuration,
+                    "\(setting.variable): \(objection)",
+                    try: "unset \(setting.variable)"
+                )
+            }
+            layer.given.append(
+                GivenSetting(setting: setting, value: value, origin: .environment(variable: setting.variable))
+            )
+        }
+        for (name, role) in SettingTable.azureVariables where !(environment[name] ?? "").isEmpty {
+            layer.namesStorage = layer.namesStorage || role.doesName
+            layer.provesStorage = layer.provesStorage || role.doesProve
+        }
+        return layer
+    }
+
+    /// Variables that look like ours and are none, with the one that was perhaps meant.
+    static func unknown(_ environment: [String: String]) -> [(variable: String, nearest: String?)] {
+        let known = SettingTable.all.map(\.variable) + [Setting.fileVariable]
+        return environment.keys.filter { $0.hasPrefix(Setting.variablePrefix) && !known.contains($0) }.sorted()
+            .map { ($0, NearestName.find($0, in: known)) }
+    }
+}

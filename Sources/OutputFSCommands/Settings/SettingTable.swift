@@ -1,0 +1,85 @@
+internal import Logging
+internal import OutputConventions
+
+/// Every option that a mount can be given, in the order of docs/CONFIGURATION.md. A new option is a line here, its
+/// declaration in Options/, and its line in that page and in the manual: Tests/TidyTests compares them.
+enum SettingTable {
+    static let storage = [
+        Setting("account", .text, .names),
+        Setting("endpoint", .text, .names),
+        Setting("key-file", .path, .proves),
+        Setting("sas-file", .path, .proves),
+        Setting("connection-string-file", .path, .namesAndProves),
+        Setting("container-url-file", .path, .namesAndProves),
+        Setting("container-url", .text, .namesAndProves),
+    ]
+
+    static let tree = [
+        Setting("views", .list, standard: OutputView.allCases.map(\.rawValue).joined(separator: ",")),
+        Setting("read-only", .flag, standard: "false"),
+        Setting("allow-other", .flag),
+        Setting("nonempty", .flag, standard: "false"),
+        Setting("uid", .number),
+        Setting("gid", .number),
+        Setting("umask", .mode),
+        Setting("file-mode", .mode),
+        Setting("dir-mode", .mode),
+        Setting("posix-metadata", .onOff, standard: "on"),
+        Setting("tracked-kinds", .list, standard: "TaskLog"),
+        Setting("log-interval", .duration, standard: "15s"),
+        Setting("attr-ttl", .duration, standard: "1s"),
+    ]
+
+    static let transfer = [
+        Setting("memory", .bytes),
+        Setting("cache-dir", .path),
+        Setting("cache-size", .bytes),
+        Setting("journal-dir", .path),
+        Setting("durability", .choice(["commit", "journal"]), standard: "commit"),
+        Setting("exclusive", .choice(["close", "open"]), standard: "close"),
+        Setting("on-conflict", .choice(["replace", "fail"]), standard: "replace"),
+        Setting("verify", .onOff, standard: "on"),
+        Setting("retry-deadline", .duration, standard: "60s"),
+        Setting("commit-deadline", .duration, standard: "10m"),
+        Setting("drain-timeout", .duration, standard: "60s"),
+    ]
+
+    static let batch = [
+        Setting("create-container", .flag, standard: "false"),
+        Setting("status-file", .path),
+        Setting("eviction-notice", .onOff),
+        Setting("batch-account-url", .text),
+        Setting("batch-key-file", .path),
+        Setting("batch-token-file", .path),
+    ]
+
+    static let process = [
+        Setting("log-level", .choice(Logger.Level.allCases.map(\.rawValue)), standard: "notice"),
+        Setting("log-file", .path),
+        Setting("log-format", .choice(["text", "json"]), standard: "text"),
+        Setting("metrics", .text),
+    ]
+
+    static let all = storage + tree + transfer + batch + process
+
+    /// What each command takes; a command that is not named takes none of them from files and environment.
+    static let byCommand: [String: [Setting]] = [
+        "mount": all,
+        "config": all,
+        "doctor": storage + tree + transfer + batch,
+        "upload": storage + process.filter { $0.name.hasPrefix("log-") },
+        "recover": storage + transfer.filter { $0.name == "journal-dir" },
+    ]
+
+    /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.
+    static let azureVariables: [(name: String, role: Setting.StorageRole)] = [
+        ("AZURE_STORAGE_CONNECTION_STRING", .namesAndProves),
+        ("AZURE_STORAGE_ACCOUNT", .names),
+        ("AZURE_STORAGE_BLOB_ENDPOINT", .names),
+        ("AZURE_STORAGE_SERVICE_ENDPOINT", .names),
+        ("AZURE_STORAGE_KEY", .proves),
+        ("AZURE_STORAGE_SAS_TOKEN", .proves),
+        ("JOB_CONTAINER_URL", .namesAndProves),
+        ("AZ_BATCH_JOB_OUTPUT_CONTAINER", .namesAndProves),
+    ]
+}
