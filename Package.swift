@@ -27,6 +27,9 @@ let package = Package(
         .target(name: "FileSystemModel"),
         .target(name: "Checksums", dependencies: ["COpenSSL", "CChecksums"]),
 
+        // What one process that serves a mount leaves to the next.
+        .target(name: "HandOver", dependencies: ["CLinux"]),
+
         // Storage.
         .target(name: "BlobStorage"),
         .target(
@@ -65,14 +68,20 @@ let package = Package(
         .target(
             name: "OutputTree",
             dependencies: [
-                "FileSystemModel", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading", "BlobWriting",
-                .product(name: "Logging", package: "swift-log"),
+                "FileSystemModel", "HandOver", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading",
+                "BlobWriting", .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        // The commands' own way to the store.
+        .target(
+            name: "OutputTransfer",
+            dependencies: ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux"]
+        ),
+
         .target(
             name: "FuseBinding",
             dependencies: [
-                "FileSystemModel", "CFuse3", "CLinux", .product(name: "Logging", package: "swift-log"),
+                "FileSystemModel", "HandOver", "CFuse3", "CLinux", .product(name: "Logging", package: "swift-log"),
             ]
         ),
 
@@ -84,7 +93,7 @@ let package = Package(
             name: "OutputFSCommands",
             dependencies: [
                 "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "LocalStore", "BlobReading",
-                "BlobWriting", "OutputTree", "FuseBinding", "BlobEmulator", "CLinux",
+                "BlobWriting", "OutputTree", "OutputTransfer", "FuseBinding", "HandOver", "BlobEmulator", "CLinux",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]
@@ -107,8 +116,18 @@ let package = Package(
             ],
             path: "Tests/FileSystemSuite"
         ),
-        .testTarget(name: "OutputConventionsTests", dependencies: ["OutputConventions", "TestSupport"]),
+        .testTarget(
+            name: "OutputConventionsTests",
+            dependencies: ["OutputConventions", "TestSupport"],
+            resources: [.copy("Vectors")]
+        ),
+        .testTarget(
+            name: "OutputTransferTests",
+            dependencies: ["OutputTransfer", "OutputConventions", "TestSupport"],
+            resources: [.copy("Vectors")]
+        ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
+        .testTarget(name: "HandOverTests", dependencies: ["HandOver", "TestSupport"]),
         .testTarget(
             name: "AzureBlobTests",
             dependencies: [
@@ -139,7 +158,8 @@ let package = Package(
         .testTarget(
             name: "FuseBindingTests",
             dependencies: [
-                "FuseBinding", "FileSystemModel", "CFuse3", "CLinux", .product(name: "Logging", package: "swift-log"),
+                "FuseBinding", "FileSystemModel", "HandOver", "CFuse3", "CLinux",
+                .product(name: "Logging", package: "swift-log"),
             ]
         ),
         .testTarget(
@@ -150,8 +170,8 @@ let package = Package(
         .testTarget(
             name: "OutputTreeTests",
             dependencies: [
-                "OutputTree", "OutputConventions", "FileSystemModel", "BlobStorage", "BlobReading", "BlobWriting",
-                "FileSystemSuite", "TestSupport",
+                "OutputTree", "OutputConventions", "FileSystemModel", "HandOver", "BlobStorage", "BlobReading",
+                "BlobWriting", "FileSystemSuite", "TestSupport",
                 .product(name: "SystemPackage", package: "swift-system"),
             ]
         ),

@@ -21,11 +21,13 @@ usage() {
     exit "${1:-0}"
 }
 
-# A Python environment of this checkout with the pinned clients of Tests/requirements.txt.
+# A Python environment of this checkout with the pinned clients of Tests/requirements.txt; or another one:
+# need_venv DIRECTORY PINS
 need_venv() {
-    local pins=Tests/requirements.txt stamp=$venv/.outputfs-requirements
+    local venv=${1:-$venv} pins=${2:-Tests/requirements.txt}
+    local stamp=$venv/.outputfs-requirements
     if [ -x "$venv/bin/python" ] && cmp -s "$pins" "$stamp"; then return; fi
-    say "Python environment in .build/venv"
+    say "Python environment in ${venv#"$root/"}"
     # A python3 without ensurepip (Debian without python3-venv) is passed over for one that has it.
     local python
     for python in python3 /usr/bin/python3; do

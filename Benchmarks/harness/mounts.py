@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 
-from .processes import Process, run, wait_until
+from .processes import Process, children, run, wait_until
 from .servers import ACCOUNT, CONTAINER, KEY, Emulator, Nginx
 
 
@@ -46,7 +46,8 @@ class Mount:
 
     @property
     def pid(self) -> int:
-        return self.process.pid
+        """The process that serves: of outputfs the keeper's child."""
+        return next(iter(children(self.process.pid)), self.process.pid)
 
 
 @contextlib.contextmanager

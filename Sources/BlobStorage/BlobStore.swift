@@ -94,6 +94,60 @@ package protocol BlobStore: AnyObject, Sendable {
     ) async throws(StorageError) -> BlobVersion
     /// Deletes the blob and its snapshots.
     func delete(_ blob: BlobAddress, condition: VersionCondition) async throws(StorageError)
+    /// Deletes many, with as few requests as the store allows, of which so many are in flight at once. One answer each, in
+    /// their order: `nil` for what is deleted now, else what `delete` would throw. Of what is gone already it is open
+    /// which of `.notFound` and `.conditionFailed` is said.
+    func deleteEach(_ deletions: [BlobDeletion], atOnce: Int) async -> [StorageError?]
+
+    // MARK: Paths, in a hierarchical namespace
+
+    /// How the account keeps directories; what follows is for `.hierarchical` only.
+    var namespace: Namespace { get }
+    /// Gives a file, or a directory with all that is in it, another name within the account, in one step. A file in its
+    /// place is replaced with `.any`; a directory never is. Directories on the way to the new name are made. Answers
+    /// which version has the new name: as a rule the one that had the old.
+    func renamePath(
+        _ source: BlobAddress,
+        _ path: RenamedPath,
+        to destination: BlobAddress,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobVersion
+    /// `.alreadyExists` if anything has the name.
+    func makeDirectory(_ directory: BlobAddress, metadata: BlobMetadata) async throws(StorageError) -> BlobVersion
+    /// `.notEmpty` if something is in it, unless that is to go with it.
+    func removeDirectory(_ directory: BlobAddress, recursively: Bool) async throws(StorageError)
+}
+
+extension BlobStore {
+    package var namespace: Namespace { .flat }
+
+    package func renamePath(
+        _ source: BlobAddress,
+        _ path: RenamedPath,
+        to destination: BlobAddress,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobVersion { throw .flat("rename", source) }
+
+    package func makeDirectory(
+        _ directory: BlobAddress,
+        metadata: BlobMetadata
+    ) async throws(StorageError) -> BlobVersion { throw .flat("make a directory", directory) }
+
+    package func removeDirectory(_ directory: BlobAddress, recursively: Bool) async throws(StorageError) {
+        throw .flat("remove a directory", directory)
+    }
+}
+
+extension StorageError {
+    fileprivate static func flat(_ operation: String, _ path: BlobAddress) -> StorageError {
+        StorageError(
+            .invalid,
+            .permanent,
+            operation: operation,
+            resource: path.description,
+            message: "the account has no hierarchical namespace"
+        )
+    }
 }
 
 extension BlobStore {

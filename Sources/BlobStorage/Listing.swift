@@ -62,14 +62,15 @@ package struct BlobQuery: Sendable, Hashable {
 /// One line of a listing.
 package enum ListedItem: Sendable {
     case blob(name: String, BlobProperties)
-    /// A virtual directory: ends with the delimiter. May come again on a later page.
-    case prefix(String)
+    /// A virtual directory: ends with the delimiter. May come again on a later page. In a hierarchical namespace it is a
+    /// directory, with all that a listing tells of one: not its metadata.
+    case prefix(String, BlobProperties? = nil)
 
     /// The blob's name or the prefix, whole.
     package var name: String {
         switch self {
         case .blob(let name, _): name
-        case .prefix(let name): name
+        case .prefix(let name, _): name
         }
     }
 }

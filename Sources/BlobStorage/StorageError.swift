@@ -12,6 +12,8 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
         case unauthenticated
         /// The credentials do not permit this.
         case denied
+        /// Something is in the directory that was to be removed or replaced.
+        case notEmpty
         /// A lease guards the blob.
         case leased
         /// A legal hold or retention policy guards the blob.

@@ -2,7 +2,7 @@ internal import DequeModule
 internal import Synchronization
 
 /// Lets a number of tasks through at a time, in the order of arrival.
-final class AsyncLimiter: Sendable {
+package final class AsyncLimiter: Sendable {
     private struct State {
         var free: Int
         var waiters: Deque<CheckedContinuation<Void, Never>> = []
@@ -10,9 +10,9 @@ final class AsyncLimiter: Sendable {
 
     private let state: Mutex<State>
 
-    init(_ count: Int) { state = Mutex(State(free: max(1, count))) }
+    package init(_ count: Int) { state = Mutex(State(free: max(1, count))) }
 
-    func withSlot<Success, Failure: Error>(
+    package func withSlot<Success, Failure: Error>(
         _ body: () async throws(Failure) -> Success
     ) async throws(Failure) -> Success {
         await acquire()
@@ -20,7 +20,8 @@ final class AsyncLimiter: Sendable {
         return try await body()
     }
 
-    private func acquire() async {
+    /// To be followed by one `release()`.
+    package func acquire() async {
         await withCheckedContinuation { continuation in
             let isFree = state.withLock { state in
                 guard state.free > 0 else {
@@ -34,7 +35,7 @@ final class AsyncLimiter: Sendable {
         }
     }
 
-    private func release() {
+    package func release() {
         let next = state.withLock { state in
             if let next = state.waiters.popFirst() { return next as CheckedContinuation<Void, Never>? }
             state.free += 1

@@ -46,8 +46,8 @@ extension DirtyFile {
             switch outcome {
             case .other: throw .storage(.overtaken(blob))
             case .same: break
-            case .landed(let old):
-                if condition == .matches(old) { condition = .any }
+            case .landed(let old, let new):
+                if condition == .matches(old) { condition = .matches(new) }
             }
             list = found
         }
@@ -95,8 +95,8 @@ extension DirtyFile.State {
     enum FoundVersion {
         /// The base.
         case same
-        /// A commit of this file without an answer; the base before it.
-        case landed(ETag)
+        /// A commit of this file without an answer, and the base before it.
+        case landed(ETag, ETag)
         case other
     }
 
@@ -115,7 +115,7 @@ extension DirtyFile.State {
         guard version.etag != base.version.etag else { return .same }
         self.base?.version = version
         self.base?.length = list.committed.reduce(0) { $0 + $1.byteCount }
-        return .landed(base.version.etag)
+        return .landed(base.version.etag, version.etag)
     }
 
     /// The list is one that was sent for this file and not answered. It says the same of every byte that is not here.

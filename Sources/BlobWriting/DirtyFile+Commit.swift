@@ -191,7 +191,24 @@ extension DirtyFile {
                 try await store.putBlockList(list, of: blob, headers: finalHeaders, condition: condition)
             }
             return (version, headers.contentMD5)
-        } catch { throw .storage(error) }
+        } catch {
+            guard let version = await landed(list, of: blob, after: error) else { throw .storage(error) }
+            return (version, headers.contentMD5)
+        }
+    }
+
+    /// An edit that is refused because its base is gone may be what replaced it: an attempt whose answer was lost, and that
+    /// the store could not tell from another's.
+    private func landed(
+        _ list: [BlockReference],
+        of blob: BlobAddress,
+        after error: StorageError
+    ) async -> BlobVersion? {
+        guard error.kind == .conditionFailed, state.withLock({ $0.plan.needsBase }),
+            let found = try? await scheduler.store.blockList(of: blob),
+            found.committed.map(\.id) == list.map(\.id)
+        else { return nil }
+        return found.version
     }
 
     /// Waits until `condition` holds, or the commit is cancelled. Only the one commit that runs may wait so.

@@ -11,7 +11,7 @@ internal import Synchronization
 /// line of their own, which goes first. Nothing of a block is held in memory before its turn, nor after: its bytes are
 /// in the page cache of the data file.
 package final class UploadScheduler: Sendable {
-    let store: any BlobStore
+    package let store: any BlobStore
     let configuration: UploadConfiguration
     let logger: Logger
     package let journal: JournalDirectory

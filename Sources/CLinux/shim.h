@@ -23,6 +23,13 @@ extern ssize_t sendfile(int out_fd, int in_fd, off_t *offset, size_t count);
 extern int accept4(int fd, struct sockaddr *addr, unsigned int *len, int flags);
 extern int sync_file_range(int fd, off_t offset, off_t count, unsigned int flags);
 
+extern int posix_spawn_file_actions_addchdir_np(void *actions, const char *path);
+
+// Under a name of its own: Glibc's module may or may not show the other.
+static inline int clinux_spawn_chdir(void *actions, const char *path) {
+    return posix_spawn_file_actions_addchdir_np(actions, path);
+}
+
 enum {
     clinux_falloc_keep_size = 0x01,
     clinux_falloc_punch_hole = 0x02,
@@ -44,6 +51,9 @@ static inline ssize_t clinux_pread_nowait(int fd, void *buffer, size_t count, ui
     struct { void *base; size_t count; } vector = {buffer, count};
     return syscall(SYS_preadv2, fd, &vector, 1, (long)offset, sizeof(long) < 8 ? (long)(offset >> 16 >> 16) : 0, 0x08);
 }
+
+// PR_SET_PDEATHSIG: this process gets the signal when the thread that started it ends.
+static inline int clinux_die_with_parent(int signal) { return (int)syscall(SYS_prctl, 1, (long)signal, 0, 0, 0); }
 
 // `f_type` of statfs(2), as <linux/magic.h> has it; -1 with errno.
 static inline int64_t clinux_file_system_magic(const char *path) {

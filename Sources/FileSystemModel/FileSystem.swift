@@ -162,10 +162,13 @@ package struct WriteFlags: Sendable, Hashable {
     package var isFromPageCache: Bool
     /// The handle was opened with O_APPEND: `offset` is where the kernel believes the end to be.
     package var appends: Bool
+    /// It was sent before, to a process that was killed, which may have done it.
+    package var isRepeated: Bool
 
-    package init(isFromPageCache: Bool = false, appends: Bool = false) {
+    package init(isFromPageCache: Bool = false, appends: Bool = false, isRepeated: Bool = false) {
         self.isFromPageCache = isFromPageCache
         self.appends = appends
+        self.isRepeated = isRepeated
     }
 }
 

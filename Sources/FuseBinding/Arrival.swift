@@ -6,10 +6,21 @@ struct Arrival {
     let dispatcher: Dispatcher
     let token: RequestToken
     let caller: Caller
+    /// The kernel sent it before, to a process that was killed.
+    let isRepeated: Bool
 
     /// Enters the request in the table; `nil` cannot happen, as libfuse calls with a request of this session.
-    init?(_ raw: OpaquePointer?, _ context: ReplyContext = .plain) {
+    ///
+    /// - Parameter repetition: what the answer means if the request was sent before, to a process that was killed.
+    init?(
+        _ raw: OpaquePointer?,
+        _ context: ReplyContext = .plain,
+        ifRepeated repetition: @autoclosure () -> Repetition? = nil
+    ) {
         guard let raw, let dispatcher = Dispatcher.from(fuse_req_userdata(raw)) else { return nil }
+        var context = context
+        isRepeated = dispatcher.repetition.isSet
+        if isRepeated, let repetition = repetition() { context = .repeated(repetition) }
         self.dispatcher = dispatcher
         if let who = fuse_req_ctx(raw)?.pointee {
             caller = Caller(userID: who.uid, groupID: who.gid, processID: who.pid, umask: who.umask)
@@ -28,6 +39,23 @@ struct Arrival {
                 Dispatcher.from(fuse_req_userdata(raw))?.interrupted(RequestToken(rawValue: UInt(bitPattern: token)))
             },
             UnsafeMutableRawPointer(bitPattern: token.rawValue)
+        )
+    }
+
+    /// Of a request that makes a name.
+    init?(_ raw: OpaquePointer?, making name: UnsafePointer<CChar>?, in parent: fuse_ino_t) {
+        self.init(
+            raw,
+            ifRepeated: name.flatMap { String(validatingCString: $0) }.map { .making(FileName($0), in: NodeID(parent)) }
+        )
+    }
+
+    init?(_ raw: OpaquePointer?, renamingTo name: UnsafePointer<CChar>?, in parent: fuse_ino_t) {
+        self.init(
+            raw,
+            ifRepeated: name.flatMap { String(validatingCString: $0) }.map {
+                .rename(to: FileName($0), in: NodeID(parent))
+            }
         )
     }
 

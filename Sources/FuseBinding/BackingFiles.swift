@@ -1,5 +1,6 @@
 import FileSystemModel
 internal import Glibc
+internal import HandOver
 internal import Logging
 import Synchronization
 
@@ -20,16 +21,40 @@ final class BackingFiles: Sendable {
     private let hasWarned = Atomic(false)
     private let backedCount = Atomic<UInt64>(0)
     private let logger: Logger
+    private let survivors: Survivors?
 
-    init(logger: Logger) { self.logger = logger }
+    init(logger: Logger, survivors: Survivors?) {
+        self.logger = logger
+        self.survivors = survivors
+    }
+
+    /// Goes on with the opens of the process before.
+    func takeOver() {
+        for (node, bytes) in survivors?.entries(.openMode) ?? [] {
+            var reader = RecordReader(bytes)
+            guard let id = reader.integer(Int32.self), let count = reader.integer(UInt32.self) else { continue }
+            modes.withLock { $0.restore(NodeID(rawValue: node), id: id, count: count) }
+        }
+    }
+
+    /// With the lock of `modes`, so that records follow each other as the changes do.
+    private func record(_ node: NodeID, _ modes: OpenModes) {
+        guard let survivors else { return }
+        guard let record = modes.record(node) else { return survivors.remove(.openMode, node.rawValue) }
+        var writer = RecordWriter()
+        writer.add(record.id)
+        writer.add(record.count)
+        survivors.set(.openMode, node.rawValue, writer.bytes)
+    }
 
     /// Decides how an open is answered, and counts it in.
     func open(_ node: NodeID, _ backing: BackingFile?, isWritable: Bool, device: Int32) -> OpenModes.Decision {
         var id: Int32?
         if let backing, modes.withLock({ $0.wantsBacking(node) }) { id = register(backing, device: device) }
         // Between the two somebody else may have decided the mode; then this registration is not used.
-        let decision = modes.withLock {
-            $0.open(node, id: id, mayShareBacking: !isWritable || backing != nil)
+        let decision = modes.withLock { modes in
+            defer { record(node, modes) }
+            return modes.open(node, id: id, mayShareBacking: !isWritable || backing != nil)
         }
         if let id, decision != .backed(id: id) { close(id, device: device) }
         if case .backed = decision { backedCount.add(1, ordering: .relaxed) }
@@ -40,7 +65,11 @@ final class BackingFiles: Sendable {
     var backedOpens: UInt64 { backedCount.load(ordering: .relaxed) }
 
     func release(_ node: NodeID, device: Int32) {
-        if let id = modes.withLock({ $0.release(node) }) { close(id, device: device) }
+        let unused = modes.withLock { modes in
+            defer { record(node, modes) }
+            return modes.release(node)
+        }
+        if let unused { close(unused, device: device) }
     }
 
     /// `nil`: this file cannot be one (it lies on an overlay: ELOOP); it is then read through this process.

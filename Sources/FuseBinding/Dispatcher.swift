@@ -1,6 +1,7 @@
 internal import CFuse3
 import FileSystemModel
 internal import Glibc
+import HandOver
 internal import Logging
 import Synchronization
 
@@ -22,22 +23,35 @@ final class Dispatcher: Sendable {
     nonisolated(unsafe) let session: OpaquePointer
     /// Where it is mounted, as the mount table showed it; `nil` before, and for a session over a socket.
     let mount = Mutex<MountTableEntry?>(nil)
+    /// What the process that follows this one needs; `nil` where none will.
+    let survivors: Survivors?
+    /// Set while a reader works on a request that the kernel sends again.
+    let repetition = ThreadFlag()
 
     /// What libfuse calls its user data; the dispatcher is not retained by it.
     private nonisolated(unsafe) let userData: UnsafeMutablePointer<Unmanaged<Dispatcher>?>
     /// What the reply to INIT will say; set by the reader that received INIT, before anything else is asked.
     private let plan = Mutex(InitPlan())
     private let isAnsweringInit = Atomic(false)
+    /// The kernel had its answer from an earlier process: the one that libfuse gives now is for nobody.
+    private let isReplayingInit = Atomic(false)
     private let usesPassthrough = Atomic(false)
     /// A socket is written to with MSG_NOSIGNAL.
     private let isSocket: Bool
 
-    init(fileSystem: any FileSystem, options: SessionOptions, logger: Logger, isSocket: Bool) throws(SessionError) {
+    init(
+        fileSystem: any FileSystem,
+        options: SessionOptions,
+        logger: Logger,
+        isSocket: Bool,
+        survivors: Survivors?
+    ) throws(SessionError) {
         self.fileSystem = fileSystem
         self.options = options
         self.logger = logger
         self.isSocket = isSocket
-        backingFiles = BackingFiles(logger: logger)
+        self.survivors = survivors
+        backingFiles = BackingFiles(logger: logger, survivors: survivors)
         interruptWatch = try InterruptWatch()
         let arguments = try options.mountArguments()
         LibfuseLog.send(to: logger)
@@ -117,11 +131,17 @@ final class Dispatcher: Sendable {
         let opcode = message.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
         counters.count(opcode: opcode)
         guard opcode == FUSE_INIT_OPCODE else {
+            let isRepeated = message.loadUnaligned(fromByteOffset: 8, as: UInt64.self) & Repetition.uniqueBit != 0
+            if isRepeated { repetition.set(true) }
             fuse_session_process_buf(session, &buffer)
+            if isRepeated { repetition.set(false) }
             return
         }
         let isPrivileged = hasSystemAdministration()
-        let plan = InitPlan(InitRequest(message: message), options: options, isPrivileged: isPrivileged)
+        let request = InitRequest(message: message)
+        // Before the reply: from then on there are requests that somebody waits for.
+        if request.canResend { survivors?.set(.session, 0, Array(message)) }
+        let plan = InitPlan(request, options: options, isPrivileged: isPrivileged)
         self.plan.withLock { $0 = plan }
         usesPassthrough.store(plan.passthrough, ordering: .releasing)
         isAnsweringInit.store(true, ordering: .releasing)
@@ -129,6 +149,39 @@ final class Dispatcher: Sendable {
         // The kernel has taken the reply in when the write returns.
         if let mount = mount.withLock({ $0 }) { KernelReadAhead.raise(for: mount) }
     }
+
+    /// Goes on where an earlier process ended: this session agrees with libfuse on what that one agreed with the kernel,
+    /// and the kernel sends again what was not answered. Before any reader runs.
+    func takeOver() throws(SessionError) {
+        guard var message = survivors?.entries(.session).first?.bytes else {
+            throw SessionError(.resources, "the mount", "what was agreed with the kernel is not known any more")
+        }
+        backingFiles.takeOver()
+        isReplayingInit.store(true, ordering: .relaxed)
+        message.withUnsafeMutableBytes { bytes in
+            var buffer = fuse_buf()
+            (buffer.mem, buffer.size) = (bytes.baseAddress, bytes.count)
+            process(UnsafeRawBufferPointer(bytes), &buffer)
+        }
+        isAnsweringInit.store(false, ordering: .relaxed)
+        isReplayingInit.store(false, ordering: .relaxed)
+        // `struct fuse_out_header` of a notification: its code where an error would be, and no request.
+        var notification = (length: UInt32(16), code: Self.resendCode, unique: UInt64(0))
+        let sent = withUnsafeMutableBytes(of: &notification) { bytes in
+            var vector = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+            return transmit(device, &vector, 1)
+        }
+        guard sent == 16 else {
+            throw SessionError(
+                .resources,
+                "the mount",
+                "the kernel does not send again: \(String(cString: strerror(errno)))"
+            )
+        }
+    }
+
+    /// FUSE_NOTIFY_RESEND, kernel >= 6.9.
+    private static let resendCode: Int32 = 7
 
     /// FUSE_INIT, called by libfuse on the reader's thread before it replies.
     func negotiate(_ connection: UnsafeMutablePointer<fuse_conn_info>) {
@@ -167,6 +220,9 @@ final class Dispatcher: Sendable {
     /// `writev` for libfuse: a reply or a notification as one message.
     private func send(_ descriptor: Int32, _ vectors: UnsafeMutablePointer<iovec>?, _ count: Int32) -> Int {
         guard let vectors, count > 0 else { return -1 }
+        if isReplayingInit.load(ordering: .relaxed) {
+            return (0..<Int(count)).reduce(0) { $0 + vectors[$1].iov_len }
+        }
         if count == 2, isAnsweringInit.load(ordering: .relaxed), isAnsweringInit.exchange(false, ordering: .relaxed) {
             let reply = UnsafeMutableRawBufferPointer(start: vectors[1].iov_base, count: vectors[1].iov_len)
             plan.withLock { $0 }.amend(reply)

@@ -1,6 +1,7 @@
 internal import CFuse3
 package import FileSystemModel
 internal import Glibc
+package import HandOver
 package import Logging
 internal import Synchronization
 
@@ -16,9 +17,16 @@ package final class FuseSession: Sendable {
     package init(
         fileSystem: any FileSystem,
         options: SessionOptions,
-        logger: Logger
+        logger: Logger,
+        survivors: Survivors? = nil
     ) throws(SessionError) {
-        dispatcher = try Dispatcher(fileSystem: fileSystem, options: options, logger: logger, isSocket: false)
+        dispatcher = try Dispatcher(
+            fileSystem: fileSystem,
+            options: options,
+            logger: logger,
+            isSocket: false,
+            survivors: survivors
+        )
         notifications = try NotificationSender(fileSystem.notifications)
     }
 
@@ -29,11 +37,20 @@ package final class FuseSession: Sendable {
         fileSystem: any FileSystem,
         options: SessionOptions,
         logger: Logger,
-        socket descriptor: Int32
+        socket descriptor: Int32,
+        survivors: Survivors? = nil,
+        takesOver: Bool = false
     ) throws(SessionError) {
-        dispatcher = try Dispatcher(fileSystem: fileSystem, options: options, logger: logger, isSocket: true)
+        dispatcher = try Dispatcher(
+            fileSystem: fileSystem,
+            options: options,
+            logger: logger,
+            isSocket: true,
+            survivors: survivors
+        )
         notifications = try NotificationSender(fileSystem.notifications)
         try dispatcher.attach(descriptor)
+        if takesOver { try dispatcher.takeOver() }
     }
 
     /// Requests so far, by the names of <linux/fuse.h> in small letters.
@@ -68,6 +85,23 @@ package final class FuseSession: Sendable {
         }
         dispatcher.mount.withLock { $0 = entry }
     }
+
+    /// In place of `mount`: goes on with a mount that another process made and served until it was killed. Those who
+    /// wait in it get their answers from `run`. The session owns the descriptor of its connection.
+    ///
+    /// - Throws: `resources`, also where the kernel cannot send again (before 6.9).
+    package func takeOver(device: Int32) throws(SessionError) {
+        let path = dispatcher.options.mountPoint
+        try dispatcher.attach(device)
+        guard let entry = MountTable.current().topmost(at: path), entry.isOutputFS else {
+            throw SessionError(.refused, path, "the mount to go on with is not there any more")
+        }
+        dispatcher.mount.withLock { $0 = entry }
+        try dispatcher.takeOver()
+    }
+
+    /// The descriptor of the connection, once it is mounted; the session's.
+    package var device: Int32 { dispatcher.device }
 
     /// Answers requests until the file system is unmounted, from wherever; then returns.
     ///

@@ -17,6 +17,10 @@ enum ReplyContext: Sendable {
     case open(NodeID, isWritable: Bool)
     case create(isWritable: Bool)
     case openDirectory(NodeID)
+    /// Sent again, and perhaps done before: see `Repetition`.
+    case repeated(Repetition)
+    /// Of a rename that is taken for done if the name that is looked up is there.
+    case renamed
 }
 
 /// The requests that the kernel waits for, by token.
@@ -38,6 +42,8 @@ final class InFlightTable: Sendable {
             self.context = context
             self.caller = caller
         }
+
+        var isRename: Bool { if case .renamed = context { true } else { false } }
     }
 
     private struct State {

@@ -29,6 +29,12 @@ enum InitFlag {
     static let extended: UInt32 = 1 << 30  // FUSE_INIT_EXT
     static let directMappings: UInt32 = 1 << (36 - 32)  // FUSE_DIRECT_IO_ALLOW_MMAP, kernel >= 6.6
     static let passthrough: UInt32 = 1 << (37 - 32)  // FUSE_PASSTHROUGH, kernel >= 6.9
+    static let resend: UInt32 = 1 << (39 - 32)  // FUSE_HAS_RESEND, kernel >= 6.9: told, not asked for
+}
+
+extension InitRequest {
+    /// The kernel can send again what a killed process had read and not answered.
+    var canResend: Bool { flags2 & InitFlag.resend != 0 }
 }
 
 /// What is put into the reply to INIT over libfuse's head.

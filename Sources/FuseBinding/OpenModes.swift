@@ -27,6 +27,21 @@ struct OpenModes: Sendable {
 
     var isEmpty: Bool { modes.isEmpty }
 
+    /// What is to be known of a node by the process that follows: the kernel's id of the backing file (0: we serve it),
+    /// and how many opens there are. `nil` without any.
+    func record(_ node: NodeID) -> (id: Int32, count: UInt32)? {
+        switch modes[node] {
+        case .ours(let count): (0, UInt32(clamping: count))
+        case .backed(let id, let count): (id, UInt32(clamping: count))
+        case nil: nil
+        }
+    }
+
+    /// The kernel's opens and ids go on under another process.
+    mutating func restore(_ node: NodeID, id: Int32, count: UInt32) {
+        modes[node] = id == 0 ? .ours(count: Int(count)) : .backed(id: id, count: Int(count))
+    }
+
     /// Whether an open that brings a backing file should have it registered: not if the mode is decided already.
     func wantsBacking(_ node: NodeID) -> Bool { modes[node] == nil }
 

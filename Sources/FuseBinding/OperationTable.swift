@@ -44,16 +44,22 @@ extension fuse_lowlevel_ops {
             fuse_reply_none(raw)
         }
         mknod = { raw, parent, name, mode, _ in
-            guard let arrival = Arrival(raw), let name = arrival.name(name, for: .make) else { return }
+            guard let arrival = Arrival(raw, making: name, in: parent), let name = arrival.name(name, for: .make) else {
+                return
+            }
             guard isRegularFile(mode: mode) else { return arrival.refuse(EPERM, "only files can be kept as blobs") }
             arrival.fileSystem.mknod(arrival.request(), name, in: NodeID(parent), permissions: UInt16(mode & 0o7777))
         }
         mkdir = { raw, parent, name, mode in
-            guard let arrival = Arrival(raw), let name = arrival.name(name, for: .make) else { return }
+            guard let arrival = Arrival(raw, making: name, in: parent), let name = arrival.name(name, for: .make) else {
+                return
+            }
             arrival.fileSystem.mkdir(arrival.request(), name, in: NodeID(parent), permissions: UInt16(mode & 0o7777))
         }
         symlink = { raw, target, parent, name in
-            guard let arrival = Arrival(raw), let name = arrival.name(name, for: .make) else { return }
+            guard let arrival = Arrival(raw, making: name, in: parent), let name = arrival.name(name, for: .make) else {
+                return
+            }
             guard let target, let target = String(validatingCString: target) else {
                 return arrival.refuse(EINVAL, "a link target that is not UTF-8")
             }
@@ -64,15 +70,20 @@ extension fuse_lowlevel_ops {
             arrival.fileSystem.readlink(arrival.request(), NodeID(node))
         }
         unlink = { raw, parent, name in
-            guard let arrival = Arrival(raw), let name = arrival.name(name, for: .find) else { return }
+            guard let arrival = Arrival(raw, ifRepeated: .removal), let name = arrival.name(name, for: .find) else {
+                return
+            }
             arrival.fileSystem.unlink(arrival.request(), name, in: NodeID(parent))
         }
         rmdir = { raw, parent, name in
-            guard let arrival = Arrival(raw), let name = arrival.name(name, for: .find) else { return }
+            guard let arrival = Arrival(raw, ifRepeated: .removal), let name = arrival.name(name, for: .find) else {
+                return
+            }
             arrival.fileSystem.rmdir(arrival.request(), name, in: NodeID(parent))
         }
         rename = { raw, parent, name, newParent, newName, flags in
-            guard let arrival = Arrival(raw), let name = arrival.name(name, for: .find),
+            guard let arrival = Arrival(raw, renamingTo: newName, in: newParent),
+                let name = arrival.name(name, for: .find),
                 let newName = arrival.name(newName, for: .make)
             else { return }
             guard let flags = RenameFlags(flags) else { return arrival.refuse(EINVAL, "unknown rename flags") }
@@ -119,7 +130,7 @@ extension fuse_lowlevel_ops {
             arrival.fileSystem.listxattr(arrival.request(), NodeID(node), size: size)
         }
         setxattr = { raw, node, name, value, size, flags in
-            guard let arrival = Arrival(raw) else { return }
+            guard let arrival = Arrival(raw, ifRepeated: .attributeCreation) else { return }
             guard let name, let name = String(validatingCString: name), let flags = ExtendedAttributeFlags(flags) else {
                 return arrival.refuse(EINVAL, "an attribute name that is not UTF-8, or unknown flags")
             }
@@ -127,7 +138,7 @@ extension fuse_lowlevel_ops {
             arrival.fileSystem.setxattr(arrival.request(), NodeID(node), name, value, flags: flags)
         }
         removexattr = { raw, node, name in
-            guard let arrival = Arrival(raw) else { return }
+            guard let arrival = Arrival(raw, ifRepeated: .attributeRemoval) else { return }
             guard let name, let name = String(validatingCString: name) else {
                 return arrival.refuse(ENODATA, "an attribute name that is not UTF-8")
             }
@@ -171,7 +182,8 @@ extension fuse_lowlevel_ops {
             guard let arrival = Arrival(raw) else { return }
             let flags = WriteFlags(
                 isFromPageCache: info?.pointee.writepage == 1,
-                appends: OpenFlags(info?.pointee.flags ?? 0).appends
+                appends: OpenFlags(info?.pointee.flags ?? 0).appends,
+                isRepeated: arrival.isRepeated
             )
             arrival.fileSystem.write(
                 arrival.request(),

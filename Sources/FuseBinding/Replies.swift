@@ -45,7 +45,13 @@ extension Dispatcher: RequestSink {
         switch answer {
         case .failure(let error):
             logger.trace("refused", metadata: ["reason": "\(error)"])
+            if case .repeated(let repetition) = entry.context, reply(error, of: repetition, to: entry) { return }
             fuse_reply_err(raw, replyErrno(error.errno))
+        case .lookup(.found(let found)) where entry.isRename:
+            fuse_reply_err(raw, 0)
+            fileSystem.forget(found.node, count: 1)
+        case .lookup(.absent) where entry.isRename:
+            fuse_reply_err(raw, ENOENT)
         case .done:
             fuse_reply_err(raw, 0)
         case .lookup(.found(let found)), .entry(let found):
@@ -77,6 +83,27 @@ extension Dispatcher: RequestSink {
             fuse_reply_statfs(raw, &statvfs)
         case .extendedAttribute(let answer):
             reply(answer, to: entry)
+        }
+    }
+
+    // MARK: Requests that were sent again
+
+    /// Whether the answer is given, or will be.
+    private func reply(_ error: FileSystemError, of repetition: Repetition, to entry: InFlightTable.Entry) -> Bool {
+        switch repetition.meaning(of: error.errno) {
+        case .failed: return false
+        case .done:
+            fuse_reply_err(entry.request.raw, 0)
+            return true
+        case .ask(let name, let parent, let answersEntry):
+            let question = InFlightTable.Entry(
+                request: entry.request,
+                context: answersEntry ? .plain : .renamed,
+                caller: entry.caller
+            )
+            let caller = Caller(userID: 0, groupID: 0, processID: entry.caller)
+            fileSystem.lookup(Request(inFlight.insert(question), caller: caller, sink: self), name, in: parent)
+            return true
         }
     }
 

@@ -5,20 +5,40 @@ internal import BlobStorage
 internal import BlobWriting
 internal import FuseBinding
 internal import Glibc
+internal import HandOver
 internal import LocalStore
 internal import Logging
+internal import OutputConventions
+internal import OutputTransfer
 internal import OutputTree
 
 /// Where everything meets: the only place that knows all modules.
 enum Composition {
     /// The tree of one mount, wired and checked against the store, not mounted yet.
-    static func mountedTree(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) -> MountedTree {
-        try check(configuration, logger: logger)
+    static func mountedTree(
+        _ configuration: MountConfiguration,
+        _ inheritance: Inheritance,
+        logger: Logger
+    ) throws(CommandFailure) -> MountedTree {
+        let survivors = inheritance.survivors
+        let namespace: Namespace
+        let door: OpenDoor
+        if inheritance.device != nil, let known = survivors.namespace {
+            // A mount that is there goes on whether or not the store, or who gives tokens for it, answers at this moment.
+            namespace = known
+            door = try OpenDoor.open(configuration.source.signIn, asksFirst: false, logger: logger)
+        } else {
+            door = try OpenDoor.open(configuration.source.signIn, logger: logger)
+            namespace = try check(configuration, door, logger: logger)
+            survivors.namespace = namespace
+        }
         let azure = try blobStore(
             configuration.source,
+            door,
             AzureBlobStoreConfiguration(
                 retryDeadline: configuration.retryDeadline,
-                commitDeadline: configuration.commitDeadline
+                commitDeadline: configuration.commitDeadline,
+                namespace: namespace
             ),
             logger
         )
@@ -54,9 +74,21 @@ enum Composition {
         options.durability = configuration.durability
         options.exclusiveCreation = configuration.exclusiveCreation
         options.conflictPolicy = configuration.conflictPolicy
+        options.commitDeadline = configuration.commitDeadline
         options.records = records
-        let tree = OutputFileSystem(store: store, cache: cache, uploads: uploads, options: options, logger: logger)
-        if !configuration.isReadOnly { recover(tree, uploads, configuration, logger) }
+        let tree = OutputFileSystem(
+            store: store,
+            cache: cache,
+            uploads: uploads,
+            options: options,
+            logger: logger,
+            survivors: survivors
+        )
+        if configuration.isReadOnly {
+            _ = tree.resume([])
+        } else {
+            recover(tree, uploads, configuration, logger)
+        }
 
         var session = SessionOptions(
             mountPoint: configuration.mountPoint,
@@ -73,22 +105,80 @@ enum Composition {
                 cleanFiles: cleanFiles,
                 uploads: uploads,
                 tree: tree,
-                session: try FuseSession(fileSystem: tree, options: session, logger: logger)
+                session: try FuseSession(fileSystem: tree, options: session, logger: logger, survivors: survivors),
+                inheritance: inheritance
             )
         } catch { throw CommandFailure(error) }
     }
 
     /// One request with a store of its own: a wrong key is told at once, an endpoint that is down within 10 s and not
-    /// after the retries that a running mount is owed.
-    private static func check(_ configuration: MountConfiguration, logger: Logger) throws(CommandFailure) {
+    /// after the retries that a running mount is owed. A second one tells how the account keeps directories.
+    private static func check(
+        _ configuration: MountConfiguration,
+        _ door: OpenDoor,
+        logger: Logger
+    ) throws(CommandFailure) -> Namespace {
         let source = configuration.source
-        let store = try impatientStore(source, retryDeadline: configuration.retryDeadline, logger)
+        let store = try impatientStore(source, door, retryDeadline: configuration.retryDeadline, logger)
         if let container = configuration.newContainer { try make(container, store, source, logger) }
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
-        guard let error else { return }
-        let endpoint = source.account.endpoint.description
-        if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint) { throw failure }
-        logger.notice("\(source) may not be listed with these credentials; names that are known can be opened")
+        if let error {
+            let endpoint = source.account.endpoint.description
+            if let failure = StorageCheck.failure(error, source: source.description, endpoint: endpoint, door.kind) {
+                throw failure
+            }
+            let why = door.kind == .identity ? " (does it have the role Storage Blob Data Contributor?)" : ""
+            logger.notice(
+                "\(source) may not be listed with these credentials\(why); names that are known can be opened"
+            )
+        }
+        let namespace = try namespace(of: source, store, logger)
+        if let failure = NamespaceDetection.failure(namespace, source) { throw failure }
+        return namespace
+    }
+
+    private static func namespace(
+        of source: StorageSource,
+        _ store: AzureBlobStore,
+        _ logger: Logger
+    ) throws(CommandFailure) -> Namespace {
+        switch source.namespace {
+        case .on: return .hierarchical
+        case .off: return .flat
+        case .auto: break
+        }
+        let container = source.container
+        let found: Result<Namespace?, StorageError> = PlainThread.wait {
+            do throws(StorageError) {
+                return .success(try await NamespaceDetection.run(store, onlyContainer: container))
+            } catch { return .failure(error) }
+        }
+        do throws(StorageError) {
+            if let namespace = try found.get() {
+                logger.debug("\(source) has a \(namespace) namespace")
+                return namespace
+            }
+        } catch {
+            throw CommandFailure(
+                .unavailable,
+                "whether \(source) has a hierarchical namespace cannot be told: \(error)",
+                try: "--hns off, or --hns on for an account of Azure Data Lake Storage Gen2"
+            )
+        }
+        logger.notice(
+            """
+            \(source) does not tell these credentials whether it has a hierarchical namespace, and is taken for a flat \
+            account; with --hns on it is not
+            """
+        )
+        return .flat
+    }
+
+    /// The tree without a mount, for commands.
+    static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
+        let door = try OpenDoor.open(source.signIn, logger: logger)
+        let store = try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
+        return StoreTree(store: store, onlyContainer: source.container)
     }
 
     private static func make(
@@ -126,13 +216,16 @@ enum Composition {
 
     /// A few cheap requests, for `doctor`.
     static func probe(_ source: StorageSource) throws(CommandFailure) -> StoreProbe {
-        let store = try impatientStore(
-            source,
-            retryDeadline: .seconds(10),
-            Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
-        )
-        let container = source.container
+        let logger = Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
         var probe = StoreProbe()
+        let door: OpenDoor
+        do throws(CommandFailure) { door = try OpenDoor.open(source.signIn, logger: logger) } catch {
+            probe.signIn = .failure(error)
+            return probe
+        }
+        probe.signIn = .success(door)
+        let store = try impatientStore(source, door, retryDeadline: .seconds(10), logger)
+        let container = source.container
         // The first makes the connection; of the others the fastest tells how far it is.
         for _ in 0..<4 where probe.error == nil {
             let start = ContinuousClock.now
@@ -152,11 +245,13 @@ enum Composition {
     /// With one connection, and not much time.
     private static func impatientStore(
         _ source: StorageSource,
+        _ door: OpenDoor,
         retryDeadline: Duration,
         _ logger: Logger
     ) throws(CommandFailure) -> AzureBlobStore {
         try blobStore(
             source,
+            door,
             AzureBlobStoreConfiguration(
                 maxConnections: 1,
                 connectTimeout: .seconds(5),
@@ -170,13 +265,14 @@ enum Composition {
 
     private static func blobStore(
         _ source: StorageSource,
+        _ door: OpenDoor,
         _ configuration: AzureBlobStoreConfiguration,
         _ logger: Logger
     ) throws(CommandFailure) -> AzureBlobStore {
         do throws(StorageError) {
             return try AzureBlobStore(
                 account: source.account,
-                credential: source.credential,
+                credential: door.credential,
                 configuration: configuration,
                 logger: logger
             )
@@ -192,7 +288,8 @@ enum Composition {
 
     /// For `upload`: a way into the store, without tree or journal.
     static func store(for source: StorageSource, _ logger: Logger) throws(CommandFailure) -> any BlobStore {
-        try blobStore(source, AzureBlobStoreConfiguration(), logger)
+        let door = try OpenDoor.open(source.signIn, logger: logger)
+        return try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
     }
 
     private static func uploadScheduler(
@@ -235,13 +332,22 @@ enum Composition {
             let found = try uploads.journal.survivors { $0.utf8.elementsEqual(owner.utf8) }
             for problem in found.problems { logger.error("the journal: \(problem)") }
             var (files, unreadable): ([RecoveredFile], [RecoveredFile.Unreadable]) = ([], [])
+            var names: [RecoveredName] = []
             for entry in found.entries {
+                if let name = RecoveredName(entry, scheduler: uploads) {
+                    names.append(name)
+                    continue
+                }
                 do throws(RecoveredFile.Unreadable) { files.append(try RecoveredFile(entry)) } catch {
                     unreadable.append(error)
                 }
             }
-            tree.recover(files, unreadable: unreadable)
-        } catch { logger.error("what earlier mounts left in the journal cannot be looked at: \(error)") }
+            let left = tree.resume(files, names: names)
+            tree.recover(left.files, names: left.names, unreadable: unreadable)
+        } catch {
+            logger.error("what earlier mounts left in the journal cannot be looked at: \(error)")
+            _ = tree.resume([])
+        }
     }
 
     /// For `recover`: a store and the way to it, without a mount.
@@ -250,12 +356,25 @@ enum Composition {
         journalDirectory: String,
         _ logger: Logger
     ) throws(CommandFailure) -> UploadScheduler {
-        let store = try blobStore(source, AzureBlobStoreConfiguration(), logger)
+        let door = try OpenDoor.open(source.signIn, logger: logger)
+        let store = try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
         var uploads = UploadConfiguration(journalDirectory: journalDirectory)
         uploads.journalOwner = source.journalOwner
         do throws(LocalStoreError) {
             return try UploadScheduler(store: store, configuration: uploads, logger: logger)
         } catch { throw CommandFailure(.cannotCreate, "--journal-dir: \(error)") }
+    }
+
+    /// Deletes without a mount. Every view is there: a path names the same as it would below a mount of both.
+    static func removal(from source: StorageSource, atOnce: Int) throws(CommandFailure) -> MassRemoval {
+        let configuration = AzureBlobStoreConfiguration(maxConnections: max(4, atOnce))
+        let logger = Logger(label: "rm") { _ in SwiftLogNoOpLogHandler() }
+        let door = try OpenDoor.open(source.signIn, logger: logger)
+        return MassRemoval(
+            store: try blobStore(source, door, configuration, logger),
+            views: Set(OutputView.allCases),
+            onlyContainer: source.container
+        )
     }
 
     /// `nil` without `--cache-dir`. The directory is there.
@@ -291,7 +410,9 @@ enum Composition {
             address: settings.address,
             port: settings.port,
             dataDirectory: settings.dataDirectory,
-            accounts: settings.accounts.map { EmulatorAccount(name: $0.name, key: $0.key) },
+            accounts: settings.accounts.map {
+                EmulatorAccount(name: $0.name, key: $0.key, isHierarchical: settings.isHierarchical)
+            },
             allowsControl: settings.allowsControl
         )
         do throws(EmulatorError) {
@@ -341,5 +462,19 @@ extension CommandFailure {
             }
         self.init(status, "\(error.subject): \(error.reason)")
         if !error.remedy.isEmpty { remedies = [error.remedy] }
+    }
+}
+
+extension Survivors {
+    /// How the account keeps directories, as the first worker of a mount found out.
+    fileprivate var namespace: Namespace? {
+        get {
+            switch entries(.namespace).first?.bytes.first {
+            case 0: .flat
+            case 1: .hierarchical
+            default: nil
+            }
+        }
+        set { if let newValue { set(.namespace, 0, [newValue == .hierarchical ? 1 : 0]) } }
     }
 }

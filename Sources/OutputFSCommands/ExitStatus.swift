@@ -39,6 +39,12 @@ struct CommandFailure: Error, Sendable, Equatable {
         self.remedies = remedies
     }
 
+    init(_ status: ExitStatus, _ what: String, remedies: [String]) {
+        self.status = status
+        self.what = what
+        self.remedies = remedies
+    }
+
     /// As it is printed on stderr.
     var report: String {
         (["outputfs: \(what)"] + remedies.map { "  try: \($0)" }).joined(separator: "\n")

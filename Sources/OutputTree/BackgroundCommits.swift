@@ -4,8 +4,8 @@ import Glibc
 import Logging
 import Synchronization
 
-/// What no program waits for, tried again while that may help: commits after the last close, and the removal of blobs
-/// whose files were unlinked while they were open.
+/// What no program waits for, tried again while that may help: commits after the last close, the removal of blobs whose
+/// files were unlinked while they were open, and renames of directories that were cut short.
 final class BackgroundCommits: Sendable {
     enum Outcome: Sendable, Hashable {
         case done
@@ -18,6 +18,12 @@ final class BackgroundCommits: Sendable {
 
     typealias Attempt = @Sendable () async -> Outcome
 
+    /// What is tried one at a time.
+    enum Subject: Sendable, Hashable {
+        case file(NodeID)
+        case move(UInt64)
+    }
+
     private struct Run {
         var task: Task<Void, Never>
         /// Asked for since the last attempt began: that one may have missed what this is about.
@@ -28,7 +34,7 @@ final class BackgroundCommits: Sendable {
 
     private enum Step { case run(Attempt), wait(Task<Void, Never>), end }
 
-    private let active = Mutex<[NodeID: Run]>([:])
+    private let active = Mutex<[Subject: Run]>([:])
     private let clock: TreeClock
     private let logger: Logger
 
@@ -37,10 +43,11 @@ final class BackgroundCommits: Sendable {
         self.logger = logger
     }
 
-    /// Runs `attempt` at once, then after 5, 10, 20 … 300 s for as long as it says `again`. One at a time per node: if one
-    /// is under way, `attempt` follows it without a pause.
-    func run(_ node: FileNode, _ attempt: @escaping Attempt) {
-        let id = node.id
+    func run(_ node: FileNode, _ attempt: @escaping Attempt) { run(.file(node.id), attempt) }
+
+    /// Runs `attempt` at once, then after 5, 10, 20 … 300 s for as long as it says `again`. One at a time per subject: if
+    /// one is under way, `attempt` follows it without a pause.
+    func run(_ id: Subject, _ attempt: @escaping Attempt) {
         let pause = active.withLock { active -> Task<Void, Never>? in
             if active[id] != nil {
                 active[id]?.next = attempt
@@ -52,7 +59,7 @@ final class BackgroundCommits: Sendable {
         pause?.cancel()
     }
 
-    private func repeatedly(_ id: NodeID, _ first: @escaping Attempt) async {
+    private func repeatedly(_ id: Subject, _ first: @escaping Attempt) async {
         var attempt = first
         var length = Duration.seconds(5)
         while true {
@@ -75,7 +82,7 @@ final class BackgroundCommits: Sendable {
     }
 
     /// What follows an attempt. Decided together with the end of the run, so that no request falls between two runs.
-    private func step(after outcome: Outcome, of id: NodeID, pause: Duration) -> Step {
+    private func step(after outcome: Outcome, of id: Subject, pause: Duration) -> Step {
         let isCancelled = Task.isCancelled
         return active.withLock { active in
             if !isCancelled {
@@ -94,7 +101,7 @@ final class BackgroundCommits: Sendable {
         }
     }
 
-    private func takeNext(_ id: NodeID) -> Attempt? {
+    private func takeNext(_ id: Subject) -> Attempt? {
         active.withLock { active in
             active[id]?.pause = nil
             defer { active[id]?.next = nil }

@@ -12,6 +12,7 @@ extension FileSystemError {
             switch error.kind {
             case .notFound: pinned ? ESTALE : ENOENT
             case .alreadyExists: EEXIST
+            case .notEmpty: ENOTEMPTY
             case .conditionFailed: ESTALE
             // Not EPERM: the same call may succeed with other credentials, or with the key.
             case .unauthenticated, .denied, .encrypted: EACCES

@@ -1,22 +1,31 @@
 import BlobStorage
+import BlobWriting
 import FileSystemModel
 import Glibc
+import LocalStore
+import Logging
 import Synchronization
 
 /// The blobs of files that were unlinked while they were open: in the store for those who read on, until the last handle
-/// is gone. Kept until the store has deleted them, so that status can name them and a drain send what is left.
+/// is gone. Kept until the store has deleted them, so that status can name them and a drain send what is left; and in the
+/// journal, so that the next mount does it if this one cannot.
 final class HeldBlobs: Sendable {
     struct Removal: Sendable {
         let node: FileNode
+        /// Says that the version is to go, as long as it is not gone.
+        let entry: NameEntry
+        /// By another process: of what it knew of the file nothing is known but the version.
+        var isRecovered = false
         var failedAttempts = 0
         var lastError: String?
     }
 
     private let removals = Mutex<[NodeID: Removal]>([:])
 
-    func insert(_ node: FileNode) { removals.withLock { $0[node.id] = Removal(node: node) } }
-    func remove(_ node: FileNode) { removals.withLock { _ = $0.removeValue(forKey: node.id) } }
+    func insert(_ removal: Removal) { removals.withLock { $0[removal.node.id] = removal } }
+    func remove(_ node: FileNode) -> Removal? { removals.withLock { $0.removeValue(forKey: node.id) } }
     func contains(_ node: FileNode) -> Bool { removals.withLock { $0[node.id] != nil } }
+    func isRecovered(_ node: FileNode) -> Bool { removals.withLock { $0[node.id]?.isRecovered == true } }
 
     func noteFailure(_ node: FileNode, _ error: FileSystemError) {
         removals.withLock { removals in
@@ -33,7 +42,44 @@ final class HeldBlobs: Sendable {
     func holder(of address: BlobAddress) -> FileNode? { all.map(\.node).first { $0.address == address } }
 }
 
+extension FileState {
+    /// Whether those who have the file open may read bytes that only its blob has.
+    var readsStoredBlob: Bool {
+        guard openCount > 0, let facts, facts.length > 0 else { return false }
+        // What was sent of a log is no longer here.
+        if let local { return local.needsOwnBase || local.isLog }
+        // The kernel reads a whole local copy, which stays as long as it does.
+        return openCount > backedCount
+    }
+}
+
 extension OutputFileSystem {
+    /// The file is open, and its blob is what its readers read: it stays for them, under a name that nobody sees here. From
+    /// here on it goes, whatever becomes of this process. For callers that hold the node's lock.
+    func holdBlob(of node: FileNode) async throws(FileSystemError) {
+        let (address, facts) = node.withState { ($0.address, $0.facts) }
+        guard let facts else { return }
+        do throws(LocalStoreError) {
+            let entry = try await NameEntry(.removal(address, facts.etag), scheduler: uploads)
+            held.insert(HeldBlobs.Removal(node: node, entry: entry))
+        } catch { throw FileSystemError(error) }
+    }
+
+    /// What a process that is gone had unlinked: its name stays away, and the blob goes.
+    func recover(_ removal: BlobRemoval, _ entry: NameEntry) {
+        logger.notice("\(removal.blob) was unlinked while it was open: it is being deleted")
+        let version = BlobVersion(etag: removal.etag, lastModified: 0)
+        let (now, facts) = (clock.monotonic(), FileFacts(BlobProperties(version: version, length: 0)))
+        var state = FileState(address: removal.blob, facts: facts, learnedAt: now)
+        (state.isUnlinked, state.isRemovalPending) = (true, true)
+        let node = nodes.insert(state)
+        nodes.detach(node)
+        held.insert(HeldBlobs.Removal(node: node, entry: entry, isRecovered: true))
+        changes.record(file: removal.blob, .held(node), at: now)
+        removeHeldBlob(node)
+        nodes.forget(node.id, count: 1)
+    }
+
     /// The last handle of an unlinked file is gone: now the store may forget its blob.
     func removeHeldBlob(_ node: FileNode) {
         background.run(node) { [self] in await attemptRemoval(node) }
@@ -45,10 +91,16 @@ extension OutputFileSystem {
         do throws(FileSystemError) {
             try await node.changes.withLock { () async throws(FileSystemError) in
                 guard held.contains(node) else { return }
-                try await deleteVersion(of: node)
-                held.remove(node)
-                changes.release(node, node.address, at: clock.monotonic())
+                let isGone = try await deleteVersion(of: node)
+                let removal = held.remove(node)
+                if isGone {
+                    changes.release(node, node.address, at: clock.monotonic())
+                } else if case .held(let holder) = changes.file(node.address, since: .zero), holder === node {
+                    // The name is somebody else's file now.
+                    changes.forget(file: node.address)
+                }
                 node.withState { $0.isRemovalPending = false }
+                await removal?.entry.end()
             }
             return .done
         } catch {
@@ -57,19 +109,22 @@ extension OutputFileSystem {
         }
     }
 
-    private func deleteVersion(of node: FileNode) async throws(FileSystemError) {
+    /// `false` if another file has its name.
+    private func deleteVersion(of node: FileNode) async throws(FileSystemError) -> Bool {
         // Every further round is one more append or change of metadata by somebody else.
         for _ in 0..<3 {
             let (address, facts) = node.withState { ($0.address, $0.facts) }
-            guard let facts else { return }
+            guard let facts else { return true }
             do throws(StorageError) {
                 try await store.delete(address, condition: .matches(facts.etag))
-                return
+                return true
             } catch {
-                if error.kind == .notFound { return }
+                if error.kind == .notFound { return true }
                 guard error.kind == .conditionFailed else { throw failure(error, "unlink", address.description) }
+                // Whether somebody changed this file or made another one, nobody here can tell any more.
+                if held.isRecovered(node) { return false }
             }
-            guard try await learnVersion(of: node, at: address, after: facts) else { return }
+            guard try await learnVersion(of: node, at: address, after: facts) else { return false }
         }
         throw FileSystemError(errno: EBUSY, "\(node.address) changes faster than it can be deleted")
     }

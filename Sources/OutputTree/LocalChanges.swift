@@ -86,6 +86,12 @@ final class LocalChanges: Sendable {
         state.withLock { _ = $0.folders[parent]?.files.removeValue(forKey: NameBytes(address.name)) }
     }
 
+    /// As above, of a directory.
+    func forget(folder address: BlobAddress) {
+        let parent = BlobAddress(container: address.container, name: Self.parentPrefix(of: address.name))
+        state.withLock { _ = $0.folders[parent]?.folders.removeValue(forKey: NameBytes(address.name)) }
+    }
+
     /// Whether the store still has the blob of a file that was unlinked here.
     func holdsBlob(_ address: BlobAddress) -> Bool {
         guard case .held(let node) = file(address, since: .zero) else { return false }

@@ -111,8 +111,24 @@ extension OutputFileSystem {
                 }
                 node.withState { $0.expectsChange = $0.writerCount > 0 }
                 settle(node)
+            } else {
+                try await keepAttributes(of: node)
             }
         }
+    }
+
+    /// Attributes that ride on bytes are promised as these are: with a file that waits to be sent they are in the journal,
+    /// of one that is open for writing its close tells, and one that nobody will close is sent now. For callers that hold
+    /// the node's lock.
+    func keepAttributes(of node: FileNode) async throws(FileSystemError) {
+        let (local, headers, isOpen) = node.withState { ($0.local, $0.headers(options: options), $0.writerCount > 0) }
+        guard let local else { return }
+        do throws(LocalStoreError) {
+            if try await local.noteHeaders(headers) || isOpen { return }
+            if options.durability == .journal { return try await local.persist(headers) }
+        } catch { throw FileSystemError(error) }
+        try await commitLocked(node, placesUntouched: true)
+        settle(node)
     }
 
     /// truncate(2) said that it failed: nothing of it may be published later. Where somebody has the file open, the
@@ -326,6 +342,10 @@ extension BlobStore {
             guard error.kind == .notFound else { throw error }
             var metadata: BlobMetadata = ["hdi_isfolder": "true"]
             change(&metadata)
+            if case .hierarchical = namespace {
+                let version = try await makeDirectory(marker, metadata: metadata)
+                return BlobProperties(version: version, length: 0, metadata: metadata)
+            }
             let version = try await putBlob(
                 marker,
                 .empty,

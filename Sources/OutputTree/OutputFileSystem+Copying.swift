@@ -36,7 +36,13 @@ extension OutputFileSystem {
         _ properties: BlobProperties,
         to node: FileNode
     ) async throws(FileSystemError) {
+        var reader: BlobReader?
         try await whenWritable(node) { (local) throws(FileSystemError) in
+            // Who finds the new content finds its bytes: the reader is there first. An empty file has none in use.
+            if range.lowerBound == 0, local.size == 0 {
+                reader = BlobReader(cache: cache, blob: blob, properties: properties)
+                node.withState { $0.reader = reader }
+            }
             let outcome: WriteOutcome?
             do throws(LocalStoreError) { outcome = try local.copy(range, of: blob, properties) } catch {
                 throw FileSystemError(error)
@@ -44,7 +50,11 @@ extension OutputFileSystem {
             guard let outcome else { throw .notCopied }
             return outcome
         }
-        node.withState { $0.reader = BlobReader(cache: cache, blob: blob, properties: properties) }
+        node.withState { file in
+            if reader == nil || file.reader !== reader {
+                file.reader = BlobReader(cache: cache, blob: blob, properties: properties)
+            }
+        }
         noteWrite(node)
     }
 }

@@ -208,7 +208,8 @@ extension OutputFileSystem {
             nextOffset: nextOffset
         )
         if buffer.wantsEntries {
-            line.entry = handOut(located, as: item.name)
+            // Of which attributes are not known, the kernel asks when it wants them.
+            line.entry = completed(located).flatMap { handOut($0, as: item.name) }
             if let entry = line.entry { line.inode = entry.attributes.inode }
         }
         guard !buffer.add(line) else { return true }

@@ -88,7 +88,11 @@ extension OutputFileSystem {
                 try await file.changes.withLock { () async throws(FileSystemError) in
                     try await body(file, key)
                     // With bytes on their way it rides with them.
-                    if !file.hasUnsentContent { try await commitAttributes(file) }
+                    if file.hasUnsentContent {
+                        try await keepAttributes(of: file)
+                    } else {
+                        try await commitAttributes(file)
+                    }
                 }
                 return Done()
             }

@@ -217,28 +217,37 @@ extension OutputFileSystem {
         _ flags: OpenFlags,
         _ backing: Backing? = nil
     ) throws(FileSystemError) -> Opened {
-        let decision = node.withState { file -> (keepsPageCache: Bool, isDirect: Bool, lease: CleanFileLease?)? in
+        struct Decision {
+            var keepsPageCache: Bool
+            var isDirect = false
+            var lease: CleanFileLease?
+            var isBacked: Bool
+        }
+        let decision = node.withState { file -> Decision? in
             // Between the beginning of this open and now a reader may have come whom the kernel serves.
             if flags.allowsWriting, file.backedCount > 0 { return nil }
             let lease = file.takeLease(backing, options)
+            let isBacked = file.countBacked(lease)
             file.openCount += 1
             if flags.allowsWriting { file.writerCount += 1 }
             // The kernel would keep what it wrote where it wrote it, and others append, too.
             if file.isLogInUse(flags, options) {
                 file.pageCacheVersion = nil
-                return (false, true, lease)
+                return Decision(keepsPageCache: false, isDirect: true, lease: lease, isBacked: isBacked)
             }
-            guard let version = file.facts?.etag else { return (file.local != nil, false, lease) }
+            guard let version = file.facts?.etag else {
+                return Decision(keepsPageCache: file.local != nil, lease: lease, isBacked: isBacked)
+            }
             defer { file.pageCacheVersion = version }
-            return (file.pageCacheVersion == version, false, lease)
+            return Decision(keepsPageCache: file.pageCacheVersion == version, lease: lease, isBacked: isBacked)
         }
-        guard let (keepsPageCache, isDirect, lease) = decision else { throw detach(node) }
-        let handle = handles.insert(FileHandle(node: node, flags: flags, isBacked: lease != nil))
+        guard let decision else { throw detach(node) }
+        let handle = handles.insert(FileHandle(node: node, flags: flags, isBacked: decision.isBacked))
         return Opened(
             handle: handle,
-            keepsPageCache: keepsPageCache,
-            isDirect: isDirect,
-            backing: lease.map { BackingFile(descriptor: $0.descriptor) }
+            keepsPageCache: decision.keepsPageCache,
+            isDirect: decision.isDirect,
+            backing: decision.lease.map { BackingFile(descriptor: $0.descriptor) }
         )
     }
 

@@ -175,10 +175,20 @@ extension OutputFileSystem {
             since: since,
             at: clock.monotonic()
         ) {
-        case .entry(let entry, let startedAt): return located(entry, startedAt: startedAt)
+        case .entry(let entry, let startedAt): return completed(located(entry, startedAt: startedAt))
         case .absent: return .absent
         case .unknown: return nil
         }
+    }
+
+    /// With the attributes that a listing of a hierarchical namespace does not tell, where they are known of this very
+    /// version; `nil` where the store has to be asked for them.
+    func completed(_ located: Located) -> Located? {
+        guard case .directory(let place, let facts?) = located, facts.isIncomplete else { return located }
+        guard let known = nodes.directory(at: place)?.withState({ $0.facts }), known.hasSameETag(as: facts) else {
+            return nil
+        }
+        return .directory(place, known)
     }
 
     /// The second name that is asked for in a directory that nobody listed lists its first page: who opens a thousand
@@ -244,6 +254,8 @@ extension OutputFileSystem {
             {
                 return found
             }
+            // A directory is there by itself, and has no name in common with a file.
+            if case .hierarchical = store.namespace { return try await locatePath(file, folder) }
             async let folderResult = folderExistence(folder)
             let found = try await locateFile(file)
             if case .directory = found { return found ?? .absent }
@@ -259,6 +271,15 @@ extension OutputFileSystem {
                 throw failure(error, "lookup", error.resource)
             }
         }
+    }
+
+    /// One look tells file and directory.
+    private func locatePath(_ file: TreePlace, _ folder: TreePlace) async throws(FileSystemError) -> Located {
+        if let contents = folder.contents, unsent.hasFiles(below: contents) { return .directory(folder, nil) }
+        if let found = try await locateFile(file) { return found }
+        // Who may not look may list.
+        guard let address = file.blob, rights.hidesBlobs(in: address.container) else { return .absent }
+        return try await locateFolder(folder) ?? .absent
     }
 
     private func locateContainer(_ place: TreePlace) async throws(FileSystemError) -> Located {
@@ -306,6 +327,16 @@ extension OutputFileSystem {
     }
 
     private func locateFolder(_ place: TreePlace) async throws(FileSystemError) -> Located? {
+        if case .hierarchical = store.namespace, let marker = place.markerBlob {
+            if let contents = place.contents, unsent.hasFiles(below: contents) { return .directory(place, nil) }
+            do throws(StorageError) {
+                let found = FileFacts(try await store.properties(of: marker))
+                return found.isDirectoryMarker ? .directory(place, found) : nil
+            } catch {
+                if error.kind == .notFound { return nil }
+                guard error.kind == .denied else { throw failure(error, "lookup", marker.description) }
+            }
+        }
         async let existence = folderExistence(place)
         var facts: FileFacts?
         if let marker = place.markerBlob {

@@ -98,6 +98,9 @@ extension OutputFileSystem {
         guard let marker = place.markerBlob else {
             throw FileSystemError(errno: EINVAL, "no blob can keep a directory of this name alive")
         }
+        if case .hierarchical = store.namespace {
+            return try await makePath(place, marker, permissions: permissions, caller: caller)
+        }
         if case .success(true) = await folderExistence(place) {
             throw FileSystemError(errno: EEXIST, "\(marker) is there")
         }
@@ -107,12 +110,10 @@ extension OutputFileSystem {
         var metadata: BlobMetadata = ["hdi_isfolder": "true"]
         pending.apply(to: &metadata, kind: .directory, options: options)
         do throws(StorageError) {
-            let version = try await store.putBlob(
-                marker,
-                .empty,
-                headers: BlobHeaders(metadata: metadata),
-                condition: newName(marker)
-            )
+            let headers = BlobHeaders(metadata: metadata)
+            let version = try await replacing(marker, newName(marker)) { (condition) throws(StorageError) in
+                try await store.putBlob(marker, .empty, headers: headers, condition: condition)
+            }
             changes.record(file: marker, .absent, at: clock.monotonic())
             let facts = FileFacts(BlobProperties(version: version, length: 0, metadata: metadata))
             let now = clock.monotonic()
@@ -124,7 +125,8 @@ extension OutputFileSystem {
     /// For a name that is free here. A blob that is only there for those who have it open gives way: from then on they
     /// read what is in memory, or ESTALE.
     private func newName(_ address: BlobAddress) -> VersionCondition {
-        changes.holdsBlob(address) ? .any : .absent
+        guard changes.holdsBlob(address) else { return .absent }
+        return heldVersion(of: address).map { .matches($0) } ?? .vacant
     }
 
     // MARK: Symbolic links
@@ -147,12 +149,9 @@ extension OutputFileSystem {
             let (headers, body) = (BlobHeaders(contentType: "text/plain", metadata: metadata), Array(target.utf8))
             request.later { [self] () async throws(FileSystemError) in
                 do throws(StorageError) {
-                    let version = try await store.putBlob(
-                        address,
-                        UploadBody(body),
-                        headers: headers,
-                        condition: newName(address)
-                    )
+                    let version = try await replacing(address, newName(address)) { (condition) throws(StorageError) in
+                        try await store.putBlob(address, UploadBody(body), headers: headers, condition: condition)
+                    }
                     let now = clock.monotonic()
                     let properties = BlobProperties(
                         version: version,
@@ -226,22 +225,27 @@ extension OutputFileSystem {
     }
 
     private func unlink(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
-        let address = try await existingFile(name, in: directory)
+        let (address, version) = try await existingFile(name, in: directory)
         try requireBlob(address)
         // The directories must not vanish under the feet of `rm -r` with the last file in them.
         changes.recordDirectories(above: address, at: clock.monotonic())
         guard let node = nodes.file(at: address) else {
-            try await delete(address)
+            try await delete(address, version)
             return
         }
+        try await unlink(node, at: address)
+    }
+
+    func unlink(_ node: FileNode, at address: BlobAddress) async throws(FileSystemError) {
         try await node.changes.withLock { () async throws(FileSystemError) in
-            let (isOpen, isStored, covers) = node.withState {
-                ($0.openCount > 0, $0.facts != nil, $0.coversStoredBlob)
+            let (isOpen, version, covers, isRead) = node.withState {
+                ($0.openCount > 0, $0.facts?.etag, $0.coversStoredBlob, $0.readsStoredBlob)
             }
-            if isOpen, isStored {
+            let isStored = version != nil
+            if isRead {
                 // Who has it open reads on: the blob goes when the last handle does. Nobody hears of a failure then.
                 try await requireDeleteRight(for: address, operation: "unlink")
-                held.insert(node)
+                try await holdBlob(of: node)
                 removeLocally(node, holdsBlob: true)
                 // Closed while the right was asked for: that close found nothing to remove.
                 if node.withState({ $0.openCount == 0 }) { removeNow(node) }
@@ -249,15 +253,15 @@ extension OutputFileSystem {
             }
             // What an unsent file covers may be the blob of an unlinked one that somebody still has open.
             let holder = isStored ? nil : held.holder(of: address)
-            if isStored || (covers && holder == nil) { try await delete(address) }
+            if isStored || (covers && holder == nil) { try await delete(address, version) }
             removeLocally(node)
             if let holder { changes.record(file: address, .held(holder), at: clock.monotonic()) }
             if !isOpen { settle(node) }
         }
     }
 
-    private func delete(_ address: BlobAddress) async throws(FileSystemError) {
-        do throws(StorageError) { try await store.delete(address, condition: .any) } catch {
+    private func delete(_ address: BlobAddress, _ version: ETag?) async throws(FileSystemError) {
+        do throws(StorageError) { try await deleteNamed(address, known: version) } catch {
             throw failure(error, "unlink", address.description)
         }
         changes.record(file: address, .absent, at: clock.monotonic())
@@ -296,10 +300,13 @@ extension OutputFileSystem {
     }
 
     /// The blob of a file that is there; the errno that unlink and rename owe otherwise.
-    func existingFile(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) -> BlobAddress {
+    func existingFile(
+        _ name: FileName,
+        in directory: DirectoryNode
+    ) async throws(FileSystemError) -> (BlobAddress, ETag?) {
         switch try await locate(name, in: directory) {
-        case .file(let address, _, _): return address
-        case .node(let node): return node.address
+        case .file(let address, let facts, _): return (address, facts.etag)
+        case .node(let node): return node.withState { ($0.address, $0.facts?.etag) }
         case .directory: throw FileSystemError(errno: EISDIR, "\(name) is a directory")
         case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
         case .absent: throw FileSystemError(errno: ENOENT, "\(name) is not there")
@@ -318,34 +325,50 @@ extension OutputFileSystem {
     }
 
     private func rmdir(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
-        let place: TreePlace
+        guard let place = try await removableDirectory(name, in: directory) else { return }
+        if case .hierarchical = store.namespace {
+            try await removePath(place, name)
+        } else {
+            try await requireEmpty(place, name)
+            try await removeMarkers(of: place)
+        }
+        guard let marker = place.markerBlob else { return }
+        changes.record(folder: marker, .absent, at: clock.monotonic())
+        changes.recordDirectories(above: marker, at: clock.monotonic())
+        nodes.directory(at: place)?.withState { $0.listing = nil }
+    }
+
+    private func removeMarkers(of place: TreePlace) async throws(FileSystemError) {
+        guard let marker = place.markerBlob else { return }
+        try await removeMarker(marker) { $0.isDirectoryMarker }
+        if let slashMarker = place.slashMarkerBlob { try await removeMarker(slashMarker) { $0.length == 0 } }
+    }
+
+    /// The place that the name of a directory means; `nil` where removing it changes nothing.
+    private func removableDirectory(
+        _ name: FileName,
+        in directory: DirectoryNode
+    ) async throws(FileSystemError) -> TreePlace? {
         switch resolve(name, in: directory.place) {
         case .fixed(let fixed):
             // Predefined kinds and `tasks` are always there: removing an empty one changes nothing.
             guard case .folder = fixed else {
                 if case .tasks = fixed {
                     try await requireEmpty(fixed, name)
-                    return
+                    return nil
                 }
                 throw FileSystemError(errno: EPERM, "\(name) belongs to the tree")
             }
-            place = fixed
+            return fixed
         case .container:
             throw FileSystemError(
                 errno: EPERM,
                 "\(name): no file operation deletes a container; delete it with the storage account's own tools"
             )
-        case .folder(let folder), .either(_, let folder): place = folder
+        case .folder(let folder), .either(_, let folder): return folder
         case .file: throw FileSystemError(errno: ENOTDIR, "\(name) is a file")
         case .impossible(let problem): throw FileSystemError(problem, name: name)
         }
-        try await requireEmpty(place, name)
-        guard let marker = place.markerBlob else { return }
-        try await removeMarker(marker) { $0.isDirectoryMarker }
-        if let slashMarker = place.slashMarkerBlob { try await removeMarker(slashMarker) { $0.length == 0 } }
-        changes.record(folder: marker, .absent, at: clock.monotonic())
-        changes.recordDirectories(above: marker, at: clock.monotonic())
-        nodes.directory(at: place)?.withState { $0.listing = nil }
     }
 
     /// Deletes the blob that keeps a directory alive, in the version that is one: a blob of the same name that has bytes

@@ -77,8 +77,15 @@ extension FileState {
     /// The local copy that an open is to be served from, if any: that of those that are there, or the one that it brings.
     mutating func takeLease(_ backing: OutputFileSystem.Backing?, _ options: TreeOptions) -> CleanFileLease? {
         if lease == nil, mayBeBacked(options), let backing, backing.reader === reader { lease = backing.lease }
-        if lease != nil { backedCount += 1 }
         return lease
+    }
+
+    /// Counts an open in that the kernel serves: with a lease, or beside others of which a keeper has it since the process
+    /// that took it was killed.
+    mutating func countBacked(_ lease: CleanFileLease?) -> Bool {
+        let isBacked = lease != nil || backedCount > 0
+        if isBacked { backedCount += 1 }
+        return isBacked
     }
 
     /// Such an open has ended. What is returned must be let go of without the lock.

@@ -90,8 +90,10 @@ extension OutputFileSystem {
             switch result {
             case .success(let buffers): pending.succeed(buffers)
             case .failure(let error):
-                if error.kind == .conditionFailed, retriesLeft > 0 {
-                    repin(pending, handle, offset, size, retriesLeft: retriesLeft - 1)
+                // A file that was renamed meanwhile is another reader's: each name has its own tries.
+                let hasNewReader = handle.node.withState { $0.reader !== reader }
+                if error.kind == .conditionFailed, hasNewReader || retriesLeft > 0 {
+                    repin(pending, handle, offset, size, retriesLeft: hasNewReader ? 1 : retriesLeft - 1)
                 } else {
                     let address = handle.node.address
                     pending.fail(failure(error, "read", address.description, pinned: true))
@@ -121,7 +123,13 @@ extension OutputFileSystem {
                     return
                 }
                 readMissing(pending, handle, reader, offset, size, retriesLeft: retriesLeft)
-            } catch { pending.fail(failure(error, "read", address.description, pinned: true)) }
+            } catch {
+                if error.kind == .notFound, await hasMoved(node, from: address) {
+                    repin(pending, handle, offset, size, retriesLeft: 1)
+                } else {
+                    pending.fail(failure(error, "read", address.description, pinned: true))
+                }
+            }
         }
     }
 

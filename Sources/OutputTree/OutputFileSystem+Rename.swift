@@ -44,8 +44,8 @@ extension OutputFileSystem {
             defer { nodes.forget(node.id, count: 1) }
             try await rename(node, to: newName, in: target, flags: flags)
         case .node(let node): try await rename(node, to: newName, in: target, flags: flags)
-        case .directory(let place, _):
-            try await rename(place, name, to: newName, in: target, flags: flags)
+        case .directory(let place, let facts):
+            try await rename(place, facts, name, to: newName, in: target, flags: flags)
         }
     }
 
@@ -73,13 +73,17 @@ extension OutputFileSystem {
                     throw FileSystemError(errno: ENOENT, "\(source) was removed")
                 }
                 if node.withState({ $0.facts == nil }) {
-                    await renameUnsent(node, to: destination, over: replaced, flags)
+                    try await renameUnsent(node, to: destination, over: replaced, flags)
                     return true
                 }
                 // What the store does not have yet goes up under the old name; then the store has one file to copy.
                 try await commitLocked(node, placesUntouched: true)
-                try await requireDeleteRight(for: source)
-                try await copyThenDelete(node, from: source, to: destination, over: replaced, flags)
+                if case .hierarchical = store.namespace {
+                    try await moveBlob(of: node, from: source, to: destination, over: replaced, flags)
+                } else {
+                    try await requireDeleteRight(for: source)
+                    try await copyThenDelete(node, from: source, to: destination, over: replaced, flags)
+                }
                 return true
             }
             if isDone { return }
@@ -92,8 +96,9 @@ extension OutputFileSystem {
         to destination: BlobAddress,
         over replaced: ReplacedFile,
         _ flags: RenameFlags
-    ) async {
+    ) async throws(FileSystemError) {
         let source = node.address
+        let holder = try await removeCovered(by: node)
         let isHeld = changes.holdsBlob(destination)
         let isStored = replaced.node?.withState { $0.facts != nil || $0.coversStoredBlob } ?? replaced.isThere
         let known =
@@ -109,8 +114,35 @@ extension OutputFileSystem {
         }
         await local?.settleJournal()
         let now = clock.monotonic()
-        changes.record(file: source, .absent, at: now)
+        changes.record(file: source, holder.map { .held($0) } ?? .absent, at: now)
         changes.record(file: destination, .present(node), at: now)
+    }
+
+    /// The name of an unsent file may have a blob: what the file replaced, or a commit of it whose answer was lost. It would
+    /// be there again under the old name. That of an unlinked file that is open stays until the last handle is gone: that
+    /// file is the answer.
+    private func removeCovered(by node: FileNode) async throws(FileSystemError) -> FileNode? {
+        let (source, local, covers, isRecovered) = node.withState {
+            ($0.address, $0.local, $0.coversStoredBlob, $0.recovery != nil)
+        }
+        guard covers, let local else { return nil }
+        if let holder = held.holder(of: source) { return holder }
+        var known: ETag?
+        if case .version(let etag) = local.known { known = etag }
+        do throws(StorageError) {
+            if !isRecovered {
+                try await deleteNamed(source, known: known)
+            } else if let known {
+                // Whatever else is there is somebody's who wrote it since.
+                try await store.delete(source, condition: .matches(known))
+            }
+        } catch {
+            guard error.kind == .notFound || isRecovered && error.isOvertaken else {
+                throw failure(error, "rename", source.description)
+            }
+        }
+        await local.noteDeleted()
+        return nil
     }
 
     /// Whoever may not delete would be left with two files. Asked before the first rename in a container, by a delete
@@ -143,7 +175,7 @@ extension OutputFileSystem {
                 facts.etag,
                 known: known,
                 to: destination,
-                condition: mustBeNew ? .absent : .any
+                condition: mustBeNew ? .absent : condition(over: replaced, destination)
             )
             let properties = try await nameType(of: copied, destination)
             if let existing = replaced.node, existing.id != node.id { supersede(existing) }
@@ -170,7 +202,7 @@ extension OutputFileSystem {
 
     /// Somebody else changed the source since it was looked up. The kernel tries once more: by then its name has to
     /// mean what is there now. `nil` if the store cannot tell.
-    private func replacement(of node: FileNode, _ source: BlobAddress) async -> FileSystemError? {
+    func replacement(of node: FileNode, _ source: BlobAddress) async -> FileSystemError? {
         let startedAt = clock.monotonic()
         do throws(StorageError) {
             let properties = try await store.properties(of: source)
@@ -184,7 +216,7 @@ extension OutputFileSystem {
 
     /// "Write a temporary file, rename it" must not leave every file with the temporary name's type: a copy without a
     /// type of its own gets that of its new name.
-    private func nameType(
+    func nameType(
         of properties: BlobProperties,
         _ blob: BlobAddress
     ) async throws(StorageError) -> BlobProperties {
@@ -216,7 +248,7 @@ extension OutputFileSystem {
     }
 
     /// The same bytes under another name and version: handles go on there.
-    private func follow(
+    func follow(
         _ node: FileNode,
         to destination: BlobAddress,
         _ properties: BlobProperties
@@ -263,7 +295,8 @@ extension OutputFileSystem {
         }
     }
 
-    /// A copy keeps the blob's type; another type in its place has to go first, for which there is no single step.
+    /// Copies over whatever has the name; `condition` says what that is, as far as anybody knows. A copy keeps the blob's
+    /// type; another type in its place has to go first, for which there is no single step.
     func copy(
         _ source: BlobAddress,
         _ etag: ETag,
@@ -271,8 +304,8 @@ extension OutputFileSystem {
         to destination: BlobAddress,
         condition: VersionCondition
     ) async throws(StorageError) -> BlobProperties {
-        do throws(StorageError) {
-            return try await store.copy(
+        let copy = { [store] (condition: VersionCondition) async throws(StorageError) -> BlobProperties in
+            try await store.copy(
                 source,
                 sourceCondition: .matches(etag),
                 known: known,
@@ -280,17 +313,15 @@ extension OutputFileSystem {
                 metadata: nil,
                 condition: condition
             )
-        } catch {
-            guard condition == .any, error.kind == .conflict, error.code == "InvalidBlobType" else { throw error }
-            try await store.delete(destination, condition: .any)
-            return try await store.copy(
-                source,
-                sourceCondition: .matches(etag),
-                known: known,
-                to: destination,
-                metadata: nil,
-                condition: .absent
-            )
+        }
+        return try await replacing(destination, condition) { (named) throws(StorageError) in
+            do throws(StorageError) { return try await copy(named) } catch {
+                guard condition != .absent, error.kind == .conflict, error.code == "InvalidBlobType" else {
+                    throw error
+                }
+                try await makeRoom(at: destination, named)
+                return try await copy(.vacant)
+            }
         }
     }
 
@@ -302,17 +333,26 @@ extension OutputFileSystem {
         flags: RenameFlags
     ) async throws(FileSystemError) -> ReplacedFile {
         switch try await locate(name, in: directory) {
-        case .absent: return ReplacedFile(node: nodes.file(at: destination), isThere: false)
+        case .absent: return ReplacedFile(node: nodes.file(at: destination), version: nil, isThere: false)
         case .directory: throw FileSystemError(errno: EISDIR, "\(name) is a directory")
         case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
-        case .file, .node:
+        case .file(_, let facts, _):
             if flags.contains(.noReplace) { throw FileSystemError(errno: EEXIST, "\(name) is there") }
-            return ReplacedFile(node: nodes.file(at: destination), isThere: true)
+            return ReplacedFile(node: nodes.file(at: destination), version: facts.etag, isThere: true)
+        case .node:
+            if flags.contains(.noReplace) { throw FileSystemError(errno: EEXIST, "\(name) is there") }
+            return ReplacedFile(node: nodes.file(at: destination), version: nil, isThere: true)
         }
     }
 
+    /// The version that a copy takes the place of. Of a file in hand: what it is now that its lock is held.
+    private func condition(over replaced: ReplacedFile, _ destination: BlobAddress) -> VersionCondition {
+        let version = replaced.node?.withState { $0.facts?.etag } ?? replaced.version ?? heldVersion(of: destination)
+        return version.map { .matches($0) } ?? .vacant
+    }
+
     /// Another file took this one's name: its open handles read on as far as their bytes are here.
-    private func supersede(_ node: FileNode) {
+    func supersede(_ node: FileNode) {
         let (local, isOpen) = node.withState { file -> (DirtyFile?, Bool) in
             file.isUnlinked = true
             // Its blob is the other file's now: nothing of this one is left to delete.
@@ -326,9 +366,11 @@ extension OutputFileSystem {
 }
 
 /// What a rename replaces.
-private struct ReplacedFile {
+struct ReplacedFile {
     /// The node that has the name now; also one whose blob somebody elsewhere removed.
     var node: FileNode?
+    /// Of a file that has no node.
+    var version: ETag?
     /// Whether the name means a file: in the store, or on this mount only.
     var isThere: Bool
 }

@@ -3,6 +3,7 @@ import BlobStorage
 import BlobWriting
 import FileSystemModel
 import Glibc
+import LocalStore
 import Logging
 import OutputConventions
 import Synchronization
@@ -11,6 +12,7 @@ import Synchronization
 extension OutputFileSystem {
     func rename(
         _ place: TreePlace,
+        _ facts: FileFacts?,
         _ name: FileName,
         to newName: FileName,
         in target: DirectoryNode,
@@ -27,15 +29,22 @@ extension OutputFileSystem {
         guard !to.name.utf8.starts(with: from.name.utf8) || to.container != from.container else {
             throw FileSystemError(errno: EINVAL, "\(name) cannot move into itself")
         }
+        let isHierarchical = store.namespace == .hierarchical
+        var replaced: TreePlace?
         switch try await locate(newName, in: target) {
         case .absent: break
         case .directory(let existing, _):
             if flags.contains(.noReplace) { throw FileSystemError(errno: EEXIST, "\(newName) is there") }
-            try await requireEmpty(existing, newName)
+            replaced = existing
+            if !isHierarchical { try await requireEmpty(existing, newName) }
         case .file, .node, .selfLink: throw FileSystemError(errno: ENOTDIR, "\(newName) is not a directory")
         }
-        try await requireDeleteRight(for: BlobAddress(container: from.container, name: from.name + name.string))
         let move = DirectoryMove(from: from, to: to, place: place, destination: destination)
+        if isHierarchical {
+            try await movePath(move, facts, over: replaced, newName)
+            return
+        }
+        try await requireDeleteRight(for: BlobAddress(container: from.container, name: from.name + name.string))
         // No commit of a file below may be under way while the blobs move: it would end under the old name.
         let below = files(below: from)
         try await below.withChangesLocked { () async throws(FileSystemError) in
@@ -43,30 +52,57 @@ extension OutputFileSystem {
             for node in below where node.withState({ $0.hasUnsentChanges && $0.facts != nil }) {
                 try await commitLocked(node, placesUntouched: true)
             }
-            let copies = CopiedBlobs()
-            do throws(StorageError) { try await copyBlobs(move, into: copies) } catch {
+            let copies = try await CopiedBlobs(from: from, to: to, scheduler: uploads)
+            do throws(FileSystemError) {
+                do throws(StorageError) { try await copyUnlessInterrupted(move, into: copies) } catch {
+                    throw failure(error, "rename", error.resource)
+                }
+                do throws(LocalStoreError) { try await copies.noteAllCopied() } catch { throw FileSystemError(error) }
+            } catch {
                 // Whoever asked may be gone; what was copied for him goes all the same.
-                await Task { [self] in await deleteCopies(copies.all) }.value
-                throw failure(error, "rename", error.resource)
+                await Task { [self] in await undo(copies) }.value
+                throw error
             }
             // From here on there is no way back, also for who is interrupted: half of the names would be gone.
-            let refusal = await Task { [self] in await finish(move, copies.all) }.value
+            let refusal = await Task { [self] in await finish(move, copies) }.value
             if let refusal { throw failure(refusal, "rename", refusal.resource) }
         }
     }
 
     /// Known files that have a name below the prefix.
-    private func files(below prefix: BlobAddress) -> [FileNode] {
+    func files(below prefix: BlobAddress) -> [FileNode] {
         nodes.files(below: prefix)
     }
 
     // MARK: Blobs
 
+    /// Who is interrupted has no more copies begun, and those that are on their way ended: one that is cancelled may be made
+    /// all the same, after it was looked for.
+    private func copyUnlessInterrupted(_ move: DirectoryMove, into copies: CopiedBlobs) async throws(StorageError) {
+        let work = Task { [self] () -> Result<Void, StorageError> in
+            do throws(StorageError) { return .success(try await copyBlobs(move, into: copies)) } catch {
+                return .failure(error)
+            }
+        }
+        let result = await withTaskCancellationHandler {
+            await work.value
+        } onCancel: {
+            copies.stop()
+            // A store that does not answer must not keep him.
+            Task {
+                try? await Task.sleep(for: .seconds(2))
+                work.cancel()
+            }
+        }
+        try result.get()
+    }
+
     private func copyBlobs(_ move: DirectoryMove, into copies: CopiedBlobs) async throws(StorageError) {
         if let marker = move.place.markerBlob, let newMarker = move.destination.markerBlob,
             let etag = try await markerVersion(marker)
         {
-            let version = try await copy(marker, etag, to: newMarker, condition: .any).version
+            try await copies.noteBegin(of: etag)
+            let version = try await copy(marker, etag, to: newMarker, condition: .vacant).version
             copies.append(CopiedBlob(source: marker, etag: etag, copy: newMarker, version: version))
         }
         // With all that a copy takes over, so that no source has to be asked for it.
@@ -84,7 +120,8 @@ extension OutputFileSystem {
             try await concurrently(blobs) { [self] blob async throws(StorageError) in
                 let target = move.target(of: blob.0)
                 let etag = blob.1.version.etag
-                let version = try await copy(blob.0, etag, known: blob.1, to: target, condition: .any).version
+                try await copies.noteBegin(of: etag)
+                let version = try await copy(blob.0, etag, known: blob.1, to: target, condition: .vacant).version
                 copies.append(CopiedBlob(source: blob.0, etag: etag, copy: target, version: version))
             }
             next = page.next
@@ -101,10 +138,13 @@ extension OutputFileSystem {
         }
     }
 
-    /// The rename did not come about: nothing of it stays, so that it can be tried again.
-    private func deleteCopies(_ copies: [CopiedBlob]) async {
-        await delete(copies.map { ($0.copy, $0.version.etag) }) { [self] copy, error in
-            logger.warning("rename: the copy \(copy) stays: \(error)")
+    /// The rename did not come about: nothing of it stays, so that it can be tried again. Also copies of which nobody
+    /// heard are looked for. What the store does not do now it does later.
+    private func undo(_ copies: CopiedBlobs) async {
+        let item = moves.insert(copies.unfinished, copies.entry)
+        switch await attemptResolution(item) {
+        case .done: break
+        case .again, .never: resolveInBackground(item)
         }
     }
 
@@ -122,10 +162,10 @@ extension OutputFileSystem {
     }
 
     /// All copies stand: open files go on there, then the sources go. Returns why one of them could not.
-    private func finish(_ move: DirectoryMove, _ copies: [CopiedBlob]) async -> StorageError? {
-        let known = moveFiles(move, copies)
+    private func finish(_ move: DirectoryMove, _ copies: CopiedBlobs) async -> StorageError? {
+        let known = moveFiles(move, copies.all)
         let failures = RemainingBlobs()
-        await delete(copies.map { ($0.source, $0.etag) }) { failures.insert($0, $1) }
+        await delete(copies.all.map { ($0.source, $0.etag) }) { failures.insert($0, $1) }
         let now = clock.monotonic()
         for source in known {
             if failures.contains(source) {
@@ -142,8 +182,15 @@ extension OutputFileSystem {
         if let failure = failures.first {
             // The old directory is still one, and the kernel, told of the failure, leaves its name to it.
             nodes.directory(at: move.place)?.withState { $0.listing = nil }
+            // What the store may do later is done later; what it refuses, the caller hears, and has it under both names.
+            if failures.mayPass {
+                resolveInBackground(moves.insert(copies.unfinished, copies.entry))
+            } else {
+                await copies.entry.end()
+            }
             return failure
         }
+        await copies.entry.end()
         nodes.moveDirectories { move.target(of: $0) }
         if let marker = move.place.markerBlob { changes.record(folder: marker, .absent, at: now) }
         return nil
@@ -187,35 +234,33 @@ extension OutputFileSystem {
         return Array(addresses)
     }
 
-    /// Runs `body` for every item, at most 32 at a time; the first failure ends it.
+    /// Runs `body` for every item, at most 32 at a time. After a failure none is begun, and those that run are waited for.
     private func concurrently<Item: Sendable>(
         _ items: [Item],
         _ body: @escaping @Sendable (Item) async throws(StorageError) -> Void
     ) async throws(StorageError) {
         let result: Result<Void, StorageError> = await withTaskGroup(of: Result<Void, StorageError>.self) { group in
             var rest = items[...]
+            var result: Result<Void, StorageError> = .success(())
             func startNext() {
-                guard let item = rest.popFirst() else { return }
+                guard case .success = result, let item = rest.popFirst() else { return }
                 group.addTask {
                     do throws(StorageError) { return .success(try await body(item)) } catch { return .failure(error) }
                 }
             }
             for _ in 0..<32 { startNext() }
             while let finished = await group.next() {
-                if case .failure = finished {
-                    group.cancelAll()
-                    return finished
-                }
+                if case .success = result { result = finished }
                 startNext()
             }
-            return .success(())
+            return result
         }
         try result.get()
     }
 }
 
 /// Which directory goes where.
-private struct DirectoryMove: Sendable {
+struct DirectoryMove: Sendable {
     /// What the names of all blobs in it begin with, before and after.
     let from: BlobAddress
     let to: BlobAddress
@@ -247,13 +292,68 @@ private struct CopiedBlob: Sendable {
     let version: BlobVersion
 }
 
-/// What copies that run side by side have made.
+/// What copies that run side by side have made, here and in the journal.
 private final class CopiedBlobs: Sendable {
-    private let copies = Mutex<[CopiedBlob]>([])
+    private struct State {
+        var copies: [CopiedBlob] = []
+        var unfinished: UnfinishedMove
+        /// Nobody wants them any more.
+        var isStopped = false
+    }
 
-    func append(_ copy: CopiedBlob) { copies.withLock { $0.append(copy) } }
+    let entry: NameEntry
+    private let from: BlobAddress
+    private let state: Mutex<State>
 
-    var all: [CopiedBlob] { copies.withLock { $0 } }
+    init(from: BlobAddress, to: BlobAddress, scheduler: UploadScheduler) async throws(FileSystemError) {
+        do throws(LocalStoreError) {
+            entry = try await NameEntry(.move(from: from, to: to), scheduler: scheduler)
+        } catch { throw FileSystemError(error) }
+        self.from = from
+        state = Mutex(State(unfinished: UnfinishedMove(from: from, to: to)))
+    }
+
+    /// Before the request: a copy that nobody knows of would stay.
+    func noteBegin(of source: ETag) async throws(StorageError) {
+        let isStopped = state.withLock { state in
+            if !state.isStopped { state.unfinished.apply(.copying(source)) }
+            return state.isStopped
+        }
+        let (operation, resource) = ("rename", from.description)
+        guard !isStopped else {
+            throw StorageError(.cancelled, .permanent, operation: operation, resource: resource, message: "interrupted")
+        }
+        do throws(LocalStoreError) { try await entry.note(.copying(source)) } catch {
+            throw StorageError(
+                .localInput,
+                .permanent,
+                operation: operation,
+                resource: resource,
+                message: error.description
+            )
+        }
+    }
+
+    /// No copy is begun from here on.
+    func stop() { state.withLock { $0.isStopped = true } }
+
+    func append(_ copy: CopiedBlob) {
+        let record = NameRecord.copied(copy.etag, copy.version.etag)
+        state.withLock { state in
+            state.copies.append(copy)
+            state.unfinished.apply(record)
+        }
+        entry.noteLater(record)
+    }
+
+    /// On the disk before the first source goes: else a loss of power would have the rest undone.
+    func noteAllCopied() async throws(LocalStoreError) {
+        try await entry.note(.allCopied, isSafe: true)
+        state.withLock { $0.unfinished.apply(.allCopied) }
+    }
+
+    var all: [CopiedBlob] { state.withLock { $0.copies } }
+    var unfinished: UnfinishedMove { state.withLock { $0.unfinished } }
 }
 
 /// Sources that could not be deleted, or of which nobody knows.
@@ -264,4 +364,6 @@ private final class RemainingBlobs: Sendable {
     func contains(_ blob: BlobAddress) -> Bool { failures.withLock { $0[blob] != nil } }
 
     var first: StorageError? { failures.withLock { $0.values.first } }
+    /// Whether one of them may succeed later.
+    var mayPass: Bool { failures.withLock { $0.values.contains { $0.persistence != .permanent } } }
 }

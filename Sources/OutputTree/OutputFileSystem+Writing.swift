@@ -154,7 +154,9 @@ extension OutputFileSystem {
         at offset: UInt64,
         _ flags: WriteFlags
     ) throws(FileSystemError) -> WriteOutcome {
-        let position = flags.appends && !flags.isFromPageCache ? local.size : offset
+        let appends = flags.appends && !flags.isFromPageCache
+        if appends, flags.isRepeated, try wasAppended(bytes, to: local, at: offset) { return .done }
+        let position = appends ? local.size : offset
         do throws(LocalStoreError) { return try local.write(bytes, at: position) } catch {
             throw FileSystemError(error)
         }
@@ -214,17 +216,20 @@ extension OutputFileSystem {
             var local: DirtyFile
             var headers: BlobHeaders
             var condition: VersionCondition
+            var mayReplace: Bool
             var pending: PendingAttributes
             var address: BlobAddress
         }
         if try await confirmRecovery(of: node) { return }
         await learnHeaders(of: node)
+        let holder = holderVersion(of: node)
         let work = node.withState { file -> Work? in
             guard file.needsCommit(placesUntouched: placesUntouched), let local = file.local else { return nil }
             return Work(
                 local: local,
                 headers: file.headers(options: options),
-                condition: file.recovery?.condition ?? (file.mustBeNew ? .absent : condition(of: local, file)),
+                condition: file.recovery?.condition ?? (file.mustBeNew ? .absent : file.condition(local, holder)),
+                mayReplace: file.mayReplaceAny(local, options),
                 pending: file.pending,
                 address: file.address
             )
@@ -235,13 +240,19 @@ extension OutputFileSystem {
         }
         let committed: CommittedFile
         do throws(CommitError) {
-            committed = try await commit(work.local, to: work.address, work.headers, work.condition)
+            committed = try await commit(
+                work.local,
+                to: work.address,
+                work.headers,
+                work.condition,
+                mayReplace: work.mayReplace
+            )
         } catch {
             if triesLeft > 0, await onlyMetadataChanged(error, node) {
                 try await commitLocked(node, placesUntouched: placesUntouched, triesLeft: triesLeft - 1)
                 return
             }
-            if triesLeft > 0, mayConflict(error, node) {
+            if triesLeft > 0, mayConflict(error, node, work.pending) {
                 try await commitLocked(node, placesUntouched: placesUntouched, triesLeft: triesLeft - 1)
                 return
             }
@@ -343,35 +354,17 @@ extension OutputFileSystem {
 
     /// With `--on-conflict fail`: whether the store holds another version than was opened. That may be an earlier commit
     /// of this file whose answer was lost; so it is asked about, as a file that an earlier process left.
-    private func mayConflict(_ error: CommitError, _ node: FileNode) -> Bool {
+    private func mayConflict(_ error: CommitError, _ node: FileNode, _ attributes: PendingAttributes) -> Bool {
         guard options.conflictPolicy == .fail, case .storage(let refusal) = error, refusal.isOvertaken else {
             return false
         }
         return node.withState { file in
             guard !file.mustBeNew, file.recovery == nil else { return false }
-            file.recovery = PendingRecovery(known: file.facts.map { .version($0.etag) } ?? .absent)
+            file.recovery = PendingRecovery(
+                known: file.facts.map { .version($0.etag) } ?? .absent,
+                attributes: attributes
+            )
             return true
-        }
-    }
-
-    /// A blob keeps its type until it is deleted: for an append or page blob that is written here there is no single
-    /// step. By the time the store refuses, all bytes of it that are still wanted are here.
-    private func commit(
-        _ local: DirtyFile,
-        to address: BlobAddress,
-        _ headers: BlobHeaders,
-        _ condition: VersionCondition
-    ) async throws(CommitError) -> CommittedFile {
-        do throws(CommitError) { return try await local.commit(headers: headers, condition: condition) } catch {
-            guard case .storage(let refusal) = error, refusal.code == "InvalidBlobType", !local.isLog else {
-                throw error
-            }
-            logger.notice("\(address) changes its type: it is deleted and put again as a block blob")
-            do throws(StorageError) { try await store.delete(address, condition: condition) } catch {
-                throw .storage(error)
-            }
-            await local.noteDeleted()
-            return try await local.commit(headers: headers, condition: .any)
         }
     }
 
@@ -384,17 +377,6 @@ extension OutputFileSystem {
             let properties = try await store.properties(of: address)
             node.withState { $0.properties = properties }
         } catch { logger.debug("commit \(address) without its old headers: \(error)") }
-    }
-
-    /// A file that still lives on bytes of an older version goes up only if that version is still there; one whose
-    /// bytes are all here replaces whatever is: the last close wins as a whole.
-    private func condition(of local: DirtyFile, _ file: FileState) -> VersionCondition {
-        if options.conflictPolicy == .fail {
-            // Of an unlinked file that is open the blob may still have the name.
-            return file.facts.map { .matches($0.etag) } ?? (file.coversStoredBlob ? .any : .absent)
-        }
-        guard let etag = file.facts?.etag, local.needsOwnBase else { return .any }
-        return .matches(etag)
     }
 
     /// Somebody else made the file first: from now on the name means theirs, as if ours had been unlinked. Trying on
@@ -465,10 +447,6 @@ struct ContentChange: Sendable {
 
 extension FileSystemError {
     init(_ error: LocalStoreError) { self.init(errno: error.errno, error.description) }
-}
-
-extension StorageError {
-    fileprivate var isOvertaken: Bool { kind == .conditionFailed || kind == .alreadyExists }
 }
 
 extension [UInt8] {

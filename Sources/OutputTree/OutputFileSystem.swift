@@ -3,6 +3,7 @@ package import BlobStorage
 package import BlobWriting
 package import FileSystemModel
 import Glibc
+package import HandOver
 package import Logging
 import OutputConventions
 import Synchronization
@@ -22,10 +23,13 @@ package final class OutputFileSystem: FileSystem {
     let clock: TreeClock
     let logger: Logger
     let nodes: NodeTable
-    let handles = HandleTable()
+    let handles: HandleTable
+    /// What the process that follows this one needs; `nil` where none will.
+    let survivors: Survivors?
     let changes: LocalChanges
     let unsent = UnsentFiles()
     let held = HeldBlobs()
+    let moves = UnfinishedMoves()
     let kept = KeptFiles()
     let rights = AccessRights()
     let listings: ListingMemory
@@ -44,8 +48,11 @@ package final class OutputFileSystem: FileSystem {
         uploads: UploadScheduler,
         options: TreeOptions,
         logger: Logger,
-        clock: TreeClock = .system
+        clock: TreeClock = .system,
+        survivors: Survivors? = nil
     ) {
+        self.survivors = survivors
+        handles = HandleTable(survivors: survivors)
         self.store = store
         self.cache = cache
         self.uploads = uploads
@@ -53,7 +60,7 @@ package final class OutputFileSystem: FileSystem {
         self.clock = clock
         self.logger = logger
         startTime = clock.wall()
-        nodes = NodeTable(unsent: unsent, clock: clock, validity: options.attributeValidity)
+        nodes = NodeTable(unsent: unsent, clock: clock, validity: options.attributeValidity, survivors: survivors)
         listings = ListingMemory(validity: options.attributeValidity)
         // A listing of a million names takes about a minute over a slow line; changes must outlive it.
         changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4))
@@ -78,6 +85,9 @@ package final class OutputFileSystem: FileSystem {
 
     func fileHandle(_ id: HandleID) throws(FileSystemError) -> FileHandle {
         guard let handle = handles.file(id) else { throw FileSystemError(errno: EBADF, "no open file \(id.rawValue)") }
+        if handle.isLost {
+            throw FileSystemError(errno: ESTALE, "\(handle.node.address): what was written to it is not known any more")
+        }
         return handle
     }
 

@@ -23,6 +23,8 @@ struct PendingRecovery: Sendable {
     var condition: VersionCondition?
     /// Seconds since the epoch: when close or fsync asked for it.
     var dueSince: Int64?
+    /// What goes up with the bytes; what a program sets since is not among it.
+    var attributes = PendingAttributes()
 }
 
 /// Bytes in the journal that this mount does not upload: somebody has to decide, with `outputfs recover`.
@@ -44,7 +46,18 @@ final class KeptFiles: Sendable {
 extension OutputFileSystem {
     /// Takes over what processes that are gone left in the journal: what was closed or fsynced is in the tree from now on,
     /// and on its way to the store; the rest stays where it is. To be called before the mount is used.
-    package func recover(_ files: [RecoveredFile], unreadable: [RecoveredFile.Unreadable]) {
+    package func recover(
+        _ files: [RecoveredFile],
+        names: [RecoveredName] = [],
+        unreadable: [RecoveredFile.Unreadable]
+    ) {
+        // Before the files: a new one may have the name of one that is to go.
+        for name in names {
+            switch name.change {
+            case .removal(let removal): recover(removal, name.entry)
+            case .move(let move): recover(move, name.entry)
+            }
+        }
         for file in RecoveredFile.joined(files) {
             let (blob, size) = (file.replay.identity.blob, file.size)
             switch file.duty {
@@ -92,7 +105,11 @@ extension OutputFileSystem {
         state.hasWrites = true
         // Its name may have a blob: whoever removes the file removes that.
         state.coversStoredBlob = identity.known != .absent
-        state.recovery = PendingRecovery(known: identity.known, dueSince: file.replay.dueSince)
+        state.recovery = PendingRecovery(
+            known: identity.known,
+            dueSince: file.replay.dueSince,
+            attributes: state.pending
+        )
         let node = nodes.insert(state)
         unsent.insert(node)
         changes.record(file: identity.blob, .present(node), at: now)
@@ -106,6 +123,8 @@ extension OutputFileSystem {
     func confirmRecovery(of node: FileNode) async throws(FileSystemError) -> Bool {
         let (recovery, local, address) = node.withState { ($0.recovery, $0.local, $0.address) }
         guard let recovery, let local else { return false }
+        // What was unlinked before this file got its name must not pass for somebody else's.
+        if let holder = held.holder(of: address), held.isRecovered(holder) { _ = await attemptRemoval(holder) }
         let changeCount = local.changeCount
         let verdict: RecoveryVerdict
         do throws(StorageError) { verdict = try await local.judge(known: recovery.known) } catch {
@@ -135,12 +154,12 @@ extension OutputFileSystem {
                 file.hasWrites = false
                 file.recovery = nil
                 file.lastFailure = nil
-                file.pending = PendingAttributes()
+                if file.pending == recovery.attributes { file.pending = PendingAttributes() }
             }
             if node.withState({ $0.local !== local }) { local.discard() }
             unsent.removeIfSent(node)
             changes.record(file: address, .present(node), at: clock.monotonic())
-            return true
+            return node.withState { $0.pending.isEmpty }
         case .conflict(let reason):
             let answer = FileSystemError(errno: ESTALE, "\(address): \(reason); the bytes are kept in the journal")
             report(answer, "commit", address.description)

@@ -37,6 +37,8 @@ package struct TreeOptions: Sendable {
     package var durability: Durability = .commit
     package var exclusiveCreation: ExclusiveCreation = .close
     package var conflictPolicy: ConflictPolicy = .replace
+    /// How long a commit goes after versions that others put in its place.
+    package var commitDeadline: Duration = .seconds(600)
     /// Outputs of these kinds are append blobs, which grow while they are written.
     package var trackedKinds: TrackedKinds = .standard
     /// How long after its first unsent byte such a file is sent.

@@ -5,7 +5,8 @@ import FileSystemModel
 
 /// What a tree has in hand, for `outputfs status` and for a drain.
 package struct TreeStatus: Sendable, Codable {
-    /// A file that is not in the store as this mount has it, or that is there although it was unlinked here.
+    /// A file that is not in the store as this mount has it, or that is there although it was unlinked here; also a
+    /// directory whose rename is not at its end.
     package struct PendingFile: Sendable, Codable {
         package var path: String
         /// In bytes.
@@ -44,11 +45,15 @@ extension OutputFileSystem {
     }
 
     /// Commits everything that this mount has and the store has not, and removes what was unlinked and nobody has open,
-    /// until it is done or the time is up.
-    package func drain(timeout: Duration) async -> DrainReport {
+    /// until it is done or the time is up. `isEnding`: whoever has something open cannot read on anyway.
+    package func drain(timeout: Duration, isEnding: Bool = false) async -> DrainReport {
         enum Ended { case uploaded, other, timeUp }
         // Small files first: an eviction leaves seconds, and most files are small.
-        let (files, removals) = (unsent.all.sorted { $0.withState(\.size) < $1.withState(\.size) }, held.due)
+        let (files, removals) = (
+            unsent.all.sorted { $0.withState(\.size) < $1.withState(\.size) },
+            isEnding ? held.all.map(\.node) : held.due
+        )
+        let unfinished = moves.all
         let uploaded = await withTaskGroup(of: Ended.self) { group in
             group.addTask {
                 try? await Task.sleep(for: timeout)
@@ -69,7 +74,13 @@ extension OutputFileSystem {
                     return .other
                 }
             }
-            var (uploaded, left) = (0, files.count + removals.count)
+            for move in unfinished {
+                group.addTask { [self] in
+                    _ = await attemptResolution(move)
+                    return .other
+                }
+            }
+            var (uploaded, left) = (0, files.count + removals.count + unfinished.count)
             while left > 0, let ended = await group.next() {
                 // The time is up: what is under way is cancelled and counts as not done.
                 if ended == .timeUp { break }
@@ -79,7 +90,7 @@ extension OutputFileSystem {
             group.cancelAll()
             return uploaded
         }
-        // Unlinked and still open: its name comes back when the mount is gone.
+        // Also what is unlinked and still open: others see its name until then.
         return DrainReport(uploaded: uploaded, remaining: pending(held.all))
     }
 
@@ -92,7 +103,8 @@ extension OutputFileSystem {
 
     /// All that is unsent, and of what is unlinked these.
     private func pending(_ removals: [HeldBlobs.Removal]) -> [TreeStatus.PendingFile] {
-        (unsent.all.map(pendingFile) + removals.map(pendingFile)).sorted { $0.path < $1.path }
+        (unsent.all.map(pendingFile) + removals.map(pendingFile) + moves.all.map(pendingFile))
+            .sorted { $0.path < $1.path }
     }
 
     private func pendingFile(_ node: FileNode) -> TreeStatus.PendingFile {
@@ -106,6 +118,16 @@ extension OutputFileSystem {
                 lastError: file.lastFailure?.reason
             )
         }
+    }
+
+    private func pendingFile(_ item: UnfinishedMoves.Item) -> TreeStatus.PendingFile {
+        TreeStatus.PendingFile(
+            path: item.move.from.description,
+            size: 0,
+            isOpen: false,
+            failedAttempts: item.failedAttempts,
+            lastError: item.move.description + (item.lastError.map { ": " + $0 } ?? "")
+        )
     }
 
     private func pendingFile(_ removal: HeldBlobs.Removal) -> TreeStatus.PendingFile {

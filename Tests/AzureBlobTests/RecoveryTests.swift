@@ -87,6 +87,70 @@ struct RecoveryTests {
         }
     }
 
+    /// A server that carries the first commit out unheard and refuses the second; a HEAD shows what the first one sent, with
+    /// this MD5.
+    private func lossyServer(storing md5: String) throws -> ScriptedServer {
+        let sent = Mutex<[String]?>(nil)
+        return try ScriptedServer { request, _ in
+            if request.method == "HEAD" {
+                let headers = ["x-ms-blob-type: BlockBlob", "Content-Type: text/plain", "Content-MD5: \(md5)"]
+                let metadata = sent.withLock { $0 } ?? []
+                return .answer(answer("200 OK", versionHeaders + headers + metadata, length: 3))
+            }
+            let isFirst = sent.withLock { sent in
+                defer {
+                    sent = sent ?? request.headers.filter { $0.key.hasPrefix("x-ms-meta-") }.map { "\($0): \($1)" }
+                }
+                return sent == nil
+            }
+            return isFirst ? .close : .answer(refusal("412 Precondition Failed", "ConditionNotMet"))
+        }
+    }
+
+    @Test func `bytes with an MD5 need no mark to be recognised`() async throws {
+        let headers = BlobHeaders(contentType: "text/plain", contentMD5: "AAAA", metadata: ["b": "2", "a": "1"])
+        for condition in [VersionCondition.vacant, .matches(Self.etag)] {
+            let server = try lossyServer(storing: "AAAA")
+            let store = try AzureBlobStore.scripted(server)
+            let body = UploadBody(pattern(3))
+            let version = try await store.putBlob(someBlob, body, headers: headers, condition: condition)
+            #expect(version.etag == Self.etag)
+            #expect(server.received.map(\.method) == ["PUT", "PUT", "HEAD"])
+            #expect(server.received.allSatisfy { $0.headers["x-ms-meta-outputfs_upload"] == nil })
+            let isNamed = server.received[0].headers[condition == .vacant ? "if-none-match" : "if-match"] != nil
+            #expect(isNamed)
+        }
+        for (md5, condition) in [("BBBB", VersionCondition.vacant), ("AAAA", .absent)] {
+            let store = try AzureBlobStore.scripted(lossyServer(storing: md5))
+            let body = UploadBody(pattern(3))
+            let result: Result<BlobVersion, StorageError>
+            do throws(StorageError) {
+                result = .success(try await store.putBlob(someBlob, body, headers: headers, condition: condition))
+            } catch { result = .failure(error) }
+            // Who must be the one that made it has a mark, which alone proves it.
+            if condition == .absent {
+                #expect(throws: Never.self) { try result.get() }
+            } else {
+                #expect(throws: StorageError.self) { try result.get() }
+            }
+        }
+    }
+
+    @Test func `who may not look hears the refusal`() async throws {
+        let server = try ScriptedServer { request, index in
+            if index == 0 { return .close }
+            return .answer(
+                request.method == "HEAD"
+                    ? refusal("403 Forbidden", "AuthorizationPermissionMismatch")
+                    : refusal("409 Conflict", "BlobAlreadyExists")
+            )
+        }
+        let store = try AzureBlobStore.scripted(server)
+        await fails(as: .alreadyExists) { () throws(StorageError) in
+            _ = try await store.putBlob(someBlob, UploadBody(pattern(3)), headers: BlobHeaders(), condition: .vacant)
+        }
+    }
+
     @Test func `a refusal of the first attempt stands without a look`() async throws {
         let server = try ScriptedServer([.answer(refusal("409 Conflict", "BlobAlreadyExists"))])
         let store = try AzureBlobStore.scripted(server)
@@ -393,10 +457,12 @@ struct RecoveryTests {
                 : .answer(refusal("401 Unauthorized", "InvalidAuthenticationInfo"))
         }
         let refusedTokens = Mutex<[String?]>([])
-        let credential = Credential.bearer { refused in
-            refusedTokens.withLock { $0.append(refused?.revealed()) }
-            return .success(Secret(refused == nil ? "old" : "new"))
-        }
+        let credential = Credential.bearer(
+            ScriptedSource { refused in
+                refusedTokens.withLock { $0.append(refused?.revealed()) }
+                return .success(Secret(refused == nil ? "old" : "new"))
+            }
+        )
         let store = try AzureBlobStore.scripted(server, credential: credential)
         _ = try await store.properties(of: someBlob)
         let read = try await store.readBytes(someBlob, 0..<5)

@@ -134,7 +134,7 @@ struct SharedKeyTests {
     @Test func `sends a bearer token for the request and for the source`() throws {
         let authorizer = try RequestAuthorizer(
             account: StorageAccount(name: "acc"),
-            credential: .bearer { _ in .success(Secret("tok")) },
+            credential: .bearer(ScriptedSource { _ in .success(Secret("tok")) }),
             wallClock: { 0 }
         )
         let request = StorageRequest.putBlockFromURL(

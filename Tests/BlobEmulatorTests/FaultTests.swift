@@ -179,7 +179,8 @@ struct FaultTests {
     func `rules survive the way through JSON`() throws {
         let rules: [FaultRule] = [
             FaultRule(.delay(milliseconds: 1), operation: "Get Blob", blob: "x*", skip: 1, times: 2),
-            FaultRule(.bodyRate(bytesPerSecond: 1)), FaultRule(.status(500, code: "X", retryAfter: 3, applied: true)),
+            FaultRule(.hold), FaultRule(.bodyRate(bytesPerSecond: 1)),
+            FaultRule(.status(500, code: "X", retryAfter: 3, applied: true)),
             FaultRule(.reset(.beforeApplying)), FaultRule(.reset(.afterApplying)),
             FaultRule(.reset(.afterBodyBytes(4))), FaultRule(.cut(afterBytes: 5)),
             FaultRule(.stall(.head, afterBytes: 6, milliseconds: 7)), FaultRule(.corrupt(byte: 8)),

@@ -349,6 +349,43 @@ struct AuthorizationTests {
     }
 
     @Test
+    func `a bearer in order says for whom, from whom and until when`() throws {
+        let key = try #require(Base64.decode(EmulatorAccount.development.key))
+        func coded(_ bytes: [UInt8]) -> String {
+            Base64.encode(bytes).replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
+        }
+        func answer(
+            issuer: String = BearerToken.issuer,
+            audience: String = "https://storage.azure.com/",
+            from start: Int64 = -60,
+            for seconds: Int64 = 600,
+            key: [UInt8],
+            algorithm: String = "HS256"
+        ) throws -> RawClient.Answer {
+            let now = server.clock.now().seconds
+            let claims = #"{"iss":"\#(issuer)","aud":"\#(audience)","nbf":\#(now + start),"exp":\#(now + seconds)}"#
+            let text = coded(Array(#"{"alg":"\#(algorithm)","typ":"JWT"}"#.utf8)) + "." + coded(Array(claims.utf8))
+            let token = text + "." + coded(hmacSHA256(key: key, message: text))
+            return try server.raw(
+                "GET /devstoreaccount1/jobs?restype=container HTTP/1.1\r\nHost: x\r\n"
+                    + "x-ms-version: 2023-11-03\r\nAuthorization: Bearer \(token)\r\n\r\n"
+            )
+        }
+        #expect(try answer(key: key).status == 200)
+        for (refused, words) in [
+            (try answer(issuer: "https://sts.windows.net/other/", key: key), "Issuer validation failed"),
+            (try answer(audience: "https://vault.azure.net", key: key), "Audience validation failed"),
+            (try answer(for: 0, key: key), "The token is expired"),
+            (try answer(from: 60, key: key), "not yet valid"),
+            (try answer(key: [1, 2, 3]), "Signature validation failed"),
+            (try answer(key: key, algorithm: "none"), "Signature validation failed"),
+        ] {
+            #expect(refused.status == 401)
+            #expect(refused.text.contains(words), "\(refused.text)")
+        }
+    }
+
+    @Test
     func `a token lasts as long as it says`() throws {
         try server.put("/jobs/run/0001/a", "content")
         let expiry = server.clock.now().adding(seconds: 600).iso8601Seconds

@@ -83,6 +83,7 @@ struct BlobListingTests {
         case .uncommitted(let name): name.text + "?"
         case .deleted(let name, _): name.text + "-"
         case .prefix(let name): name.text + "*"
+        case .directory(let name, _): name.text + "/"
         }
     }
 

@@ -301,6 +301,21 @@ struct EditTests {
         #expect(fixture.stored == Array(old[..<10_000]))
     }
 
+    /// As where the blob's metadata have no room for a mark, and the second attempt at the commit is refused.
+    @Test func `An edit that is refused because it landed is done`() async throws {
+        let old = addBlocks(10)
+        let file = try edit()
+        _ = try file.write([1, 2], at: old.count)
+        store.failNext(.putBlockList, error: .test(.conditionFailed), takesEffect: true)
+        let committed = try await file.commit()
+        #expect(fixture.stored == old + [1, 2])
+        #expect(store.storedProperties(of: fixture.blob)?.version == committed.version)
+        #expect(store.counts[.putBlockList] == 1)
+        _ = try file.write([3], at: 5)
+        try await file.commit()
+        #expect(fixture.stored?[5] == 3)
+    }
+
     @Test func `Somebody's edit of an edit without an answer is not taken for ours`() async throws {
         let old = addBlocks(10)
         let file = try edit()

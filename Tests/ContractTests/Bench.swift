@@ -89,7 +89,7 @@ struct Bench: Sendable {
         repeat {
             let page = try await store.listBlobs(query, after: marker)
             for item in page.items {
-                if case .prefix(let prefix) = item, items.contains(where: { $0.isPrefix(prefix) }) { continue }
+                if case .prefix(let prefix, _) = item, items.contains(where: { $0.isPrefix(prefix) }) { continue }
                 items.append(item)
             }
             marker = page.next
@@ -105,7 +105,7 @@ struct Bench: Sendable {
 
 extension ListedItem {
     func isPrefix(_ prefix: String) -> Bool {
-        guard case .prefix(let own) = self else { return false }
+        guard case .prefix(let own, _) = self else { return false }
         return own.utf8.elementsEqual(prefix.utf8)
     }
 

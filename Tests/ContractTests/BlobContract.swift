@@ -28,11 +28,13 @@ struct BlobContract {
     }
 
     @Test(arguments: StorageUnderTest.available)
-    func `absent puts a blob only where none is`(storage: StorageUnderTest) async throws {
+    func `absent and vacant put a blob only where none is`(storage: StorageUnderTest) async throws {
         try await Bench.run(storage) { bench in
-            try await bench.put("x", "first", condition: .absent)
-            await expectFailure(.alreadyExists) { try await bench.put("x", "second", condition: .absent) }
-            #expect(try await bench.text(of: "x") == "first")
+            for (name, condition) in [("x", VersionCondition.absent), ("y", .vacant)] {
+                try await bench.put(name, "first", condition: condition)
+                await expectFailure(.alreadyExists) { try await bench.put(name, "second", condition: condition) }
+                #expect(try await bench.text(of: name) == "first")
+            }
         }
     }
 

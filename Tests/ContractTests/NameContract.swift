@@ -12,7 +12,7 @@ struct NameContract {
         "trailing/", ".hidden", "..two", "a..b", "name.with.dots", "x\u{301}", " leading", "UPPER",
     ]
 
-    @Test(arguments: StorageUnderTest.available)
+    @Test(arguments: StorageUnderTest.flat)
     func `a name comes back as it was given`(storage: StorageUnderTest) async throws {
         try await Bench.run(storage) { bench in
             for name in Self.odd { try await bench.put(name, name) }
@@ -49,7 +49,7 @@ struct NameContract {
         }
     }
 
-    @Test(arguments: StorageUnderTest.available)
+    @Test(arguments: StorageUnderTest.flat)
     func `names that differ in bytes are different blobs`(storage: StorageUnderTest) async throws {
         try await Bench.run(storage) { bench in
             let names = ["\u{e9}", "e\u{301}", "a", "A", "a/b", "a/B", "%41", "\u{212B}", "\u{c5}"]

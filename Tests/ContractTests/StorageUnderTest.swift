@@ -11,8 +11,12 @@ enum StorageUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertib
     case memory
     /// The same, with the least convenient listings that the service may give.
     case memoryWithOddListings
+    /// With directories.
+    case memoryWithDirectories
     /// The client over HTTP, to the embedded server.
     case emulator
+    /// To an account of its that has a hierarchical namespace.
+    case emulatorWithDirectories
     /// The client over HTTP, to whatever `OUTPUTFS_TEST_ENDPOINT` names: a connection string, or an endpoint whose
     /// account has the key `AZURE_STORAGE_KEY`.
     case endpoint
@@ -21,6 +25,10 @@ enum StorageUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertib
         allCases.filter { $0 != .endpoint || endpointText != nil }
     }
 
+    /// Those that have no directories, and so no name that stands in another's way.
+    static var flat: [StorageUnderTest] { available.filter { !hierarchical.contains($0) } }
+    static let hierarchical: [StorageUnderTest] = [.memoryWithDirectories, .emulatorWithDirectories]
+
     var testDescription: String { rawValue }
 
     func makeStore() async throws -> any BlobStore {
@@ -28,21 +36,27 @@ enum StorageUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertib
         case .memory: MemoryStore()
         case .memoryWithOddListings:
             MemoryStore(habits: ListingHabits(pageSizeMax: 3, insertsEmptyPages: true, repeatsPrefixes: true))
+        case .memoryWithDirectories: MemoryStore(namespace: .hierarchical)
         case .emulator: try Self.emulated.get().store
+        case .emulatorWithDirectories: try Self.emulatedWithDirectories.get().store
         case .endpoint: try Self.remote.get()
         }
     }
 
     // MARK: Over HTTP: one server and one client for all tests
 
-    private static let emulated: Result<(emulator: Emulator, store: AzureBlobStore), any Error> = Result {
-        let emulator = try Emulator(EmulatorConfiguration())
-        emulator.start()
-        let account = StorageAccount(
-            name: EmulatorAccount.development.name,
-            endpoint: try BlobEndpoint(emulator.endpoint)
+    private static let emulated = Result { try emulated(.flat) }
+    private static let emulatedWithDirectories = Result { try emulated(.hierarchical) }
+
+    private static func emulated(_ namespace: Namespace) throws -> (emulator: Emulator, store: AzureBlobStore) {
+        let (name, key) = (EmulatorAccount.development.name, EmulatorAccount.development.key)
+        let isHierarchical = namespace == .hierarchical
+        let emulator = try Emulator(
+            EmulatorConfiguration(accounts: [EmulatorAccount(name: name, key: key, isHierarchical: isHierarchical)])
         )
-        return (emulator, try client(account, .sharedKey(Secret(EmulatorAccount.development.key))))
+        emulator.start()
+        let account = StorageAccount(name: name, endpoint: try BlobEndpoint(emulator.endpoint))
+        return (emulator, try client(account, .sharedKey(Secret(key)), namespace))
     }
 
     private static let remote: Result<AzureBlobStore, any Error> = Result {
@@ -57,9 +71,17 @@ enum StorageUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertib
 
     private static var endpointText: String? { ProcessInfo.processInfo.environment["OUTPUTFS_TEST_ENDPOINT"] }
 
-    private static func client(_ account: StorageAccount, _ credential: Credential) throws -> AzureBlobStore {
+    private static func client(
+        _ account: StorageAccount,
+        _ credential: Credential,
+        _ namespace: Namespace = .flat
+    ) throws -> AzureBlobStore {
         // Some tests ask for what is refused again and again: not for ten minutes.
-        let configuration = AzureBlobStoreConfiguration(retryDeadline: .seconds(5), commitDeadline: .seconds(5))
+        let configuration = AzureBlobStoreConfiguration(
+            retryDeadline: .seconds(5),
+            commitDeadline: .seconds(5),
+            namespace: namespace
+        )
         return try AzureBlobStore(
             account: account,
             credential: credential,

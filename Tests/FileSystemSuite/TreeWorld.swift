@@ -30,11 +30,12 @@ package final class TreeWorld: World {
     /// `change` sets the options of all mounts. With a cache on disk, all mounts share it.
     package init(
         keepsNames: Bool = false,
+        namespace: Namespace = .flat,
         habits: ListingHabits = ListingHabits(),
         disk: DiskUse = .none,
         _ change: (inout TreeOptions) -> Void = { _ in }
     ) throws {
-        store = MemoryStore(habits: habits)
+        store = MemoryStore(namespace: namespace, habits: habits)
         self.keepsNames = keepsNames
         self.disk = disk
         var options = TreeOptions(userID: geteuid(), groupID: getegid())

@@ -24,8 +24,8 @@ extension World {
         try files.makeDirectory("jobs/j/tasks/t")
     }
 
-    /// What is in the container of job `j`, but for the blob that keeps the task's directory.
-    package var blobNames: [String] { store.blobNames(in: "job-j").filter { $0 != "t" } }
+    /// What is in the container of job `j`, but for the task's directory, and in a hierarchical namespace that of its kind.
+    package var blobNames: [String] { store.blobNames(in: "job-j").filter { $0 != "t" && $0 != "t/$TaskOutput" } }
 
     package func path(_ name: String) -> String { folder + "/" + name }
 

@@ -1,6 +1,7 @@
 import CFuse3
 import FileSystemModel
 import Glibc
+import HandOver
 import Logging
 import Testing
 
@@ -14,14 +15,17 @@ enum Opcode: UInt32 {
     case setattr = 4
     case mknod = 8
     case mkdir = 9
+    case unlink = 10
     case rename = 12
     case link = 13
     case open = 14
     case read = 15
     case write = 16
     case release = 18
+    case setxattr = 21
     case getxattr = 22
     case listxattr = 23
+    case removexattr = 24
     case `init` = 26
     case readdir = 28
     case create = 35
@@ -89,7 +93,14 @@ final class KernelPeer {
     static let offeredFlags: UInt32 = 0xFFFF_FFFF & ~(1 << 31)
     static let offeredFlags2: UInt32 = (1 << 4) | (1 << 5)
 
-    init(_ fileSystem: any FileSystem, options: SessionOptions? = nil, flags2: UInt32 = offeredFlags2) throws {
+    /// `takesOver`: the kernel has greeted an earlier session, which left `survivors`.
+    init(
+        _ fileSystem: any FileSystem,
+        options: SessionOptions? = nil,
+        flags2: UInt32 = offeredFlags2,
+        survivors: Survivors? = nil,
+        takesOver: Bool = false
+    ) throws {
         var ends: [Int32] = [-1, -1]
         try #require(socketpair(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue), 0, &ends) == 0)
         socket = ends[0]
@@ -99,10 +110,16 @@ final class KernelPeer {
             fileSystem: fileSystem,
             options: options ?? SessionOptions(mountPoint: "/nowhere", fsName: "test"),
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
-            socket: ends[1]
+            socket: ends[1],
+            survivors: survivors,
+            takesOver: takesOver
         )
         self.session = session
         thread = try PlainThread(name: "session") { session.run() }
+        guard !takesOver else {
+            greeting = try receive()
+            return
+        }
         greeting = try ask(
             .`init`,
             [.word(7), .word(45), .word(131072), .word(Self.offeredFlags), .word(flags2), .zeros(44)]

@@ -44,11 +44,11 @@ def no_faults(request):
 
 @pytest.fixture
 def mounting(server, tmp_path):
-    """Makes mounts of this test's own: `mounting(option, …)`."""
+    """Makes mounts of this test's own: `mounting(option, …)`; with `place` where one was, with its journal."""
     made = []
 
-    def make(*options, server=server, **more):
-        mount = Mount(tmp_path / f"mnt{len(made)}", server, *options, **more)
+    def make(*options, server=server, place=None, **more):
+        mount = Mount(place or tmp_path / f"mnt{len(made)}", server, *options, **more)
         made.append(mount)
         return mount
 

@@ -45,16 +45,18 @@ def wait_until(condition, seconds=10.0, what="the condition"):
 class Server:
     """An emulator with its control interface; it can be killed and started again on its port and data."""
 
-    def __init__(self, data=None):
+    def __init__(self, data=None, hns=False):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.data = data
+        self.hns = hns
         self.start()
 
     def start(self):
         command = [binary(), "emulator", "--listen", f"127.0.0.1:{self.port}", "--account", f"{ACCOUNT}:{KEY}"]
-        command += ["--control"] + (["--data", str(self.data)] if self.data else [])
+        command += ["--control"] + (["--hns"] if self.hns else [])
+        command += ["--data", str(self.data)] if self.data else []
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=clean_environment())
 
         def answers():
@@ -104,6 +106,10 @@ class Server:
     def faults(self, *rules):
         """Puts these rules in place of those in force."""
         self.control("PUT", "faults", list(rules))
+
+    def held(self) -> int:
+        """How many requests a rule holds until the next `faults`."""
+        return self.control("GET", "held")
 
     def counters(self) -> dict:
         return self.control("GET", "counters")
@@ -180,9 +186,27 @@ class Mount:
         )
         return json.loads(answer.stdout)["mounts"][0]
 
+    @property
+    def worker(self) -> int:
+        """The process that serves; `process` is its keeper."""
+        return worker_of(self.process.pid)
+
+    def kill(self):
+        """Ends the mount with SIGKILL; the keeper's worker ends with it, a moment later."""
+        worker = self.worker
+        self.process.kill()
+        self.process.wait()
+        wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 10, "that the worker ends")
+
+    def kill_worker(self):
+        """Ends the process that serves with SIGKILL, and returns when another one does."""
+        killed = self.worker
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: self.worker not in (None, killed), 20, "that another worker is started")
+
     def peak_memory(self) -> int:
-        """VmHWM of the process, in bytes."""
-        text = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
+        """VmHWM of the worker, in bytes."""
+        text = pathlib.Path(f"/proc/{self.worker}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+) kB", text).group(1)) << 10
 
     def drain(self, timeout="30s") -> int:
@@ -212,6 +236,12 @@ class Mount:
         while is_mounted(self.place):
             if subprocess.run(["umount", "-l", self.place], timeout=10).returncode != 0:
                 break
+
+
+def worker_of(keeper) -> int | None:
+    """The one child of a keeper that lives, or none at this moment."""
+    children = pathlib.Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+    return int(children[0]) if children else None
 
 
 def abort_connection(device):

@@ -52,8 +52,8 @@ def test_at_the_limit_of_open_files_open_fails_and_nothing_else(server, mounting
     outputs = mount.job(job)
     (outputs / "before").write_text("before")
     # What it has open now, and some more.
-    count = len(os.listdir(f"/proc/{mount.process.pid}/fd"))
-    resource.prlimit(mount.process.pid, resource.RLIMIT_NOFILE, (count + 40, count + 40))
+    count = len(os.listdir(f"/proc/{mount.worker}/fd"))
+    resource.prlimit(mount.worker, resource.RLIMIT_NOFILE, (count + 40, count + 40))
     files, refused = [], 0
     for number in range(60):
         try:
@@ -78,7 +78,7 @@ def test_the_limit_of_open_files_is_raised_at_mount(mounting, limit):
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     limit(512)
     mount = mounting()
-    assert resource.prlimit(mount.process.pid, resource.RLIMIT_NOFILE)[0] > 512 or hard <= 512
+    assert resource.prlimit(mount.worker, resource.RLIMIT_NOFILE)[0] > 512 or hard <= 512
 
 
 def test_a_directory_of_a_thousand_files_moves_with_two_requests_each(own_server, mounting, job):
@@ -113,8 +113,7 @@ def test_a_mount_killed_while_a_directory_moves_leaves_each_file_whole_under_a_n
     own_server.reset_counters()
     mover = Background(lambda: os.rename(outputs / "d", outputs / "e"))
     wait_until(lambda: own_server.requests().get(operation, 0) >= 40, 10)
-    mount.process.kill()
-    mount.process.wait()
+    mount.kill()
     with pytest.raises(OSError):
         mover.join()
     own_server.faults()

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 
 import pytest
 
@@ -76,8 +75,7 @@ def test_what_is_open_outlives_a_mount_that_is_killed_and_the_next_one_has_all(s
     wait_until(lambda: is_read_by_the_kernel(mount, path, content), 30, "passthrough")
     descriptor = os.open(mount / path, os.O_RDONLY)
     assert os.pread(descriptor, 4096, 0) == content[:4096]
-    mount.signal(signal.SIGKILL)
-    mount.process.wait()
+    mount.kill()
     drop_pages()
     # The kernel needs nobody for these.
     for offset in range(0, SIZE, 1 << 20):

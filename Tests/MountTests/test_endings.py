@@ -13,7 +13,10 @@ from mounts import Background, Server, binary, fails_with, is_mounted, wait_unti
 NEVER = 20_000
 STALLED = [
     {"operation": operation, "effect": "stall", "part": "head", "bytes": 0, "milliseconds": NEVER}
-    for operation in ("Put Blob", "Put Block", "Put Block List", "Get Blob", "List Blobs")
+    for operation in (
+        "Put Blob", "Put Block", "Put Block List", "Get Blob", "List Blobs", "Copy Blob", "Copy Blob From URL",
+        "Put Blob From URL", "Delete Blob",
+    )
 ]
 
 
@@ -96,7 +99,7 @@ def test_sigterm_sends_what_is_open(server, mounting, job):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-@pytest.mark.parametrize("command", ["cat blob", "cp /bin/sh new", "ls dir"])
+@pytest.mark.parametrize("command", ["cat blob", "cp /bin/sh new", "ls dir", "mv blob other", "rm blob", "mkdir made"])
 def test_a_signal_ends_who_waits_for_a_stalled_server(server, mounting, job, number, command):
     outputs = mounting().job(job)
     server.blob(f"job-{job}", "$JobOutput/blob").upload_blob(bytes(1 << 20))
@@ -117,8 +120,7 @@ def test_a_signal_ends_who_waits_for_a_stalled_server(server, mounting, job, num
 def test_a_mount_whose_process_was_killed_is_replaced_by_the_next(server, mounting, job):
     mount = mounting()
     (mount.job(job) / "f").write_text("kept")
-    mount.process.kill()
-    mount.process.wait()
+    mount.kill()
     with fails_with(errno.ENOTCONN):
         os.listdir(mount.place)
 

@@ -65,6 +65,22 @@ def test_a_token_that_only_writes_replaces_but_appends_to_nothing_unseen(mount_w
         time.sleep(1.2)
 
 
+def test_a_token_that_only_creates_makes_new_files_and_replaces_none(mount_with):
+    outputs = mount_with("c")
+    (outputs / "new").write_text("new")
+    with fails_with(errno.EACCES), open(outputs / "a", "wb", buffering=0) as file:
+        file.write(b"replaced")
+    assert mount_with.stored() == FILES | {"$JobOutput/new": b"new"}
+
+
+def test_a_commit_without_an_answer_by_a_token_that_may_not_look_is_done(server, mount_with):
+    """§5.2: nobody can tell whose it is, so it is made once more."""
+    outputs = mount_with("cw")
+    server.faults({"operation": "Put Blob", "effect": "reset", "when": "afterApplying", "times": 1})
+    (outputs / "new").write_text("new")
+    assert mount_with.stored() == FILES | {"$JobOutput/new": b"new"}
+
+
 def test_a_token_that_only_reads_refuses_every_change(mount_with):
     outputs = mount_with("r")
     assert (outputs / "a").read_bytes() == FILES["$JobOutput/a"]

@@ -91,3 +91,25 @@ def test_saving_over_a_file_without_room_keeps_the_old_one(server, mounting, sma
             os.rename(outputs / "f.tmp", outputs / "f")
     assert server.bytes(f"job-{job}", "$JobOutput/f") == b"old"
     assert (outputs / "f").read_bytes() == b"old"
+
+
+def test_without_room_to_note_it_no_name_is_promised_away(server, mounting, small_disk, job):
+    """§3.7, §3.8"""
+    outputs = mounting("--journal-dir", small_disk).job(job)
+    (outputs / "d").mkdir()
+    for name in ["d/a", "read", "plain"]:
+        (outputs / name).write_bytes(b"content")
+    with open(outputs / "hog", "wb", buffering=0) as hog, open(outputs / "read", "rb", buffering=0) as reader:
+        fill(hog)
+        with fails_with(errno.ENOSPC):
+            os.unlink(outputs / "read")
+        with fails_with(errno.ENOSPC):
+            os.rename(outputs / "d", outputs / "e")
+        assert sorted(os.listdir(outputs)) == ["d", "hog", "plain", "read"]
+        assert reader.read() == b"content"
+        # What needs no note goes.
+        os.unlink(outputs / "plain")
+        os.ftruncate(hog.fileno(), 0)
+        os.unlink(outputs / "read")
+        os.rename(outputs / "d", outputs / "e")
+        assert sorted(os.listdir(outputs)) == ["e", "hog"]

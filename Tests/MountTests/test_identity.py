@@ -73,6 +73,30 @@ def test_a_user_mounts_works_and_unmounts(usual_device_mode, mounting, server, j
 
 
 @pytest.mark.skipif(not shutil.which("fusermount3"), reason="users need fusermount3")
+def test_a_users_mount_goes_on_when_its_worker_is_killed(usual_device_mode, mounting, server, job):
+    """§5.6"""
+    if run_as(USER, f"test -x '{binary()}'", "/")[0] != 0:
+        pytest.skip(f"{binary()} lies where other users cannot reach it")
+    mount = mounting(user=USER)
+    server.service.create_container(f"job-{job}")
+    writer = subprocess.Popen(
+        ["bash", "-ec", f"cd {mount.place}/jobs/{job}/JobOutput; exec 3> f; echo one >&3; echo; read; echo two >&3; cat f"],
+        user=USER,
+        group=USER,
+        extra_groups=[],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert writer.stdout.readline() == "\n"
+    mount.kill_worker()
+    out, _ = writer.communicate("\n", 30)
+    assert (writer.returncode, out) == (0, "one\ntwo\n")
+    assert mount.unmount() == 0
+    assert server.bytes(f"job-{job}", "$JobOutput/f") == b"one\ntwo\n"
+
+
+@pytest.mark.skipif(not shutil.which("fusermount3"), reason="users need fusermount3")
 def test_a_user_reads_a_cache_on_disk_without_the_kernels_help(usual_device_mode, mounting, server, job, tmp_path):
     if run_as(USER, f"test -x '{binary()}'", "/")[0] != 0:
         pytest.skip(f"{binary()} lies where other users cannot reach it")

@@ -1,5 +1,6 @@
 """What a mount that was killed had promised, the next one with the same journal keeps (SEMANTICS part 4)."""
 
+import contextlib
 import errno
 import json
 import os
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from mounts import Mount, Server, binary, fails_with, wait_until
+from mounts import Background, Mount, Server, binary, fails_with, wait_until
 
 DEADLINES = ["--commit-deadline", "1s", "--retry-deadline", "1s"]
 
@@ -23,8 +24,7 @@ def own_server(tmp_path):
 
 def kill(mount):
     """As the kernel does when memory is short; and the mount that nobody answers for is taken away."""
-    mount.process.kill()
-    mount.process.wait()
+    mount.kill()
     subprocess.run(["fusermount3", "-uz", mount.place], check=False, capture_output=True)
 
 
@@ -36,6 +36,12 @@ def run(mount, *arguments):
 
 def recover(mount, *arguments):
     return run(mount, "recover", "--journal-dir", mount.journal, *arguments)
+
+
+def write_quietly(path, content):
+    """By somebody whose mount is killed meanwhile."""
+    with contextlib.suppress(OSError):
+        path.write_bytes(content)
 
 
 def is_everything_sent(mount):
@@ -126,6 +132,56 @@ def test_what_was_never_closed_is_offered_and_not_published(own_server, tmp_path
         assert "half" not in recover(again, "--list").stdout
     finally:
         again.end()
+
+
+def test_a_file_that_is_changed_again_before_it_is_sent_is_uploaded_as_it_was_then(own_server, tmp_path):
+    """The exception of §4.7: with `--durability journal`, what was closed and not sent is changed in place."""
+    mount = Mount(tmp_path / "mnt", own_server, *DEADLINES, "--durability", "journal")
+    outputs = mount.job("journal")
+    own_server.faults({"operation": "Put Blob", "effect": "status", "status": 500, "code": "InternalError"})
+    (outputs / "f").write_bytes(b"one line\n" * 1000)
+    file = open(outputs / "f", "r+b", buffering=0)
+    file.write(b"changed ")
+    kill(mount)
+    with pytest.raises(OSError):
+        file.close()
+    own_server.faults()
+    again = Mount(tmp_path / "mnt", own_server)
+    try:
+        wait_until(lambda: is_everything_sent(again), 20, "that it is uploaded")
+        assert own_server.bytes("job-journal", "$JobOutput/f") == b"changed \n" + b"one line\n" * 999
+        assert again.status()["tree"]["keptFiles"] == []
+    finally:
+        again.end()
+
+
+def test_attributes_that_are_set_before_recovery_finds_the_bytes_are_kept(own_server, tmp_path):
+    """The bytes are in the store already, though nobody heard so; the mode is not."""
+    mount = Mount(tmp_path / "mnt", own_server, *DEADLINES)
+    outputs = mount.job("journal")
+    own_server.faults({"operation": "Put Blob", "effect": "hold"})
+    caller = Background(lambda: write_quietly(outputs / "f", b"bytes"))
+    wait_until(lambda: own_server.held() == 1, 20, "that the commit is held")
+    kill(mount)
+    failing = {"effect": "status", "status": 500, "code": "InternalError"}
+    own_server.faults({"operation": "Get Blob Properties", "blob": "$JobOutput/f", **failing})
+    wait_until(lambda: own_server.requests().get("Put Blob"), 20, "that it landed")
+    again = Mount(tmp_path / "mnt", own_server, *DEADLINES)
+    try:
+        wait_until(lambda: again.status()["tree"]["pendingFiles"][0]["failedAttempts"], 20, "that recovery has looked")
+        os.chmod(again / "jobs/journal/JobOutput/f", 0o600)
+        own_server.faults()
+        assert again.drain() == 0
+        assert (again / "jobs/journal/JobOutput/f").stat().st_mode & 0o777 == 0o600
+        other = Mount(tmp_path / "other", own_server)
+        try:
+            assert (other / "jobs/journal/JobOutput/f").stat().st_mode & 0o777 == 0o600
+            assert (other / "jobs/journal/JobOutput/f").read_bytes() == b"bytes"
+        finally:
+            other.end()
+    finally:
+        again.end()
+    caller.join()
 
 
 def test_an_edit_that_was_not_committed_keeps_the_rest_of_the_blob(own_server, tmp_path):

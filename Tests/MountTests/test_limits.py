@@ -22,8 +22,7 @@ def test_what_was_closed_or_fsynced_outlives_a_killed_mount_and_what_was_only_wr
     os.fsync(fsynced)
     os.write(fsynced, b"more")
     os.write(written, b"w" * 1000)
-    mount.signal(signal.SIGKILL)
-    mount.process.wait(10)
+    mount.kill()
     for descriptor in (fsynced, written):
         with fails_with(errno.ENOTCONN):
             os.close(descriptor)

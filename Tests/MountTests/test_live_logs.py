@@ -225,8 +225,7 @@ def with_open_log(server, tmp_path, job):
 
 def kill(mount, log):
     """kill -9, with the log open."""
-    mount.process.kill()
-    mount.process.wait()
+    mount.kill()
     subprocess.run(["fusermount3", "-uz", mount.place], check=False, capture_output=True)
     with pytest.raises(OSError):
         log.close()
@@ -340,11 +339,11 @@ def test_hundreds_of_open_logs_are_sent_by_one_timer(logs):
     mount, path = logs(*QUICK)
     count = 300
     files = [open(path.parent / f"log{number}.txt", "ab", buffering=0) for number in range(count)]
-    threads = len(os.listdir(f"/proc/{mount.process.pid}/task"))
+    threads = len(os.listdir(f"/proc/{mount.worker}/task"))
     for number, file in enumerate(files):
         file.write(f"{number}\n".encode())
     wait_until(lambda: not mount.status()["tree"]["pendingFiles"], 60, "that all are sent")
-    assert len(os.listdir(f"/proc/{mount.process.pid}/task")) <= threads + 12
+    assert len(os.listdir(f"/proc/{mount.worker}/task")) <= threads + 12
     for file in files:
         file.close()
     assert (path.parent / "log299.txt").read_text() == "299\n"

@@ -47,7 +47,7 @@ struct BatchNodeTests {
             return try MountConfiguration(
                 source: StorageSource(
                     account: StorageAccount(name: "farm"),
-                    credential: .anonymous
+                    signIn: .anonymous
                 ),
                 mountPoint: "/m",
                 tree: tree,

@@ -31,7 +31,7 @@ struct ConfigurationReportTests {
         #expect(row("file-mode", report)?.value == "0644")
         #expect(row("cache-dir", report)?.value == nil)
         #expect(row("uid", report)?.value == "1000")
-        #expect(report.text.contains("cache-dir               none"))
+        #expect(report.text.contains("cache-dir                none"))
     }
 
     @Test func `a mode follows the umask`() throws {

@@ -14,7 +14,7 @@ struct ConfigurationTests {
     ) throws -> MountConfiguration {
         let command = try #require(try RootCommand.parseAsRoot(["mount"] + arguments + ["m"]) as? MountCommand)
         return try MountConfiguration(
-            source: StorageSource(account: try StorageAccount(name: "farm"), credential: .anonymous),
+            source: StorageSource(account: try StorageAccount(name: "farm"), signIn: .anonymous),
             mountPoint: "/m",
             tree: command.tree,
             transfer: command.transfer,

@@ -64,6 +64,38 @@ struct DoctorTests {
         #expect(level(.unauthenticated, "AuthenticationFailed") == .problem)
     }
 
+    @Test func `an identity is named, and what it lacks is told in its own words`() throws {
+        let door = OpenDoor(credential: .anonymous, kind: .identity, words: "managed identity (IMDS)")
+        func findings(_ kind: StorageError.Kind, _ code: String) -> [Finding] {
+            var probe = StoreProbe()
+            probe.signIn = .success(door)
+            probe.error = StorageError(
+                kind,
+                .permanent,
+                operation: "List Containers",
+                resource: "account",
+                message: "no",
+                status: 403,
+                code: code
+            )
+            return StoreChecks.judge(probe, source: "s", endpoint: "e")
+        }
+        let noRole = findings(.denied, "AuthorizationPermissionMismatch")
+        #expect(noRole.map(\.check) == ["identity", "store"])
+        #expect(noRole[0].level == .ok && noRole[0].finding == "managed identity (IMDS)")
+        #expect(noRole[1].level == .warning && noRole[1].remedies[0].contains("Storage Blob Data Contributor"))
+        let noTenant = findings(.unauthenticated, "InvalidAuthenticationInfo")
+        #expect(noTenant[1].level == .problem && noTenant[1].remedies[0].contains("--tenant-id"))
+    }
+
+    @Test func `who cannot sign in is told why, and the store is not judged`() {
+        var probe = StoreProbe()
+        probe.signIn = .failure(CommandFailure(.denied, "no identity is at hand", try: "az login"))
+        let findings = StoreChecks.judge(probe, source: "s", endpoint: "e")
+        #expect(findings.map(\.check) == ["identity"])
+        #expect(findings[0].level == .problem && findings[0].remedies == ["az login"])
+    }
+
     @Test(arguments: [
         (0x0102_1994, DiskKind.memory), (0x6969, .network), (0xFF53_4D42, .network), (0x6573_5546, .fuse),
         (0x794C_7630, .container), (0xEF53, .disk), (0x9123_683E, .disk), (-1, .disk),

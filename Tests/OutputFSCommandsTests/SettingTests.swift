@@ -101,6 +101,24 @@ struct SettingTests {
         #expect(value("key-file", key) == nil && value("account", key) == "farm (\(Self.file):1)")
     }
 
+    @Test func `a method that names an identity takes the place of a weaker key, and gives way to a stronger one`()
+        throws
+    {
+        let key = "account = \"farm\"\nkey-file = \"/k\"\n"
+        let identity = "account = \"farm\"\nauth = \"msi\"\ntenant-id = \"t\"\n"
+        #expect(value("key-file", try settled(["mount", "m", "--auth", "msi"], key)) == nil)
+        #expect(value("key-file", try settled(["mount", "m", "--auth", "key"], key)) != nil)
+        for (method, isKept) in [("msi", false), ("key", true)] {
+            let ours = try settled(["mount", "m"], key, environment: ["OUTPUTFS_AUTH": method])
+            #expect((value("key-file", ours) != nil) == isKept)
+            let azure = try settled(["mount", "m"], key, environment: ["AZURE_STORAGE_AUTH_TYPE": method])
+            #expect((value("key-file", azure) != nil) == isKept)
+        }
+        let given = try settled(["mount", "m", "--key-file", "/o"], identity)
+        #expect(value("auth", given) == nil && value("tenant-id", given) != nil)
+        #expect(value("auth", try settled(["mount", "m"], identity)) == "msi (\(Self.file):2)")
+    }
+
     @Test func `a file that is named is read instead of the others, and has to be there`() throws {
         let own = try settled(["mount", "m", "--config", "/c"], "uid = 7", file: "/c")
         #expect(value("uid", own) == "7 (/c:1)")

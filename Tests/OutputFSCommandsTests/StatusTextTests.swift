@@ -10,6 +10,8 @@ extension MountStatus {
             mountPoint: "/mnt/outputs",
             source: "https://farm.blob.core.windows.net",
             processID: 42,
+            workerProcessID: 43,
+            restarts: 0,
             programVersion: "0.1.0",
             mountedAt: 1_000,
             isReadOnly: false,

@@ -20,19 +20,19 @@ struct StorageSourceTests {
         ).resolve()
     }
 
-    private func kind(_ credential: Credential) -> String {
-        switch credential {
-        case .sharedKey(let key): "key \(key.revealed())"
-        case .sas(let token): "sas \(token.revealed())"
+    private func kind(_ signIn: SignIn) -> String {
+        switch signIn {
+        case .key(let key): "key \(key.revealed())"
+        case .sas(let token, let file): "sas \(token.revealed())" + (file.map { " in \($0.path)" } ?? "")
         case .anonymous: "anonymous"
-        case .bearer: "bearer"
+        case .identity(let links): links.map(\.name).joined(separator: ", ")
         }
     }
 
     @Test func `an account with a key file`() throws {
         let source = try resolve(.init(account: "farm", keyFile: "f"), files: ["f": "  a2V5\n"])
         #expect(source.description == "https://farm.blob.core.windows.net")
-        #expect(kind(source.credential) == "key a2V5")
+        #expect(kind(source.signIn) == "key a2V5")
     }
 
     @Test func `SOURCE is an account or an endpoint`() throws {
@@ -65,7 +65,7 @@ struct StorageSourceTests {
             ["AZURE_STORAGE_CONNECTION_STRING": Self.connection, "AZURE_STORAGE_KEY": "a2V5"]
         )
         #expect(source.account.name == "farm")
-        #expect(kind(source.credential) == "key a2V5")
+        #expect(kind(source.signIn) == "key a2V5")
     }
 
     @Test func `an account on the command line does not go to another account's endpoint`() throws {
@@ -80,15 +80,77 @@ struct StorageSourceTests {
             files: ["f": "sv=1&sig=x"]
         )
         #expect(source.account.name == "farm")
-        #expect(kind(source.credential) == "sas sv=1&sig=x")
+        #expect(kind(source.signIn) == "sas sv=1&sig=x in /f")
     }
 
-    @Test func `a key comes before a SAS, and nothing at all is anonymous`() throws {
+    @Test func `a key comes before a SAS, and without either an identity is sought`() throws {
         let both = ["AZURE_STORAGE_KEY": "a2V5", "AZURE_STORAGE_SAS_TOKEN": "sig=x"]
-        #expect(kind(try resolve(.init(account: "farm"), both).credential) == "key a2V5")
+        #expect(kind(try resolve(.init(account: "farm"), both).signIn) == "key a2V5")
         let token = ["AZURE_STORAGE_SAS_TOKEN": "sig=x", "AZURE_STORAGE_KEY": ""]
-        #expect(kind(try resolve(.init(account: "farm"), token).credential) == "sas sig=x")
-        #expect(kind(try resolve(.init(account: "farm")).credential) == "anonymous")
+        #expect(kind(try resolve(.init(account: "farm"), token).signIn) == "sas sig=x")
+        #expect(kind(try resolve(.init(account: "farm")).signIn).hasSuffix("Azure CLI"))
+    }
+
+    @Test func `what has neither key nor SAS is entered with an identity`() throws {
+        let chain = "service principal, workload identity, managed identity (IMDS), Azure CLI"
+        #expect(kind(try resolve(.init(account: "farm")).signIn) == chain)
+        let environment = ["JOB_CONTAINER_URL": "https://farm.blob.core.windows.net/job-a"]
+        #expect(kind(try resolve(.init(), environment).signIn) == chain)
+        let connection = ["AZURE_STORAGE_CONNECTION_STRING": "AccountName=farm"]
+        #expect(kind(try resolve(.init(), connection).signIn) == chain)
+    }
+
+    @Test func `a method passes over what the environment has besides`() throws {
+        let both = ["AZURE_STORAGE_KEY": "a2V5", "AZURE_STORAGE_SAS_TOKEN": "sig=x"]
+        #expect(kind(try resolve(.init(account: "farm", auth: .sas), both).signIn) == "sas sig=x")
+        #expect(kind(try resolve(.init(account: "farm", auth: .msi), both).signIn) == "managed identity (IMDS)")
+        #expect(kind(try resolve(.init(account: "farm", auth: .anonymous), both).signIn) == "anonymous")
+        let connection = both.merging(["AZURE_STORAGE_CONNECTION_STRING": Self.connection]) { $1 }
+        let source = try resolve(.init(auth: .azcli), connection)
+        #expect(source.account.name == "viaconnection" && kind(source.signIn) == "Azure CLI")
+    }
+
+    @Test func `a secret of the command line wins over a method of the environment`() throws {
+        let files = ["f": "a2V5", "c": Self.connection]
+        let environment = ["AZURE_STORAGE_AUTH_TYPE": "msi"]
+        #expect(kind(try resolve(.init(account: "farm", keyFile: "f"), environment, files: files).signIn) == "key a2V5")
+        let options = StorageSourceResolver.Options(connectionStringFile: "c")
+        #expect(kind(try resolve(options, environment, files: files).signIn) == "key a2V5")
+        // Both on the command line: the file names the account.
+        let both = StorageSourceResolver.Options(connectionStringFile: "c", auth: .msi)
+        #expect(kind(try resolve(both, files: files).signIn) == "managed identity (IMDS)")
+        #expect(throws: CommandFailure.self) {
+            try resolve(.init(account: "farm", keyFile: "f", auth: .msi), files: files)
+        }
+    }
+
+    @Test func `the file of a SAS stays known by its whole path, a pipe is read once`() throws {
+        func origin(_ file: String) throws -> String {
+            let resolver = StorageSourceResolver(
+                options: .init(account: "farm", sasFile: file),
+                environment: [:],
+                readFile: { _ in .success(Array("sig=x".utf8)) },
+                workingDirectory: "/home/me"
+            )
+            return kind(try resolver.resolve().signIn)
+        }
+        #expect(try origin("keys/sas") == "sas sig=x in /home/me/keys/sas")
+        #expect(try origin("/etc/sas") == "sas sig=x in /etc/sas")
+        #expect(try origin("/dev/fd/63") == "sas sig=x")
+        let file = ["AZURE_STORAGE_SAS_TOKEN_FILE": "/etc/sas"]
+        #expect(
+            kind(try resolve(.init(account: "farm"), file, files: ["/etc/sas": "sig=y"]).signIn)
+                == "sas sig=y in /etc/sas"
+        )
+    }
+
+    @Test func `a cloud is named by its suffix`() throws {
+        let source = try resolve(.init(account: "farm", endpointSuffix: "core.chinacloudapi.cn", auth: .anonymous))
+        #expect(source.description == "https://farm.blob.core.chinacloudapi.cn")
+        let environment = ["AZURE_STORAGE_ENDPOINT_SUFFIX": "core.usgovcloudapi.net"]
+        #expect(
+            try resolve(.init(account: "farm"), environment).description == "https://farm.blob.core.usgovcloudapi.net"
+        )
     }
 
     @Test func `a container URL counts when no account is named`() throws {
@@ -135,10 +197,10 @@ struct StorageSourceTests {
     @Test func `a container's URL without a SAS is opened by the other credentials`() throws {
         let url = "https://farm.blob.core.windows.net/job-a"
         let byFile = try resolve(.init(keyFile: "f", containerURL: url), files: ["f": "a2V5"])
-        #expect((byFile.container, kind(byFile.credential)) == ("job-a", "key a2V5"))
+        #expect((byFile.container, kind(byFile.signIn)) == ("job-a", "key a2V5"))
         let byEnvironment = try resolve(.init(containerURL: url), ["AZURE_STORAGE_SAS_TOKEN": "sig=x"])
-        #expect(kind(byEnvironment.credential) == "sas sig=x")
-        #expect(kind(try resolve(.init(containerURL: url)).credential) == "anonymous")
+        #expect(kind(byEnvironment.signIn) == "sas sig=x")
+        #expect(kind(try resolve(.init(auth: .anonymous, containerURL: url)).signIn) == "anonymous")
     }
 
     @Test func `a container's URL may be in a variable that is named`() throws {
@@ -146,7 +208,7 @@ struct StorageSourceTests {
             .init(containerURL: "env:MINE"),
             ["MINE": "https://farm.blob.core.windows.net/job-a?sig=x", "AZURE_STORAGE_KEY": "a2V5"]
         )
-        #expect((source.container, kind(source.credential)) == ("job-a", "sas sig=x"))
+        #expect((source.container, kind(source.signIn)) == ("job-a", "sas sig=x"))
         #expect(throws: CommandFailure.self) { try resolve(.init(containerURL: "env:NONE")) }
     }
 

@@ -34,7 +34,7 @@ struct StoreFailureTests {
 
     @Test(
         arguments: [
-            (.denied, EACCES), (.leased, EBUSY), (.immutable, EPERM), (.conflict, EBUSY), (.conditionFailed, ESTALE),
+            (.denied, EACCES), (.leased, EBUSY), (.immutable, EPERM), (.conflict, EBUSY),
             (.invalid, EINVAL), (.tooLarge, EFBIG), (.throttled, EIO), (.unavailable, EIO), (.localInput, EIO),
         ] as [(StorageError.Kind, Int32)]
     )

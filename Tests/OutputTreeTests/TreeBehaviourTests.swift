@@ -1,3 +1,4 @@
+import BlobStorage
 import FileSystemSuite
 import TestSupport
 import Testing
@@ -25,15 +26,17 @@ struct TreeBehaviourTests {
 
     /// With a kernel that forgets every name at once, with one that keeps all and reads by itself what is on the disk, and
     /// with the service's oddest listings.
+    /// Also over a store that has directories.
     private func show(_ behaviour: Behaviour) async throws {
         let odd = ListingHabits(pageSizeMax: 3, insertsEmptyPages: true, repeatsPrefixes: true)
         let usual = ListingHabits()
-        let worlds: [(Bool, ListingHabits, DiskUse)] = [
-            (false, usual, .none), (true, usual, .passthrough), (true, odd, .none),
+        let worlds: [(Bool, Namespace, ListingHabits, DiskUse)] = [
+            (false, .flat, usual, .none), (true, .flat, usual, .passthrough), (true, .flat, odd, .none),
+            (false, .hierarchical, odd, .none),
         ]
-        for (keepsNames, habits, disk) in worlds {
+        for (keepsNames, namespace, habits, disk) in worlds {
             try await onOwnThread {
-                let world = try TreeWorld(keepsNames: keepsNames, habits: habits, disk: disk)
+                let world = try TreeWorld(keepsNames: keepsNames, namespace: namespace, habits: habits, disk: disk)
                 defer { world.end() }
                 try behaviour.show(world)
             }

@@ -8,6 +8,7 @@ struct ArrowTests {
     private static let arrows: [String: Set<String>] = [
         "OutputConventions": ["COpenSSL"],
         "FileSystemModel": [],
+        "HandOver": ["CLinux"],
         "Checksums": ["CChecksums", "COpenSSL"],
         "BlobStorage": [],
         "AzureBlob": [
@@ -18,14 +19,19 @@ struct ArrowTests {
         "BlobReading": ["BlobStorage", "LocalStore", "DequeModule", "Logging"],
         "BlobWriting": ["BlobStorage", "LocalStore", "Checksums", "DequeModule", "Logging"],
         "OutputTree": [
-            "FileSystemModel", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading", "BlobWriting",
-            "Logging",
+            "FileSystemModel", "HandOver", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading",
+            "BlobWriting", "Logging",
         ],
-        "FuseBinding": ["FileSystemModel", "CFuse3", "CLinux", "Logging"],
+        "FuseBinding": ["FileSystemModel", "HandOver", "CFuse3", "CLinux", "Logging"],
+        "OutputTransfer": [
+            "OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux",
+            "FoundationEssentials",
+        ],
         "BlobEmulator": ["CCarryless", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
         "OutputFSCommands": [
             "OutputConventions", "BlobStorage", "AzureBlob", "Checksums", "BlobReading", "BlobWriting", "LocalStore",
-            "OutputTree", "FuseBinding", "BlobEmulator", "CLinux", "ArgumentParser", "Dispatch",
+            "OutputTree", "OutputTransfer", "FuseBinding", "HandOver", "BlobEmulator", "CLinux", "ArgumentParser",
+            "Dispatch",
             "FoundationEssentials", "Logging",
         ],
         "outputfs": ["OutputFSCommands"],

@@ -16,7 +16,12 @@ struct DocumentationTests {
                 if !text.hasPrefix("@") { declaration += text }
                 guard text.hasPrefix("var ") else { continue }
                 defer { declaration = "" }
-                if declaration.contains("help: .hidden") || declaration.contains("customShort") { continue }
+                let isShortOnly = declaration.contains("customShort") && !declaration.contains(", .long]")
+                if declaration.contains("help: .hidden") || isShortOnly { continue }
+                if let long = declaration.firstMatch(of: /\.customLong\("([a-z0-9-]+)"\)/) {
+                    options.insert("--" + long.output.1)
+                    continue
+                }
                 let name = text.dropFirst(4).prefix { $0.isLetter || $0.isNumber }
                 options.insert("--" + hyphenated(String(name)))
             }

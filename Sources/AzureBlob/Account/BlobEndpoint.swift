@@ -28,7 +28,22 @@ package struct BlobEndpoint: Sendable, Hashable, CustomStringConvertible {
         self.path = path
     }
 
+    /// Without the port; of an IPv6 address in its brackets.
+    package var host: String {
+        authority.hasPrefix("[")
+            ? String(authority.prefix { $0 != "]" }) + "]" : String(authority.prefix { $0 != ":" })
+    }
+
     package var isPathStyle: Bool { !path.isEmpty }
+
+    /// The account's Data Lake endpoint: `.dfs.` in the place of `.blob.`, in all clouds and behind private links. In path
+    /// style, emulators have both in one place. `nil` for a domain of one's own.
+    package var dataLake: BlobEndpoint? {
+        if isPathStyle { return self }
+        guard let label = authority.firstRange(of: ".blob.") else { return nil }
+        let host = authority[..<label.lowerBound] + ".dfs." + authority[label.upperBound...]
+        return BlobEndpoint(scheme: scheme, authority: String(host), path: path)
+    }
 
     package var description: String { "\(scheme)://\(authority)\(path)" }
 }

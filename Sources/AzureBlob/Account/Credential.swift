@@ -6,9 +6,20 @@ package enum Credential: Sendable {
     case sharedKey(Secret)
     /// A shared access signature: a query string, with or without its `?`, sent byte for byte.
     case sas(Secret)
+    /// One that somebody renews while we run.
+    case changingSAS(any CredentialSource)
     /// Public containers.
     case anonymous
-    /// A Microsoft Entra token. The closure gives the token to send; `refused` is the one that the service just
-    /// answered 401 to, and then another is wanted. It is called for every attempt: caching is its business.
-    case bearer(@Sendable (_ refused: Secret?) async -> Result<Secret, StorageError>)
+    /// A Microsoft Entra token.
+    case bearer(any CredentialSource)
+}
+
+/// A secret that changes over time. It is asked for every attempt of every request: keeping it is its business.
+package protocol CredentialSource: Sendable {
+    /// What may be sent now, without waiting; `nil` if it must be awaited. Called on data paths.
+    func ready() -> Secret?
+
+    /// What may be sent now. `refused` is the one to which the service just said that it does not know us (401, or 403
+    /// with AuthenticationFailed): then another is wanted, and the same again means that there is none.
+    func secret(refused: Secret?) async -> Result<Secret, StorageError>
 }

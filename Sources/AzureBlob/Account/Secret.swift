@@ -9,6 +9,9 @@ package struct Secret: Sendable, Hashable, CustomStringConvertible, CustomDebugS
     /// The text itself. Whoever calls this answers for where it goes.
     package func revealed() -> String { text }
 
+    /// A SAS as it is appended to a query.
+    var withoutQuestionMark: Secret { text.hasPrefix("?") ? Secret(String(text.dropFirst())) : self }
+
     package var description: String { "<secret>" }
     package var debugDescription: String { description }
     package var customMirror: Mirror { Mirror(self, children: [], displayStyle: .struct) }

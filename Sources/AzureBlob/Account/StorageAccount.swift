@@ -3,10 +3,13 @@ package struct StorageAccount: Sendable, Hashable {
     /// The plain name that signatures carry.
     package let name: String
     package let endpoint: BlobEndpoint
+    /// Where a hierarchical namespace renames and removes; `nil` where the Blob endpoint does not tell it.
+    package var dataLakeEndpoint: BlobEndpoint?
 
     package init(name: String, endpoint: BlobEndpoint) {
         self.name = name
         self.endpoint = endpoint
+        dataLakeEndpoint = endpoint.dataLake
     }
 
     /// An account of the service: `https://{name}.blob.{suffix}`. Sovereign clouds have suffixes of their own.

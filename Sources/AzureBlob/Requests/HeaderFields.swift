@@ -14,7 +14,7 @@ extension StorageRequest {
         switch condition {
         case .any: break
         case .matches(let etag): add("If-Match", etag.text)
-        case .absent: add("If-None-Match", "*")
+        case .absent, .vacant: add("If-None-Match", "*")
         }
     }
 
@@ -23,7 +23,7 @@ extension StorageRequest {
         switch condition {
         case .any: break
         case .matches(let etag): add("x-ms-source-if-match", etag.text)
-        case .absent: add("x-ms-source-if-none-match", "*")
+        case .absent, .vacant: add("x-ms-source-if-none-match", "*")
         }
     }
 

@@ -92,7 +92,7 @@ extension StorageRequest {
     /// Whether the operation can bring a blob of this name into being.
     fileprivate var creates: Bool {
         switch operation {
-        case .putBlob, .putBlock, .putBlockFromURL, .putBlockList, .copyBlobFromURL: true
+        case .putBlob, .putBlock, .putBlockFromURL, .putBlockList, .copyBlobFromURL, .createPath, .renamePath: true
         default: false
         }
     }

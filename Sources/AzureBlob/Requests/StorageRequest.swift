@@ -47,6 +47,10 @@ struct StorageRequest: Sendable, Hashable {
     var contentLength: Int?
     /// The blob that the service reads from; its URL and authorization become headers when the request is authorized.
     var source: BlobAddress?
+    /// Whether it goes to the account's Data Lake endpoint.
+    var isForDataLake = false
+    /// The path that gets another name; with its authorization it becomes a header when the request is authorized.
+    var renameSource: BlobAddress?
     /// What an unmet condition means: 412 and 409 say `.alreadyExists` for `.absent`.
     var condition: VersionCondition = .any
 
@@ -74,6 +78,7 @@ enum HTTPMethod: String, Sendable, Hashable {
     case head = "HEAD"
     case put = "PUT"
     case delete = "DELETE"
+    case post = "POST"
 }
 
 /// The operations of the REST reference that this client uses, by their names there.
@@ -96,4 +101,10 @@ package enum StorageOperation: String, Sendable, Hashable, CaseIterable {
     case setBlobMetadata = "Set Blob Metadata"
     case setBlobProperties = "Set Blob Properties"
     case deleteBlob = "Delete Blob"
+    case blobBatch = "Blob Batch"
+    case getAccountInformation = "Get Account Information"
+    case createPath = "Path Create"
+    /// Path Create with a source.
+    case renamePath = "Path Rename"
+    case deletePath = "Path Delete"
 }

@@ -20,6 +20,14 @@ struct BlobListing: XMLVisitor {
     private struct Entry {
         var name = ""
         var properties = BlobProperties(version: BlobVersion(etag: ETag(""), lastModified: 0), length: 0)
+
+        /// Of a prefix: only one that is a directory by itself has a version.
+        var directory: BlobProperties? {
+            guard !properties.version.etag.text.isEmpty else { return nil }
+            var directory = properties
+            directory.isDirectory = true
+            return directory
+        }
     }
 
     /// The page of a complete document.
@@ -66,7 +74,7 @@ struct BlobListing: XMLVisitor {
         case .blobs where element.matches("BlobPrefix"):
             entry = Entry()
             place = .prefix
-        case .blob where element.matches("Properties"): place = .properties
+        case .blob where element.matches("Properties"), .prefix where element.matches("Properties"): place = .properties
         case .blob where element.matches("Metadata"): place = .metadata
         default: place = isEncoded ? .encodedLeaf : .leaf
         }
@@ -77,7 +85,7 @@ struct BlobListing: XMLVisitor {
         let place = open.removeLast()
         switch (place, open.last) {
         case (.blob, _): items.append(.blob(name: entry.name, entry.properties))
-        case (.prefix, _): items.append(.prefix(entry.name))
+        case (.prefix, _): items.append(.prefix(entry.name, entry.directory))
         case (.leaf, .blob?), (.leaf, .prefix?), (.encodedLeaf, .blob?), (.encodedLeaf, .prefix?):
             guard element.matches("Name") else { return }
             let name = text.string

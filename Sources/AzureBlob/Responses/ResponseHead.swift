@@ -62,6 +62,19 @@ struct ResponseHead: Sendable, Hashable {
         return .seconds(max(0, then - now))
     }
 
+    /// Where the service expects tokens from, for people: of `WWW-Authenticate: Bearer
+    /// authorization_uri=https://login…/{tenant}/oauth2/authorize resource_id=…`, whose parts may be quoted and follow
+    /// blanks or commas.
+    var tenant: String? {
+        guard status == 401, let challenge = self["www-authenticate"],
+            let name = challenge.firstRange(of: "authorization_uri=")
+        else { return nil }
+        let uri = challenge[name.upperBound...].drop { $0 == "\"" }.prefix { !" ,\"".contains($0) }
+        let segments = uri.split(separator: "/")
+        guard segments.count > 2, segments[0].hasSuffix(":") else { return nil }
+        return "it takes tokens of the tenant \(segments[2])"
+    }
+
     /// `Content-Range: bytes 0-9/100`.
     var contentRange: ContentRange? { self["content-range"].flatMap(ContentRange.init) }
 }

@@ -50,7 +50,8 @@ struct CallProgress: Sendable {
         let error = failure.error
         if failure.isUnclear { isUnclear = true }
         if error.kind == .unauthenticated {
-            if usesToken, error.status == 401, !hasRefusedToken {
+            // Without a status it is the identity service that refused: it was asked a moment ago.
+            if usesToken, error.status != nil, !hasRefusedToken {
                 hasRefusedToken = true
                 return .renewToken
             }

@@ -33,7 +33,9 @@ extension StorageError {
             sourceStatus: head["x-ms-copy-source-status-code"].flatMap { Int($0) },
             request: request
         )
-        let parts = [explanation.message ?? Self.plainMessage(kind), explanation.subject, explanation.shownDetail]
+        let parts = [
+            explanation.message ?? Self.plainMessage(kind), explanation.subject, explanation.shownDetail, head.tenant,
+        ]
         self.init(kind, persistence, request, parts.compactMap { $0 }.joined(separator: "; "), head: head)
         self.code = code
     }
@@ -89,8 +91,15 @@ extension StorageError {
         case "ConditionNotMet", "TargetConditionNotMet": return (unmet(request), .permanent)
         case "SourceConditionNotMet", "AppendPositionConditionNotMet", "MaxBlobSizeConditionNotMet":
             return (.conditionFailed, .permanent)
-        case "BlobNotFound", "ResourceNotFound": return (notFound(request), .permanent)
-        case "ContainerNotFound": return (.notFound, .permanent)
+        case "BlobNotFound", "ResourceNotFound", "PathNotFound": return (notFound(request), .permanent)
+        case "ContainerNotFound", "FilesystemNotFound": return (.notFound, .permanent)
+        // Of a file that was asked for by version, as in `notFound`.
+        case "SourcePathNotFound":
+            let isPinned = request.headers.contains { $0.hasName("x-ms-source-if-match") }
+            return (isPinned ? .conditionFailed : .notFound, .permanent)
+        case "DirectoryIsNotEmpty", "DirectoryNotEmpty": return (.notEmpty, .permanent)
+        case "DestinationPathIsBeingDeleted", "SourcePathIsBeingDeleted": return (.unavailable, .temporary)
+        case "InvalidRenameSourcePath", "PathIsTooDeep": return (.invalid, .permanent)
         case "AuthenticationFailed", "NoAuthenticationInformation", "InvalidAuthenticationInfo":
             return (.unauthenticated, .permanent)
         case "LeaseIdMissing", "LeaseIdMismatchWithBlobOperation", "LeaseIdMismatchWithContainerOperation",
@@ -108,14 +117,16 @@ extension StorageError {
             "MetadataTooLarge":
             return (.tooLarge, .permanent)
         case "InvalidBlobOrBlock", "InvalidBlockId", "InvalidBlockList", "InvalidBlobType", "SnapshotsPresent",
-            "BlobIsSealed", "PendingCopyOperation", "DirectoryIsNotEmpty":
+            "BlobIsSealed", "PendingCopyOperation", "PathConflict", "InvalidSourceOrDestinationResourceType",
+            "OperationNotSupportedOnDirectory":
             return (.conflict, .permanent)
         // A reader and an appender met; either side may be told.
         case "BlobModifiedWhileReading": return (.unavailable, .temporary)
         // The body changed on the way.
         case "Md5Mismatch", "Crc64Mismatch": return (.corrupted, .temporary)
         case "ServerBusy", "TooManyRequests": return (.throttled, .temporary)
-        case "FeatureNotSupported", "APINotImplemented": return (.unexpected, .permanent)
+        case "FeatureNotSupported", "APINotImplemented", "FeatureNotYetSupportedForHierarchicalNamespaceAccounts":
+            return (.unexpected, .permanent)
         default: return nil
         }
     }
@@ -158,6 +169,7 @@ extension StorageError {
         case .notFound: "not there"
         case .alreadyExists: "already there"
         case .conditionFailed: "replaced by another version, or gone"
+        case .notEmpty: "the directory is not empty"
         case .unauthenticated: "the credentials are missing, wrong or expired"
         case .denied: "the credentials do not permit this"
         case .leased: "guarded by a lease"

@@ -47,6 +47,31 @@ package enum HTTPDate {
         return date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + min(second, 59)
     }
 
+    /// The forms of ISO 8601 that a SAS may have: `2026-11-11`, `2026-11-11T09:30Z`, `2026-11-11T09:30:00Z`, and the
+    /// last one with a fraction, which is dropped. `nil` for anything else.
+    package static func parseISO(_ text: String) -> Int64? {
+        let parts = text.split(separator: "T", maxSplits: 1, omittingEmptySubsequences: false)
+        let days = parts[0].split(separator: "-", omittingEmptySubsequences: false).map { digits($0) }
+        guard days.count == 3, let year = days[0], let month = days[1], let day = days[2], parts[0].utf8.count == 10,
+            (1970...9999).contains(year), (1...12).contains(month)
+        else { return nil }
+        let date = CivilDate(year: year, month: month, day: day)
+        guard CivilDate(daysSince1970: date.daysSince1970) == date else { return nil }
+        guard parts.count == 2 else { return date.daysSince1970 * 86_400 }
+        guard parts[1].hasSuffix("Z") else { return nil }
+        let clock = parts[1].dropLast().split(separator: ".", maxSplits: 1)[0]
+            .split(separator: ":", omittingEmptySubsequences: false).map { digits($0) }
+        guard clock.count == 2 || clock.count == 3, let hour = clock[0], let minute = clock[1],
+            let second = clock.count == 3 ? clock[2] : 0, hour < 24, minute < 60, second <= 60
+        else { return nil }
+        return date.daysSince1970 * 86_400 + hour * 3600 + minute * 60 + min(second, 59)
+    }
+
+    private static func digits(_ text: Substring) -> Int64? {
+        guard !text.isEmpty, text.utf8.allSatisfy({ (0x30...0x39).contains($0) }) else { return nil }
+        return Int64(text)
+    }
+
     private static func number(_ digits: Slice<UnsafeBufferPointer<UInt8>>) -> Int64? {
         var value: Int64 = 0
         for digit in digits {

@@ -13,7 +13,8 @@ final class RequestAuthorizer: Sendable {
         case key(SigningKey)
         case sas(Secret)
         case anonymous
-        case bearer(@Sendable (Secret?) async -> Result<Secret, StorageError>)
+        case bearer(any CredentialSource)
+        case changingSAS(any CredentialSource)
     }
 
     /// - Parameter wallClock: seconds since the epoch.
@@ -29,20 +30,34 @@ final class RequestAuthorizer: Sendable {
             guard let key = SigningKey(base64: text) else { throw AccountError("the account key is not base64") }
             means = .key(key)
         case .sas(let token):
-            let text = token.revealed()
-            means = .sas(text.hasPrefix("?") ? Secret(String(text.dropFirst())) : token)
+            means = .sas(token.withoutQuestionMark)
         case .anonymous: means = .anonymous
-        case .bearer(let provider): means = .bearer(provider)
+        case .bearer(let source): means = .bearer(source)
+        case .changingSAS(let source): means = .changingSAS(source)
         }
     }
 
-    /// Whether a token must be awaited first.
-    var needsToken: Bool { if case .bearer = means { true } else { false } }
+    /// Where the token, or SAS, of each attempt comes from; `nil` if the credential stays the same.
+    private var source: (any CredentialSource)? {
+        switch means {
+        case .bearer(let source), .changingSAS(let source): source
+        case .key, .sas, .anonymous: nil
+        }
+    }
+
+    /// Whether a token must be there first.
+    var needsToken: Bool { source != nil }
+
+    /// A token that may be sent without waiting for it.
+    var readyToken: Secret? { source?.ready() }
+
+    /// Whether it is known where a hierarchical namespace's own operations go.
+    var hasDataLake: Bool { account.dataLakeEndpoint != nil }
 
     /// A token to send; `nil` if the credential is of another kind.
     func token(refused: Secret?) async throws(StorageError) -> Secret? {
-        guard case .bearer(let provider) = means else { return nil }
-        return try await provider(refused).get()
+        guard let source else { return nil }
+        return try await source.secret(refused: refused).get()
     }
 
     /// The request as it goes out now. `token` is given exactly when `needsToken`.
@@ -54,10 +69,14 @@ final class RequestAuthorizer: Sendable {
         headers.append(HTTPHeader("x-ms-client-request-id", requestID))
         if let length = request.contentLength { headers.append(HTTPHeader("Content-Length", "\(length)")) }
         if let source = request.source {
-            headers.append(HTTPHeader("x-ms-copy-source", sourceURL(source, now: now)))
-            if let token { headers.append(HTTPHeader("x-ms-copy-source-authorization", "Bearer \(token.revealed())")) }
+            headers.append(HTTPHeader("x-ms-copy-source", sourceURL(source, token: token, now: now)))
+            if let token, case .bearer = means {
+                headers.append(HTTPHeader("x-ms-copy-source-authorization", "Bearer \(token.revealed())"))
+            }
         }
-        let path = account.endpoint.path + request.path
+        if let source = request.renameSource { headers.append(HTTPHeader("x-ms-rename-source", renameSource(source))) }
+        let endpoint = request.isForDataLake ? account.dataLakeEndpoint ?? account.endpoint : account.endpoint
+        let path = endpoint.path + request.path
         var query = request.encodedQuery
         switch means {
         case .key(let key):
@@ -72,17 +91,49 @@ final class RequestAuthorizer: Sendable {
             headers.append(HTTPHeader("Authorization", value))
         case .sas(let sas):
             query += (query.isEmpty ? "" : "&") + sas.revealed()
+        case .changingSAS:
+            if let token { query += (query.isEmpty ? "" : "&") + token.revealed() }
         case .anonymous: break
         case .bearer:
             if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
         }
-        let url = "\(account.endpoint.scheme)://\(account.endpoint.authority)\(path.isEmpty ? "/" : path)"
+        let url = "\(endpoint.scheme)://\(endpoint.authority)\(path.isEmpty ? "/" : path)"
         return HTTPRequest(method: request.method, url: query.isEmpty ? url : "\(url)?\(query)", headers: headers)
+    }
+
+    /// The head of a request that is a part of a batch: it has no version of its own, and its URL no host.
+    func part(_ request: StorageRequest, token: Secret?) -> String {
+        var headers = request.headers
+        headers.append(HTTPHeader("x-ms-date", HTTPDate.format(wallClock() + clockOffset.load(ordering: .relaxed))))
+        headers.append(HTTPHeader("Content-Length", "0"))
+        let path = account.endpoint.path + request.path
+        var query = request.encodedQuery
+        switch means {
+        case .key(let key):
+            let text = SharedKey.stringToSign(
+                method: request.method.rawValue,
+                account: account.name,
+                path: path,
+                query: request.query,
+                headers: headers
+            )
+            let value = SharedKey.authorization(account: account.name, key: key, stringToSign: text)
+            headers.append(HTTPHeader("Authorization", value))
+        case .sas(let sas): query += (query.isEmpty ? "" : "&") + sas.revealed()
+        case .changingSAS:
+            if let token { query += (query.isEmpty ? "" : "&") + token.revealed() }
+        case .anonymous: break
+        case .bearer:
+            if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
+        }
+        let target = query.isEmpty ? path : "\(path)?\(query)"
+        return (["\(request.method.rawValue) \(target) HTTP/1.1"] + headers.map { "\($0.name): \($0.value)" })
+            .joined(separator: "\r\n")
     }
 
     /// Where the service finds the source of a copy, with the right to read it: it does not take our Shared Key for
     /// that, not even within the account.
-    private func sourceURL(_ blob: BlobAddress, now: Int64) -> String {
+    private func sourceURL(_ blob: BlobAddress, token: Secret?, now: Int64) -> String {
         let path = "/\(PercentEncoding.path(blob.container))/\(PercentEncoding.path(blob.name))"
         let url = "\(account.endpoint)\(path)"
         switch means {
@@ -90,8 +141,16 @@ final class RequestAuthorizer: Sendable {
             let sas = ServiceSAS.reading(blob, until: now + Self.sourceLifetime)
             return "\(url)?\(sas.token(account: account.name, key: key).revealed())"
         case .sas(let sas): return "\(url)?\(sas.revealed())"
+        case .changingSAS: return token.map { "\(url)?\($0.revealed())" } ?? url
         case .anonymous, .bearer: return url
         }
+    }
+
+    /// The path that is to be renamed. A shared access signature has to permit it there, too.
+    private func renameSource(_ path: BlobAddress) -> String {
+        let path = "/\(PercentEncoding.path(path.container))/\(PercentEncoding.path(path.name))"
+        guard case .sas(let sas) = means else { return path }
+        return "\(path)?\(sas.revealed())"
     }
 
     /// Seconds that a copy source stays readable: the request's own signature lives 15 minutes.

@@ -7,12 +7,12 @@ extension AzureBlobStore {
         headers: BlobHeaders,
         condition: VersionCondition
     ) async throws(StorageError) -> BlobVersion {
-        let (marked, mark) = Self.marked(headers, condition)
+        let (marked, proof) = CommitProof.of(headers, condition)
         let request = StorageRequest.createAppendBlob(blob, headers: marked, condition: condition)
         return try await engine.call(
             request,
             read: RequestEngine.version(request),
-            recover: mark.map { engine.recovery(of: blob, mark: $0) }
+            recover: proof.map { engine.recovery(of: blob, $0) }
         )
     }
 

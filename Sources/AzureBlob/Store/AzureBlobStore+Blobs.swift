@@ -67,7 +67,7 @@ extension AzureBlobStore {
 
     package func delete(_ blob: BlobAddress, condition: VersionCondition) async throws(StorageError) {
         let request = StorageRequest.delete(blob, condition: condition)
-        guard condition != .absent else {
+        guard condition != .absent, condition != .vacant else {
             throw StorageError(.invalid, .permanent, request, "what is absent cannot be deleted")
         }
         try await engine.call(

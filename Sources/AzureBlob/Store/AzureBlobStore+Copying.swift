@@ -65,7 +65,7 @@ extension AzureBlobStore {
                 guard let version = answer.head.version else { throw RequestEngine.incomplete(request, answer.head) }
                 return version
             },
-            recover: engine.recovery(of: destination, mark: mark)
+            recover: engine.recovery(of: destination, .mark(mark))
         )
     }
 

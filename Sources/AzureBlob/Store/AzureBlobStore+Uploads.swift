@@ -17,7 +17,7 @@ extension AzureBlobStore {
         headers: BlobHeaders,
         condition: VersionCondition
     ) async throws(StorageError) -> BlobVersion {
-        let (marked, mark) = Self.marked(headers, condition)
+        let (marked, proof) = CommitProof.of(headers, condition)
         let request = StorageRequest.putBlob(
             blob,
             byteCount: body.byteCount,
@@ -30,7 +30,7 @@ extension AzureBlobStore {
             request,
             body: body,
             read: RequestEngine.version(request),
-            recover: mark.map { engine.recovery(of: blob, mark: $0) }
+            recover: proof.map { engine.recovery(of: blob, $0) }
         )
     }
 
@@ -66,7 +66,7 @@ extension AzureBlobStore {
         condition: VersionCondition
     ) async throws(StorageError) -> BlobVersion {
         let isRepeatable = blocks.allSatisfy { if case .uncommitted = $0 { false } else { true } }
-        let (marked, mark) = Self.marked(headers, condition, isRepeatable: isRepeatable)
+        let (marked, proof) = CommitProof.of(headers, condition, isRepeatable: isRepeatable)
         let text = Array(BlockListXML.text(blocks).utf8)
         let document = UploadBody(text)
         let request = StorageRequest.putBlockList(
@@ -83,7 +83,7 @@ extension AzureBlobStore {
             request,
             body: document,
             read: RequestEngine.version(request),
-            recover: mark.map { engine.recovery(of: blob, mark: $0) }
+            recover: proof.map { engine.recovery(of: blob, $0) }
         )
     }
 
@@ -102,20 +102,6 @@ extension AzureBlobStore {
     }
 
     // MARK: What uploads have in common
-
-    /// Without a condition the same commit may be sent again; with one the second attempt is refused, and the mark tells
-    /// whose commit stands.
-    static func marked(
-        _ headers: BlobHeaders,
-        _ condition: VersionCondition,
-        isRepeatable: Bool = true
-    ) -> (BlobHeaders, UploadMark?) {
-        guard condition != .any || !isRepeatable else { return (headers, nil) }
-        let mark = UploadMark()
-        var headers = headers
-        headers.metadata = mark.added(to: headers.metadata)
-        return (headers, mark)
-    }
 
     static func check(
         _ body: UploadBody,

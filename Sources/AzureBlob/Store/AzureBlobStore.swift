@@ -64,6 +64,8 @@ package final class AzureBlobStore: BlobStore {
     /// The most that the transport buffers of answers, in bytes.
     package var receiveBufferBytes: Int { engine.configuration.maxConnections * EasyHandle.receiveBufferSize }
 
+    package var namespace: Namespace { engine.configuration.namespace }
+
     /// What was requested so far.
     package var counters: RequestCounters { engine.counting.snapshot }
 

@@ -1,3 +1,5 @@
+package import BlobStorage
+
 /// Bounds of an `AzureBlobStore`.
 package struct AzureBlobStoreConfiguration: Sendable, Hashable {
     /// Requests at a time, each with a connection of its own; one in eight is kept for the foreground.
@@ -12,6 +14,8 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
     package var commitDeadline: Duration
     /// Certificates to trust instead of the system's (PEM).
     package var caFile: String?
+    /// How the account keeps directories.
+    package var namespace: Namespace
 
     package init(
         maxConnections: Int = 64,
@@ -19,7 +23,8 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
         stallTimeout: Duration = .seconds(20),
         retryDeadline: Duration = .seconds(60),
         commitDeadline: Duration = .seconds(600),
-        caFile: String? = nil
+        caFile: String? = nil,
+        namespace: Namespace = .flat
     ) {
         self.maxConnections = maxConnections
         self.connectTimeout = connectTimeout
@@ -27,5 +32,6 @@ package struct AzureBlobStoreConfiguration: Sendable, Hashable {
         self.retryDeadline = retryDeadline
         self.commitDeadline = commitDeadline
         self.caFile = caFile
+        self.namespace = namespace
     }
 }

@@ -43,11 +43,7 @@ final class RangeRead: ReadOperation, Sendable {
             complete(.failure(error), isOnTransport: false)
             return
         }
-        if engine.authorizer.needsToken {
-            later { await $0.attemptWithToken(refused: nil) }
-        } else {
-            attempt(token: nil)
-        }
+        attemptWithAnyToken()
     }
 
     func cancel() {
@@ -69,11 +65,37 @@ final class RangeRead: ReadOperation, Sendable {
 
     // MARK: Attempts
 
-    private func attemptWithToken(refused: Secret?) async {
+    /// With the token that is there; what must be awaited is a task.
+    private func attemptWithAnyToken() {
+        if !engine.authorizer.needsToken {
+            attempt(token: nil)
+        } else if let token = engine.authorizer.readyToken {
+            attempt(token: token)
+        } else {
+            later { await $0.awaitTokenAndAttempt(refused: nil) }
+        }
+    }
+
+    /// - Parameter refused: the token that was refused, and how.
+    private func awaitTokenAndAttempt(refused: (token: Secret?, error: StorageError)?) async {
         do throws(StorageError) {
-            attempt(token: try await engine.authorizer.token(refused: refused))
+            let token = try await engine.authorizer.token(refused: refused?.token)
+            // There is no other: the service's word stands.
+            if let refused, refused.token == token { throw refused.error }
+            attempt(token: token)
         } catch {
-            complete(.failure(error), isOnTransport: false)
+            // Nothing was sent: as any attempt that failed.
+            let failure = AttemptFailure(error: error, isUnclear: false)
+            let (next, request) = state.withLock { state in
+                (engine.next(after: failure, &state.call, requestID: requestID), state.range.request)
+            }
+            if Task.isCancelled {
+                complete(.failure(engine.cancelled(request)), isOnTransport: false)
+            } else if case .wait(let delay) = next {
+                await waitAndAttempt(delay)
+            } else {
+                complete(.failure(error), isOnTransport: false)
+            }
         }
     }
 
@@ -149,15 +171,11 @@ final class RangeRead: ReadOperation, Sendable {
         }
         switch action {
         case .complete(let answer): complete(answer, isOnTransport: isOnTransport)
-        case .askAgain:
-            if engine.authorizer.needsToken {
-                later { await $0.attemptWithToken(refused: nil) }
-            } else {
-                attempt(token: nil)
-            }
+        case .askAgain: attemptWithAnyToken()
         case .findEnd(let failure): later { await $0.findEnd(failure) }
         case .follow(.wait(let delay), _): later { await $0.waitAndAttempt(delay) }
-        case .follow(.renewToken, _): later { await $0.attemptWithToken(refused: token) }
+        case .follow(.renewToken, let failure):
+            later { await $0.awaitTokenAndAttempt(refused: (token, failure.error)) }
         case .follow(.correctClock(let date), let failure):
             if engine.authorizer.learnClock(from: date) {
                 attempt(token: nil)
@@ -183,7 +201,7 @@ final class RangeRead: ReadOperation, Sendable {
             complete(.failure(engine.cancelled(request)), isOnTransport: false)
             return
         }
-        if engine.authorizer.needsToken { await attemptWithToken(refused: nil) } else { attempt(token: nil) }
+        attemptWithAnyToken()
     }
 
     /// The answer to a range behind the blob's end does not tell its length: a HEAD does. If the blob has grown over the

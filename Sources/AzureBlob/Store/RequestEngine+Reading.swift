@@ -35,10 +35,11 @@ extension RequestEngine {
         }
     }
 
-    /// Recovery of a commit: the blob carries our mark if, and only if, our commit was the last.
+    /// Recovery of a commit: one look at the blob, which says whether our commit was the last. Who may not look hears what
+    /// the service said.
     func recovery(
         of blob: BlobAddress,
-        mark: UploadMark
+        _ proof: CommitProof
     ) -> (StorageError) async throws(StorageError) -> Recovery<BlobVersion> {
         { error throws(StorageError) in
             switch error.kind {
@@ -47,7 +48,12 @@ extension RequestEngine {
             case .conflict where error.code == "InvalidBlockList": break
             default: return .refused
             }
-            guard let found = try await self.head(ifPresent: blob), mark.isOn(found.head) else { return .refused }
+            let found: BlobHead?
+            do throws(StorageError) { found = try await self.head(ifPresent: blob) } catch {
+                guard error.kind == .denied else { throw error }
+                return .refused
+            }
+            guard let found, proof.holds(for: found) else { return .refused }
             return .done(found.properties.version)
         }
     }

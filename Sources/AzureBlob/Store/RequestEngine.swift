@@ -1,5 +1,6 @@
 internal import BlobStorage
 internal import Logging
+internal import Synchronization
 
 /// Everything a call needs: authorizes, sends, retries, counts.
 final class RequestEngine: Sendable {
@@ -9,6 +10,8 @@ final class RequestEngine: Sendable {
     let surroundings: Surroundings
     let counting = RequestCounting()
     let offeredChecksum = OfferedChecksum()
+    /// The server, or the token, permits no Blob Batch.
+    let refusesBatches = Atomic(false)
     let logger: Logger
 
     init(
@@ -71,10 +74,19 @@ final class RequestEngine: Sendable {
     ) async throws(StorageError) -> Value {
         let requestID = RandomName.hexadecimal()
         var progress = CallProgress(policy(for: request.operation), now: surroundings.uptime())
-        var refusedToken: Secret?
+        var refusal: (token: Secret?, error: StorageError)?
         var isRetry = false
         while true {
-            let token = try await authorizer.token(refused: refusedToken)
+            let token: Secret?
+            do throws(StorageError) {
+                token = try await authorizer.token(refused: refusal?.token)
+            } catch {
+                try await waitForIdentity(error, &progress, request, requestID)
+                continue
+            }
+            // There is no other: the service's word stands.
+            if let refusal, refusal.token == token { throw refusal.error }
+            refusal = nil
             let exchange = Exchange(
                 request: authorizer.authorize(request, requestID: requestID, token: token),
                 body: body,
@@ -114,10 +126,23 @@ final class RequestEngine: Sendable {
                 do { try await surroundings.sleep(delay) } catch { throw cancelled(request) }
             case .correctClock(let date):
                 guard authorizer.learnClock(from: date) else { throw failure.error }
-            case .renewToken: refusedToken = token
+            case .renewToken: refusal = (token, failure.error)
             case .fail(let error): throw error
             }
         }
+    }
+
+    /// Nothing was sent, since there is no token: as any attempt that failed.
+    private func waitForIdentity(
+        _ error: StorageError,
+        _ progress: inout CallProgress,
+        _ request: StorageRequest,
+        _ requestID: String
+    ) async throws(StorageError) {
+        let failure = AttemptFailure(error: error, isUnclear: false)
+        guard !Task.isCancelled else { throw cancelled(request) }
+        guard case .wait(let delay) = next(after: failure, &progress, requestID: requestID) else { throw error }
+        do { try await surroundings.sleep(delay) } catch { throw cancelled(request) }
     }
 
     /// Pages of a listing and block lists are the largest answers that are collected: 5,000 blobs with 8 KiB of
@@ -190,7 +215,8 @@ extension StorageOperation {
     var patience: Duration {
         switch self {
         case .getBlob: .zero
-        case .putBlockList: .seconds(60)
+        // Up to 256 deletes, one after the other, before the first byte of the answer.
+        case .putBlockList, .blobBatch: .seconds(60)
         case .copyBlobFromURL, .putBlockFromURL: .seconds(120)
         default: .seconds(15)
         }

@@ -46,6 +46,7 @@ final class EasyHandle {
         case .head: ccurl_set_long(raw, CURLOPT_NOBODY, 1)
         case .put: ccurl_set_string(raw, CURLOPT_CUSTOMREQUEST, "PUT")
         case .delete: ccurl_set_string(raw, CURLOPT_CUSTOMREQUEST, "DELETE")
+        case .post: ccurl_set_string(raw, CURLOPT_CUSTOMREQUEST, "POST")
         }
         var hasBody = false
         if let body = transfer.exchange.body, body.byteCount > 0 {

@@ -29,7 +29,7 @@ struct Authorizer {
                 try checkSharedKey(exchange, credentials, isLite: scheme == "SharedKeyLite")
                 return .full(isBearer: false)
             case "Bearer":
-                guard bearers.contains(credentials) else { throw challenge(.invalidAuthenticationInfo) }
+                try checkBearer(exchange, credentials)
                 return .full(isBearer: true)
             default:
                 throw .invalidHeader("Authorization", String(scheme))
@@ -39,6 +39,15 @@ struct Authorizer {
             return try TokenVerifier(exchange).grant()
         }
         return try anonymousGrant(exchange)
+    }
+
+    /// One that was named, or a token in order.
+    private func checkBearer(_ exchange: Exchange, _ text: String) throws(Failure) {
+        guard !bearers.contains(text) else { return }
+        guard let token = BearerToken(text) else { throw challenge(.invalidAuthenticationInfo) }
+        if let problem = token.problem(account: exchange.address.account, now: exchange.now) {
+            throw challenge(.invalidAuthenticationInfo, detail: problem)
+        }
     }
 
     private func checkSharedKey(_ exchange: Exchange, _ credentials: String, isLite: Bool) throws(Failure) {
@@ -98,8 +107,8 @@ struct Authorizer {
         throw challenge(.noAuthenticationInformation)
     }
 
-    private func challenge(_ code: ErrorCode) -> Failure {
-        var error = ServiceError(code)
+    private func challenge(_ code: ErrorCode, detail: String? = nil) -> Failure {
+        var error = ServiceError(code, details: detail.map { [("AuthenticationErrorDetail", $0)] } ?? [])
         error.headers.append(
             (
                 "WWW-Authenticate",

@@ -60,6 +60,19 @@ extension Operation {
         case .appendBlock, .appendBlockFromURL, .sealAppendBlob:
             .init(resource: "o", anyOf: "aw", allowsServiceToken: true)
         case .deleteBlob: .init(resource: "o", anyOf: "dxy", allowsServiceToken: true)
+        case .listFilesystems: .init(resource: "s", anyOf: "l", allowsServiceToken: false)
+        case .createFilesystem: .init(resource: "c", anyOf: "cw", allowsServiceToken: false)
+        case .deleteFilesystem: .init(resource: "c", anyOf: "d", allowsServiceToken: false)
+        case .getFilesystemProperties: .init(resource: "c", anyOf: "r", allowsServiceToken: false)
+        case .setFilesystemProperties: .init(resource: "c", anyOf: "w", allowsServiceToken: false)
+        case .listPaths: .init(resource: "c", anyOf: "l", allowsServiceToken: true)
+        case .createPath: .init(resource: "o", anyOf: "cw", allowsServiceToken: true)
+        case .renamePath: .init(resource: "o", anyOf: "m", allowsServiceToken: true)
+        case .deletePath: .init(resource: "o", anyOf: "d", allowsServiceToken: true)
+        case .getPathProperties: .init(resource: "o", anyOf: "re", allowsServiceToken: true)
+        case .readPath: .init(resource: "o", anyOf: "r", allowsServiceToken: true)
+        case .updatePath: .init(resource: "o", anyOf: "awop", allowsServiceToken: true)
+        case .leasePath: .init(resource: "o", anyOf: "wd", allowsServiceToken: true)
         case .getBlobTags, .setBlobTags: .init(resource: "o", anyOf: "t", allowsServiceToken: true)
         }
     }

@@ -84,7 +84,7 @@ struct TokenVerifier {
                 throw .authenticationFailed("sdd is mandatory for a directory.")
             }
             // A listing names its directory by the prefix.
-            let name = exchange.address.blob?.text ?? query["prefix"] ?? ""
+            let name = exchange.address.blob?.text ?? query["prefix"] ?? query["directory"] ?? ""
             let segments = name.split(separator: "/", omittingEmptySubsequences: true)
             guard segments.count >= depth else { throw .code(.authorizationFailure) }
             return segments.prefix(Int(depth)).joined(separator: "/")

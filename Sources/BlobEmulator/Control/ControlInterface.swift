@@ -2,7 +2,8 @@ internal import FoundationEssentials
 
 /// Faults, counters and bearer tokens over HTTP, for tests and benchmarks in other processes.
 ///
-/// `PUT /-/faults` takes a JSON array of rules in place of those in force, `DELETE` ends them all;
+/// `PUT /-/faults` takes a JSON array of rules in place of those in force, `DELETE` ends them all; `GET /-/held` gives
+/// the number of requests that wait for that;
 /// `GET /-/counters` gives the counters, `DELETE` resets them; `PUT /-/bearer-tokens` takes an array of tokens to
 /// accept; `PUT /-/clock` moves the clock by a number of seconds; `POST /-/populate` takes a `Population`.
 struct ControlInterface: Sendable {
@@ -29,6 +30,9 @@ struct ControlInterface: Sendable {
         case ("DELETE", "/-/faults"):
             service.faults.clear()
             return Response(204)
+        case ("GET", "/-/held"):
+            let json = Array(String(service.faults.heldCount).utf8)
+            return Response(200, [("Content-Type", "application/json")], body: .bytes(json))
         case ("GET", "/-/counters"):
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys]

@@ -41,6 +41,7 @@ extension Service {
             // In steps: other requests get their turn.
             let step = number..<min(number + 10_000, population.count)
             try container.withState { (state) throws(Failure) in
+                state.makeParents(of: population.name(0), etags.next(at: now), at: now)
                 for number in step {
                     let etag = etags.next(at: now)
                     let blob = Blob(kind: .block, content: content, etag: etag, modified: now, created: now)

@@ -32,6 +32,8 @@ package struct FaultRule: Sendable, Equatable {
 package enum FaultEffect: Sendable, Equatable {
     /// Waits before the request is served.
     case delay(milliseconds: Int)
+    /// Waits until the rules are replaced, and is served then, whether or not the client still waits for the answer.
+    case hold
     /// Sends and receives bodies no faster than this.
     case bodyRate(bytesPerSecond: Int)
     /// Answers with an error; with `applied`, only after the request has done its work.

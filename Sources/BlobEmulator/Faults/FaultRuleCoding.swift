@@ -27,6 +27,7 @@ extension FaultRule: Codable {
         let name = try fields.decode(String.self, forKey: .effect)
         switch name {
         case "delay": return .delay(milliseconds: try integer(.milliseconds))
+        case "hold": return .hold
         case "bodyRate": return .bodyRate(bytesPerSecond: try integer(.bytesPerSecond))
         case "status":
             return .status(
@@ -82,6 +83,7 @@ extension FaultRule: Codable {
         case .delay(let milliseconds):
             try fields.encode("delay", forKey: .effect)
             try fields.encode(milliseconds, forKey: .milliseconds)
+        case .hold: try fields.encode("hold", forKey: .effect)
         case .bodyRate(let rate):
             try fields.encode("bodyRate", forKey: .effect)
             try fields.encode(rate, forKey: .bytesPerSecond)

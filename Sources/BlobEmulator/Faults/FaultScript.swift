@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 
 /// The faults that are in force. Every rule sees every request; the effects of all that hit are combined.
@@ -11,6 +12,9 @@ package final class FaultScript: Sendable {
     }
 
     private let entries = Mutex<[Entry]>([])
+    /// Goes up when rules are taken back: who waits for that goes on.
+    private let replacements = Atomic(0)
+    private let held = Atomic(0)
 
     init() {}
 
@@ -22,10 +26,23 @@ package final class FaultScript: Sendable {
     package func replace(with rules: [FaultRule]) {
         let fresh = rules.map(Self.entry)
         entries.withLock { $0 = fresh }
+        replacements.add(1, ordering: .sequentiallyConsistent)
     }
 
     package func clear() {
         entries.withLock { $0 = [] }
+        replacements.add(1, ordering: .sequentiallyConsistent)
+    }
+
+    /// Requests that wait for the rules to be replaced.
+    var heldCount: Int { held.load(ordering: .sequentiallyConsistent) }
+
+    /// Waits until the rules under which the plan was made are replaced.
+    func hold(_ plan: FaultPlan) {
+        guard let replacement = plan.heldAt else { return }
+        held.add(1, ordering: .sequentiallyConsistent)
+        while replacements.load(ordering: .sequentiallyConsistent) == replacement { usleep(10_000) }
+        held.subtract(1, ordering: .sequentiallyConsistent)
     }
 
     private static func entry(_ rule: FaultRule) -> Entry {
@@ -34,7 +51,8 @@ package final class FaultScript: Sendable {
 
     /// What happens to a request, of which every matching rule takes note.
     func plan(operation: String, blob: Name?) -> FaultPlan {
-        entries.withLock { entries in
+        let replacement = replacements.load(ordering: .sequentiallyConsistent)
+        return entries.withLock { entries in
             var plan = FaultPlan()
             guard !entries.isEmpty else { return plan }
             for index in entries.indices where entries[index].rule.matches(operation: operation, blob: blob) {
@@ -45,6 +63,8 @@ package final class FaultScript: Sendable {
                 if case .throttle(let rate, let retryAfter) = rule.effect {
                     guard !entries[index].allows(rate: rate) else { continue }
                     plan.add(.status(503, code: "ServerBusy", retryAfter: retryAfter))
+                } else if case .hold = rule.effect {
+                    plan.heldAt = replacement
                 } else {
                     plan.add(rule.effect)
                 }
@@ -83,6 +103,8 @@ struct FaultPlan: Sendable {
     }
 
     var delay = 0
+    /// Until rules are replaced for the next time after so many.
+    var heldAt: Int?
     var bytesPerSecond: Int?
     var refusal: Refusal?
     var reset: FaultEffect.ResetPoint?
@@ -118,7 +140,7 @@ struct FaultPlan: Sendable {
         case .wrongChecksum: hasWrongChecksum = true
         case .withoutRangeChecksum(let checksum): missingChecksum = checksum
         case .shortPages(let entries): pageLimit = entries
-        case .throttle: break
+        case .throttle, .hold: break
         case .pendingCopy(let milliseconds): copyDelay = milliseconds
         case .pendingRehydration(let milliseconds): rehydrationDelay = milliseconds
         case .containerBeingDeleted(let seconds): deletionSeconds = seconds

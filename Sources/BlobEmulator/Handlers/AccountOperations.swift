@@ -126,7 +126,8 @@ extension Service {
         Response(
             200,
             [
-                ("x-ms-sku-name", "Standard_LRS"), ("x-ms-account-kind", "StorageV2"), ("x-ms-is-hns-enabled", "false"),
+                ("x-ms-sku-name", "Standard_LRS"), ("x-ms-account-kind", "StorageV2"),
+                ("x-ms-is-hns-enabled", String(exchange.address.account.isHierarchical)),
             ]
         )
     }

@@ -46,6 +46,7 @@ extension Service {
         let blob = try state.existingBlob(name)
         try Conditions(exchange.headers).checkWrite(blob)
         try state.checkWrite(name, leaseID: exchange.leaseID(), now: exchange.now)
+        try state.requireFile(name)
         try blob.require(.append)
         try blob.requireKey(exchange.encryption())
         guard !blob.isSealed else { throw .code(.blobIsSealed) }

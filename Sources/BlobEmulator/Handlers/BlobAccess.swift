@@ -49,6 +49,7 @@ extension ContainerState {
 
     /// Puts a new version of a blob in place.
     mutating func replace(_ name: Name, with blob: Blob, now: Timestamp) {
+        makeParents(of: name, blob.etag, at: now)
         commit(.blob(name, blob))
         noteWrite(name, now: now)
     }

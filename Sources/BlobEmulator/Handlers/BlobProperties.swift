@@ -36,7 +36,10 @@ extension Service {
                     throw .code(.blobArchived)
                 }
                 if exchange.operation == .setBlobMetadata { try blob.requireKey(encryption) }
+                let wasFolder = state.isDirectory(name)
                 body(&blob)
+                // No client makes a file of a directory by forgetting the mark.
+                if wasFolder, !blob.isFolder { blob.metadata.entries.append((Blob.folderMark, "true")) }
                 blob.touch(etags.next(at: exchange.now), at: exchange.now)
                 state.replace(name, with: blob, now: exchange.now)
                 return blob
@@ -58,6 +61,7 @@ extension Service {
                 var blob = try state.existingBlob(name).rehydrated(at: exchange.now)
                 try conditions.checkWrite(blob)
                 try state.lease(of: name).checkRead(leaseID, now: exchange.now, on: .blob)
+                try state.requireFile(name)
                 guard blob.kind == .block else { throw .code(.invalidBlobType) }
                 if let target = blob.rehydratesTo {
                     guard target == tier else { throw .code(.blobBeingRehydrated) }

@@ -57,6 +57,7 @@ extension Service {
         _ id: String
     ) throws(Failure) {
         try state.checkWrite(name, leaseID: exchange.leaseID(), now: exchange.now)
+        try state.requireFile(name)
         guard let node = state.blobs[name] else { return }
         try node.current?.require(.block)
         let known = node.staged?.blocks.keys.first ?? node.current?.blocks.first?.id

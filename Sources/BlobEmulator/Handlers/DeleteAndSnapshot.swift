@@ -26,6 +26,7 @@ extension Service {
                 try conditions.checkWrite(blob)
                 try node.lease.checkWrite(leaseID, now: exchange.now, on: .blob)
                 try blob.requireMutable(at: exchange.now)
+                if state.isHierarchical, blob.isFolder, state.hasEntries(name) { throw .code(.directoryIsNotEmpty) }
                 let times = node.snapshots.filter { $0.blob.protection.deletion == nil }.map(\.time)
                 guard times.isEmpty || mode != nil else { throw .code(.snapshotsPresent) }
                 for time in times { state.remove(time, of: name, deletion) }
@@ -52,6 +53,7 @@ extension Service {
             .withState { (state) throws(Failure) in
                 state.settleCopy(name, at: exchange.now, etags: etags)
                 var blob = try state.existingBlob(name)
+                try state.requireFile(name)
                 try conditions.checkWrite(blob)
                 try blob.requireKey(exchange.encryption())
                 try state.lease(of: name).checkRead(leaseID, now: exchange.now, on: .blob)

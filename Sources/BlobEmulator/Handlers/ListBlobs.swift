@@ -11,6 +11,13 @@ extension Service {
         listing.includesUncommitted = include.uncommitted
         listing.includesDeleted = include.deleted
         listing.now = exchange.now
+        let isHierarchical = exchange.address.account.isHierarchical
+        guard !include.permissions || isHierarchical else {
+            throw .invalidParameter("include", query["include"] ?? "")
+        }
+        guard !isHierarchical || listing.delimiter.isEmpty || listing.delimiter == [UInt8(ascii: "/")] else {
+            throw .invalidParameter("delimiter", query["delimiter"] ?? "")
+        }
         guard listing.delimiter.isEmpty || !include.snapshots else {
             throw .invalidParameter("include", query["include"] ?? "")
         }
@@ -21,7 +28,10 @@ extension Service {
             listing.start = ListMarker(name: Name(first))
         }
         let wanted = listing
-        let page = try exchange.container().withState { (state) throws(Failure) in state.blobs.page(wanted) }
+        let page = try exchange.container().withState { (state) throws(Failure) in
+            try state.requirePrefix(wanted.prefix)
+            return state.page(wanted)
+        }
 
         var xml = XMLWriter(capacity: 1024 + page.entries.count * 900)
         xml.open(
@@ -77,8 +87,10 @@ struct ListInclude {
     var policies = false
     var holds = false
 
-    /// What this server never has (versions) is understood and adds nothing;
-    /// `permissions` is for accounts with a hierarchical namespace, and refused as a flat account does.
+    /// Owner, group, permissions: for accounts with a hierarchical namespace; a flat one refuses it.
+    var permissions = false
+
+    /// What this server never has (versions) is understood and adds nothing.
     init(_ query: QueryParameters) throws(Failure) {
         for parameter in query.parameters where parameter.name == "include" {
             for word in parameter.value.split(separator: ",") {
@@ -91,6 +103,7 @@ struct ListInclude {
                 case "deleted": deleted = true
                 case "immutabilitypolicy": policies = true
                 case "legalhold": holds = true
+                case "permissions": permissions = true
                 case "versions", "deletedwithversions", "system": break
                 default: throw .invalidParameter("include", parameter.value)
                 }
@@ -134,6 +147,11 @@ private struct BlobRenderer {
             xml.open("BlobPrefix")
             xml.name(name, encodes: exchange.version.encodesNames)
             xml.close("BlobPrefix")
+        case .directory(let name, let blob):
+            xml.open("BlobPrefix")
+            xml.name(name, encodes: exchange.version.encodesNames)
+            if exchange.version.isAtLeast("2020-06-12") { writeDirectory(blob, to: &xml) }
+            xml.close("BlobPrefix")
         case .uncommitted(let name):
             xml.open("Blob")
             xml.name(name, encodes: exchange.version.encodesNames)
@@ -149,6 +167,32 @@ private struct BlobRenderer {
         case .deleted(let name, let blob):
             write(name, blob, lease: nil, snapshot: nil, to: &xml)
         }
+    }
+
+    /// The properties of a directory that is shown as a prefix: without its metadata.
+    private mutating func writeDirectory(_ blob: Blob, to xml: inout XMLWriter) {
+        xml.open("Properties")
+        xml.element("Creation-Time", httpDate(blob.created))
+        xml.element("Last-Modified", httpDate(blob.modified))
+        xml.element("Etag", blob.etag.bare)
+        writePath(blob, to: &xml)
+        xml.element("Content-Length", "0")
+        xml.element("BlobType", blob.kind.headerValue)
+        xml.close("Properties")
+    }
+
+    /// What only a hierarchical namespace has to tell.
+    private func writePath(_ blob: Blob, to xml: inout XMLWriter) {
+        guard exchange.address.account.isHierarchical else { return }
+        if include.permissions {
+            let access = blob.pathAccess
+            xml.element("Owner", access.owner)
+            xml.element("Group", access.group)
+            xml.element("Permissions", access.permissions)
+            xml.element("Acl", access.acl)
+        }
+        guard exchange.version.isAtLeast("2020-10-02") else { return }
+        xml.element("ResourceType", blob.isFolder ? "directory" : "file")
     }
 
     private mutating func write(
@@ -167,6 +211,7 @@ private struct BlobRenderer {
         xml.element("Creation-Time", httpDate(blob.created))
         xml.element("Last-Modified", httpDate(blob.modified))
         xml.element("Etag", blob.etag.bare)
+        writePath(blob, to: &xml)
         xml.element("Content-Length", String(blob.content.length))
         xml.element("Content-Type", blob.headers.type)
         xml.element("Content-Encoding", blob.headers.encoding ?? "")

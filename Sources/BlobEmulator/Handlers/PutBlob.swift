@@ -3,6 +3,9 @@ extension Service {
     func putBlob(_ exchange: Exchange) throws(Failure) -> Response {
         guard let type = exchange.headers.nonEmpty("x-ms-blob-type") else { throw .missingHeader("x-ms-blob-type") }
         guard let kind = BlobKind(header: type) else { throw .invalidHeader("x-ms-blob-type", type) }
+        guard kind != .page || !exchange.address.account.isHierarchical else {
+            throw .code(.featureNotYetSupportedForHierarchicalNamespaceAccounts)
+        }
         let container = try exchange.container()
         let name = try exchange.blobName()
         var headers = try exchange.contentHeaders(plainToo: true)
@@ -63,6 +66,8 @@ extension Service {
         let existing = state.blobs[name]?.current?.rehydrated(at: exchange.now)
         try Conditions(exchange.headers).checkWrite(existing, existing: .isConflict)
         try state.checkWrite(name, leaseID: exchange.leaseID(), now: exchange.now)
+        try state.requireFile(name)
+        try state.requirePlace(for: name)
         guard let existing else { return }
         guard exchange.grant.mayOverwrite else { throw .code(.unauthorizedBlobOverwrite) }
         if let kind { try existing.require(kind) }

@@ -100,6 +100,9 @@ extension Service {
         response.set("Accept-Ranges", "bytes")
         response.set("x-ms-creation-time", blob.created.httpDate)
         response.set("x-ms-blob-type", blob.kind.headerValue)
+        if exchange.address.account.isHierarchical {
+            response.set("x-ms-resource-type", blob.isFolder ? "directory" : "file")
+        }
         for entry in blob.metadata.entries { response.set("x-ms-meta-" + entry.name, entry.value) }
         let state = lease.state(at: exchange.now)
         response.set("x-ms-lease-status", lease.isHeld(at: exchange.now) ? "locked" : "unlocked")

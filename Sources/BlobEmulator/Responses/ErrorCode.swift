@@ -21,6 +21,11 @@ enum ErrorCode: String, Sendable {
     case noAuthenticationInformation, noPendingCopyOperation, outOfRangeInput, outOfRangeQueryParameterValue
     case pendingCopyOperation, requestBodyTooLarge, requestUrlFailedToParse, resourceNotFound, serverBusy
     case snapshotsPresent, sourceConditionNotMet, tagsTooLarge, unauthorizedBlobOverwrite, unsatisfiableCondition
+    case directoryIsNotEmpty, directoryNotEmpty, featureNotYetSupportedForHierarchicalNamespaceAccounts
+    case filesystemNotFound, hierarchicalNamespaceNotEnabled, invalidFlushPosition, invalidRenameSourcePath
+    case invalidSourceOrDestinationResourceType, invalidSourceUri, operationNotSupportedOnDirectory
+    case pathAlreadyExists, pathConflict, pathIsTooDeep, pathNotFound, renameDestinationParentPathNotFound
+    case sourcePathNotFound
     case unsupportedHeader, unsupportedHttpVerb, unsupportedQueryParameter
 
     /// Status and message, in the service's words where they are known.
@@ -74,6 +79,32 @@ enum ErrorCode: String, Sendable {
                 400,
                 "The CRC64 value specified in the request did not match with the CRC64 value calculated by the server."
             )
+        case .directoryIsNotEmpty: (409, "This operation is not permitted on a non-empty directory.")
+        case .directoryNotEmpty:
+            (409, "The recursive query parameter value must be true to delete a non-empty directory.")
+        case .featureNotYetSupportedForHierarchicalNamespaceAccounts:
+            (409, "Feature is not yet supported for hierarchical namespace accounts.")
+        case .filesystemNotFound: (404, "The specified filesystem does not exist.")
+        case .hierarchicalNamespaceNotEnabled:
+            (400, "This operation is only supported on a hierarchical namespace account.")
+        case .invalidFlushPosition:
+            (
+                400,
+                "The uploaded data is not contiguous or the position query parameter value is not equal to the length."
+            )
+        case .invalidRenameSourcePath:
+            (409, "The source directory cannot be the same as the destination directory, nor a parent of it.")
+        case .invalidSourceOrDestinationResourceType:
+            (409, "The source and destination resource type must be identical.")
+        case .invalidSourceUri: (400, "The source URI is invalid.")
+        case .operationNotSupportedOnDirectory: (400, "This operation is not supported on a directory.")
+        case .pathAlreadyExists: (409, "The specified path already exists.")
+        case .pathConflict: (409, "The specified path, or an element of the path, exists and its type is invalid.")
+        case .pathIsTooDeep: (409, "The path has too many segments.")
+        case .pathNotFound: (404, "The specified path does not exist.")
+        case .renameDestinationParentPathNotFound:
+            (404, "The parent directory of the destination path does not exist.")
+        case .sourcePathNotFound: (404, "The source path for a rename operation does not exist.")
         case .emptyMetadataKey: (400, "The key for one of the metadata key-value pairs is empty.")
         case .infiniteLeaseDurationRequired: (412, "The lease ID matched, but the specified lease must be infinite.")
         case .internalError: (500, "Server encountered an internal error. Please try again after some time.")

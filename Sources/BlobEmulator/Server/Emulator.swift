@@ -24,11 +24,17 @@ package final class Emulator: Sendable {
             }
             keys[account.name] = key
         }
+        let hierarchical = Set(configuration.accounts.filter(\.isHierarchical).map(\.name))
         listener = try Listener(address: configuration.address, port: configuration.port)
         if let path = configuration.dataDirectory {
             do throws(EmulatorError) {
                 let opened = try DataDirectory(path: path)
-                service = try opened.openService(keys: keys, clock: configuration.clock, faults: faults)
+                service = try opened.openService(
+                    keys: keys,
+                    hierarchical: hierarchical,
+                    clock: configuration.clock,
+                    faults: faults
+                )
                 directory = opened
             } catch {
                 close(listener.descriptor)
@@ -38,7 +44,12 @@ package final class Emulator: Sendable {
             directory = nil
             service = Service(
                 accounts: keys.reduce(into: [:]) {
-                    $0[$1.key] = AccountState(name: $1.key, key: $1.value, journal: nil)
+                    $0[$1.key] = AccountState(
+                        name: $1.key,
+                        key: $1.value,
+                        isHierarchical: hierarchical.contains($1.key),
+                        journal: nil
+                    )
                 },
                 clock: configuration.clock,
                 etags: ETagSource(),
@@ -114,6 +125,8 @@ package final class Emulator: Sendable {
     package func stop() {
         guard !isStopped.exchange(true, ordering: .acquiringAndReleasing) else { return }
         listener.shutDown()
+        // Who is held goes on, and ends.
+        service.faults.clear()
         connections.closeAll()
         close(listener.descriptor)
         _ = service.journal?.commit()

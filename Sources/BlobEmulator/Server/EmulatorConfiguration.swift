@@ -3,9 +3,11 @@ package struct EmulatorAccount: Sendable {
     package let name: String
     /// Base64.
     package let key: String
+    /// Whether it has a hierarchical namespace, and with it the operations of the Data Lake endpoint.
+    package let isHierarchical: Bool
 
-    package init(name: String, key: String) {
-        (self.name, self.key) = (name, key)
+    package init(name: String, key: String, isHierarchical: Bool = false) {
+        (self.name, self.key, self.isHierarchical) = (name, key, isHierarchical)
     }
 
     /// The account that every emulator of this service has, with the key that everybody knows.

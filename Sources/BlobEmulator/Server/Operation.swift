@@ -47,8 +47,29 @@ enum Operation: String, CaseIterable, Sendable {
     case deleteImmutabilityPolicy = "Delete Blob Immutability Policy"
     case setLegalHold = "Set Blob Legal Hold"
 
+    // The Data Lake endpoint.
+    case listFilesystems = "Filesystem List"
+    case createFilesystem = "Filesystem Create"
+    case deleteFilesystem = "Filesystem Delete"
+    case getFilesystemProperties = "Filesystem Get Properties"
+    case setFilesystemProperties = "Filesystem Set Properties"
+    case listPaths = "Path List"
+    case createPath = "Path Create"
+    /// Path Create with a source, counted apart.
+    case renamePath = "Path Rename"
+    case deletePath = "Path Delete"
+    case getPathProperties = "Path Get Properties"
+    case readPath = "Path Read"
+    case updatePath = "Path Update"
+    case leasePath = "Path Lease"
+
     /// The operation that a request names by its method, `restype`, `comp` and a few headers.
-    init(_ head: RequestHead, _ query: QueryParameters, _ target: Target) throws(Failure) {
+    init(_ head: RequestHead, _ query: QueryParameters, _ address: ResourceAddress) throws(Failure) {
+        let target = address.target
+        if let operation = Self.onPath(head, query, address) {
+            self = operation
+            return
+        }
         let comp = query["comp"]?.lowercased() ?? ""
         let restype = query["restype"]?.lowercased() ?? ""
         if restype == "account", comp == "properties", head.method == "GET" || head.method == "HEAD" {

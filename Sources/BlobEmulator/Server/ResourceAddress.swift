@@ -5,6 +5,8 @@ struct ResourceAddress: Sendable {
     var blob: Name?
     /// The path as the signature has it: percent-encoding untouched, without the suffix of a secondary.
     var signedPath: String
+    /// Whether the host is the Data Lake endpoint's. In path style both endpoints are one, and the request itself tells.
+    var isDataLake = false
 
     var target: Operation.Target {
         blob != nil ? .blob : container != nil ? .container : .account
@@ -28,6 +30,7 @@ extension ResourceAddress {
 
         if let host, let named = Self.account(ofHost: host, accounts) {
             account = named
+            isDataLake = host.split(separator: ".").dropFirst().first == "dfs"
         } else {
             let segment = Self.takeSegment(&rest)
             let name = String(decoding: segment, as: UTF8.self)
@@ -51,6 +54,9 @@ extension ResourceAddress {
             container = String(decoding: name, as: UTF8.self)
             if !rest.isEmpty { blob = try BlobNaming.name(decoding: rest) }
         }
+        // No slash at an end, none twice; what is left is the root where there were only slashes.
+        guard account.isHierarchical, let name = blob?.normalizedPath else { return }
+        blob = name.bytes.isEmpty ? nil : name
     }
 
     private static func takeSegment(_ rest: inout Substring.UTF8View) -> Substring.UTF8View {

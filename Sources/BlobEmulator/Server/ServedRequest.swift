@@ -25,12 +25,14 @@ extension Service {
         let now = clock.now()
         let requestID = randomGUID()
         var operation = "Unknown"
+        var isOnPath = false
         var plan = FaultPlan()
         var outcome: ServedRequest.Outcome
         do throws(Failure) {
             let origin = RequestOrigin(peer: peer, requestID: requestID, now: now)
             var exchange = try exchange(for: head, body: body, origin: origin)
             operation = exchange.operation.rawValue
+            isOnPath = exchange.operation.isOnPath || exchange.address.isDataLake
             plan = faults.plan(operation: operation, blob: exchange.address.blob)
             exchange.faults = plan
             body.bytesPerSecond = plan.bytesPerSecond
@@ -42,7 +44,12 @@ extension Service {
             switch error {
             case .connectionLost: outcome = .lost
             case .refused(let refusal):
-                outcome = .answer(refusal.response(requestID: requestID, now: now, isHead: head.method == "HEAD"))
+                let isHead = head.method == "HEAD"
+                outcome = .answer(
+                    isOnPath
+                        ? refusal.pathResponse(requestID: requestID, now: now, isHead: isHead)
+                        : refusal.response(requestID: requestID, now: now, isHead: isHead)
+                )
             }
         }
         if case .answer(var response) = outcome {
@@ -62,6 +69,7 @@ extension Service {
     private func serve(_ exchange: inout Exchange, pause: (Int) -> Void) throws(Failure) -> ServedRequest.Outcome {
         let plan = exchange.faults
         if plan.delay > 0 { pause(plan.delay) }
+        faults.hold(plan)
         if plan.reset == .beforeApplying { return .reset }
         if let refusal = plan.refusal, !refusal.isApplied { throw refusal.failure }
         exchange.grant = try authorizer.grant(exchange)

@@ -30,11 +30,11 @@ final class Service: Sendable {
         let address = try ResourceAddress(
             path: head.path,
             host: host,
-            isContainerLevel: restype == "container" || restype == "account",
+            isContainerLevel: restype == "container" || restype == "account" || query["resource"] == "filesystem",
             accounts: accounts
         )
         let version = try version(head, query, origin)
-        let operation = try Operation(head, query, address.target)
+        let operation = try Operation(head, query, address)
         return Exchange(
             head: head,
             query: query,
@@ -112,6 +112,19 @@ final class Service: Sendable {
         case .setImmutabilityPolicy: try setImmutabilityPolicy(exchange)
         case .deleteImmutabilityPolicy: try deleteImmutabilityPolicy(exchange)
         case .setLegalHold: try setLegalHold(exchange)
+        case .listFilesystems: try listFilesystems(exchange)
+        case .createFilesystem: try createFilesystem(exchange)
+        case .deleteFilesystem: try deleteContainer(exchange)
+        case .getFilesystemProperties: try getFilesystemProperties(exchange)
+        case .setFilesystemProperties: try setFilesystemProperties(exchange)
+        case .listPaths: try listPaths(exchange)
+        case .createPath: try createPath(exchange)
+        case .renamePath: try renamePath(exchange)
+        case .deletePath: try deletePath(exchange)
+        case .getPathProperties: try getPathProperties(exchange)
+        case .readPath: try getBlob(exchange)
+        case .updatePath: try updatePath(exchange)
+        case .leasePath: try leaseBlob(exchange)
         }
     }
 }

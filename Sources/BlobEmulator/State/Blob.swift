@@ -95,6 +95,8 @@ struct Blob: Sendable {
     /// Of page blobs.
     var sequenceNumber = 0
     var protection = BlobProtection()
+    /// Nil: as it was made.
+    var access: PathAccess?
 }
 
 struct Snapshot: Sendable {

@@ -22,6 +22,8 @@ struct ListingPage: Sendable {
         /// Blocks were put under this name, and never committed.
         case uncommitted(Name)
         case prefix(Name)
+        /// In a hierarchical namespace: a prefix that is something by itself.
+        case directory(Name, Blob)
     }
 
     var entries: [Entry] = []
@@ -77,7 +79,7 @@ extension ListingPage.Entry {
         case .snapshot(_, let time, _): time
         // After all snapshots.
         case .blob, .deleted, .uncommitted: Timestamp(ticks: .max / 16)
-        case .prefix: nil
+        case .prefix, .directory: nil
         }
     }
 }

@@ -6,10 +6,16 @@ final class Container: Sendable {
     let name: String
     private let state: Mutex<ContainerState>
 
-    init(account: String, name: String, properties: ContainerProperties, journal: JournalDoor?) {
+    init(
+        account: String,
+        name: String,
+        properties: ContainerProperties,
+        isHierarchical: Bool,
+        journal: JournalDoor?
+    ) {
         (self.account, self.name) = (account, name)
         state = Mutex(
-            ContainerState(properties) { change in
+            ContainerState(properties, isHierarchical: isHierarchical) { change in
                 journal?.append(account: account, container: name, change)
             }
         )
@@ -29,20 +35,27 @@ final class Container: Sendable {
     func replay(_ change: Change) {
         state.withLock { $0.apply(change) }
     }
+
+    /// As above, for a step that is more than one container's.
+    func replay(_ step: (inout ContainerState) -> Void) {
+        state.withLock { step(&$0) }
+    }
 }
 
 /// The containers of one account.
 final class AccountState: Sendable {
     let name: String
     let key: [UInt8]
+    /// Whether directories are more than parts of names.
+    let isHierarchical: Bool
     private let journal: JournalDoor?
     private let containers = Mutex<[String: Container]>([:])
     private let retention = Mutex<Int?>(nil)
     /// Containers that were deleted and whose names are not free yet.
     private let deleted = Mutex<[String: Timestamp]>([:])
 
-    init(name: String, key: [UInt8], journal: JournalDoor?) {
-        (self.name, self.key, self.journal) = (name, key, journal)
+    init(name: String, key: [UInt8], isHierarchical: Bool, journal: JournalDoor?) {
+        (self.name, self.key, self.isHierarchical, self.journal) = (name, key, isHierarchical, journal)
     }
 
     /// For how many days deleted blobs are kept; nil: they are gone at once.
@@ -62,9 +75,19 @@ final class AccountState: Sendable {
         if let free = deleted.withLock({ $0[name] }), free > now { throw .code(.containerBeingDeleted) }
         try containers.withLock { (containers) throws(Failure) in
             guard containers[name] == nil else { throw .code(.containerAlreadyExists) }
-            containers[name] = Container(account: self.name, name: name, properties: properties, journal: journal)
+            containers[name] = made(name, properties)
             journal?.append(account: self.name, container: name, .container(properties))
         }
+    }
+
+    private func made(_ name: String, _ properties: ContainerProperties) -> Container {
+        Container(
+            account: self.name,
+            name: name,
+            properties: properties,
+            isHierarchical: isHierarchical,
+            journal: journal
+        )
     }
 
     /// Takes the container out if `check`, run under its lock, lets it go. Its name is free again at `free`.
@@ -89,12 +112,27 @@ final class AccountState: Sendable {
     func replay(container name: String, _ change: Change) {
         switch change {
         case .container(let properties) where containers.withLock({ $0[name] == nil }):
-            let container = Container(account: self.name, name: name, properties: properties, journal: journal)
+            let container = made(name, properties)
             containers.withLock { $0[name] = container }
         case .containerRemoved:
             containers.withLock { $0[name] = nil }
         case .retention(let days):
             retention.withLock { $0 = days }
+        case .renamed(let old, from: let source, to: let new):
+            guard let target = containers.withLock({ $0[name] }) else { return }
+            guard source != name else {
+                return target.replay { state in
+                    let nodes = state.take(old)
+                    _ = state.take(new)
+                    state.place(nodes.map { ($0.0.moved(from: old, to: new), $0.1) })
+                }
+            }
+            var nodes: [(Name, BlobNode)] = []
+            containers.withLock { $0[source] }?.replay { nodes = $0.take(old) }
+            target.replay { state in
+                _ = state.take(new)
+                state.place(nodes.map { ($0.0.moved(from: old, to: new), $0.1) })
+            }
         default:
             containers.withLock { $0[name] }?.replay(change)
         }

@@ -35,6 +35,8 @@ enum Change: Sendable {
     case unstaged(Name)
     case appended(Name, Content, ETag, Timestamp)
     case lease(Name, Lease)
+    /// A path of the container `from`, with all below it, has moved here, in place of what was here. Taken by the account.
+    case renamed(Name, from: String, to: Name)
     /// Of the account: for how many days deleted blobs are kept.
     case retention(days: Int?)
 }
@@ -45,10 +47,17 @@ struct ContainerState: Sendable {
     /// The container was deleted while somebody still had hold of it.
     private(set) var isRemoved = false
     private(set) var blobs = NameIndex<BlobNode>()
+    /// Whether the account has a hierarchical namespace.
+    let isHierarchical: Bool
     private let record: @Sendable (Change) -> Void
 
-    init(_ properties: ContainerProperties, record: @escaping @Sendable (Change) -> Void) {
+    init(
+        _ properties: ContainerProperties,
+        isHierarchical: Bool,
+        record: @escaping @Sendable (Change) -> Void
+    ) {
         self.properties = properties
+        self.isHierarchical = isHierarchical
         self.record = record
     }
 
@@ -96,9 +105,26 @@ struct ContainerState: Sendable {
             }
         case .lease(let name, let lease):
             withNode(name) { $0.lease = lease }
-        case .retention:
+        case .renamed, .retention:
             break
         }
+    }
+
+    /// Writes down that a path came here; `take` and `place` are the step itself.
+    func note(renamed old: Name, from container: String, to new: Name) {
+        record(.renamed(old, from: container, to: new))
+    }
+
+    /// Takes a path and all below it out, as it is.
+    mutating func take(_ root: Name) -> [(Name, BlobNode)] {
+        let found = ([root] + names(below: root)).compactMap { name in blobs[name].map { (name, $0) } }
+        for (name, _) in found { blobs.remove(name) }
+        return found
+    }
+
+    /// Puts in place what was taken out, under other names.
+    mutating func place(_ nodes: [(Name, BlobNode)]) {
+        for (name, node) in nodes { blobs.insert(node, for: name) }
     }
 
     private mutating func node(making name: Name) -> BlobNode {

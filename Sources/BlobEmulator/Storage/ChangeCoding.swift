@@ -19,6 +19,9 @@ enum RecordKind: UInt8 {
     case softDeleted
     case softDeletedRemoved
     case retention
+    /// As `protectedBlob`, with its owner, group and access list behind that.
+    case ownedBlob
+    case renamed
 }
 
 extension RecordWriter {
@@ -35,6 +38,13 @@ extension RecordWriter {
             write(properties)
         case .containerRemoved:
             header(.containerRemoved)
+        case .blob(let name, let blob?) where blob.access != nil:
+            header(.ownedBlob, name)
+            write(blob)
+            write(blob.protection)
+            text(blob.pathAccess.owner)
+            text(blob.pathAccess.group)
+            text(blob.pathAccess.acl)
         case .blob(let name, let blob?):
             header(blob.protection == BlobProtection() ? .blob : .protectedBlob, name)
             write(blob)
@@ -69,6 +79,10 @@ extension RecordWriter {
         case .lease(let name, let lease):
             header(.lease, name)
             write(lease)
+        case .renamed(let old, from: let source, to: let new):
+            header(.renamed, old)
+            text(source)
+            raw(new.bytes)
         case .retention(let days):
             header(.retention)
             integer(days ?? -1)
@@ -178,6 +192,8 @@ struct ChangeDecoder {
                 Timestamp(ticks: try reader.integer()),
                 try protectedBlob(&reader)
             )
+        case .ownedBlob: change = .blob(Name(try reader.raw()), try ownedBlob(&reader))
+        case .renamed: change = .renamed(Name(try reader.raw()), from: try reader.text(), to: Name(try reader.raw()))
         case .softDeleted: change = .softDeleted(Name(try reader.raw()), try protectedBlob(&reader))
         case .softDeletedRemoved: change = .softDeleted(Name(try reader.raw()), nil)
         case .retention:
@@ -250,6 +266,12 @@ struct ChangeDecoder {
         }
         properties.lease = try lease(&reader)
         return properties
+    }
+
+    private func ownedBlob(_ reader: inout RecordReader) throws(RecordError) -> Blob {
+        var blob = try protectedBlob(&reader)
+        blob.access = PathAccess(owner: try reader.text(), group: try reader.text(), acl: try reader.text())
+        return blob
     }
 
     private func protectedBlob(_ reader: inout RecordReader) throws(RecordError) -> Blob {

@@ -2,11 +2,12 @@ extension DataDirectory {
     /// A service over what the directory holds; the directory is unlocked again if it cannot be had.
     func openService(
         keys: [String: [UInt8]],
+        hierarchical: Set<String>,
         clock: EmulatorClock,
         faults: FaultScript
     ) throws(EmulatorError) -> Service {
         do throws(EmulatorError) {
-            return try readBack(keys: keys, clock: clock, faults: faults)
+            return try readBack(keys: keys, hierarchical: hierarchical, clock: clock, faults: faults)
         } catch {
             unlock()
             throw error
@@ -15,6 +16,7 @@ extension DataDirectory {
 
     private func readBack(
         keys: [String: [UInt8]],
+        hierarchical: Set<String>,
         clock: EmulatorClock,
         faults: FaultScript
     ) throws(EmulatorError) -> Service {
@@ -26,7 +28,12 @@ extension DataDirectory {
         let names = Set(keys.keys).union(recovered.changes.map(\.account))
         let journal = JournalDoor()
         let accounts = names.reduce(into: [String: AccountState]()) { accounts, name in
-            accounts[name] = AccountState(name: name, key: keys[name] ?? [], journal: journal)
+            accounts[name] = AccountState(
+                name: name,
+                key: keys[name] ?? [],
+                isHierarchical: hierarchical.contains(name),
+                journal: journal
+            )
         }
         for entry in recovered.changes { accounts[entry.account]?.replay(container: entry.container, entry.change) }
         let opened = try openJournal(

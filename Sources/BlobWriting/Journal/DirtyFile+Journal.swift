@@ -10,6 +10,9 @@ extension DirtyFile {
     /// What was known of the name when this was begun.
     package var known: KnownName { journal?.known ?? .unknown }
 
+    /// Of its entry, as in `RecoveredFile.name`.
+    package var journalName: String? { journal?.entry.name }
+
     /// A program is in the middle of changing it: no close or fsync has said yet that this is what it wants.
     package var hasOpenChanges: Bool { journal?.hasOpenChanges ?? false }
 
@@ -21,6 +24,16 @@ extension DirtyFile {
         try await scheduler.disk.perform { () throws(LocalStoreError) in
             try journal.due(headers, at: time)
             try journal.synchronize()
+        }
+    }
+
+    /// Owner, mode, times or attributes were changed while the file waits to be sent. `false` if it does not wait: then no
+    /// close or fsync asked for it yet.
+    package func noteHeaders(_ headers: BlobHeaders) async throws(LocalStoreError) -> Bool {
+        guard let journal else { return false }
+        let time = Self.now
+        return try await scheduler.disk.perform { () throws(LocalStoreError) in
+            try journal.headersChanged(headers, at: time)
         }
     }
 

@@ -16,6 +16,8 @@ final class DirtyJournal: Sendable {
         var phase: Phase
         /// Since the last close or fsync that was recorded nothing changed.
         var isDue = false
+        /// A close or fsync was recorded that no commit has followed: recovery uploads the file.
+        var isOwed = false
         /// Records that are not in the log yet; they go in front of the next one.
         var backlog: [JournalRecord] = []
         /// What of the base's range the log knows to be in the data file.
@@ -52,6 +54,7 @@ final class DirtyJournal: Sendable {
             State(
                 identity: replay.identity,
                 phase: .changed,
+                isOwed: replay.isDue,
                 claimed: replay.extents,
                 baseLimit: replay.baseLimit,
                 hasLog: true,
@@ -147,10 +150,20 @@ final class DirtyJournal: Sendable {
         let failure = state.withLock { state -> LocalStoreError? in
             state.backlog.append(.due(headers, at: time))
             state.phase = .changed
-            state.isDue = true
+            (state.isDue, state.isOwed) = (true, true)
             return flush(&state)
         }
         if let failure { throw failure }
+    }
+
+    /// What is stored beside the bytes changed, and no byte: what is owed is uploaded with these. `false` if nothing is.
+    func headersChanged(_ headers: BlobHeaders, at time: Int64) throws(LocalStoreError) -> Bool {
+        let result = state.withLock { state -> Result<Bool, LocalStoreError> in
+            guard state.isOwed else { return .success(false) }
+            state.backlog.append(.due(headers, at: time))
+            return flush(&state).map { .failure($0) } ?? .success(true)
+        }
+        return try result.get()
     }
 
     /// Bytes, log and names to the disk. Takes as long as the disk does. What is written meanwhile is not among them.
@@ -191,7 +204,7 @@ final class DirtyJournal: Sendable {
             state.identity.known = .version(version.etag)
             state.identity.base?.version = version
             state.identity.source = nil
-            state.phase = .committed
+            (state.phase, state.isOwed) = (.committed, false)
             state.backlog.append(.committed(version))
         }
     }

@@ -78,21 +78,46 @@ extension DirtyFile {
     }
 
     /// A log that starts over is another blob, so that nobody takes it for the old one with more in it. A token that may
-    /// not delete empties it in place.
+    /// not delete empties it in place. Either names the version that goes: done late, it would take a newer log away.
     private func makeRoom(_ headers: BlobHeaders, _ blob: BlobAddress) async throws(CommitError) {
         let store = scheduler.store
+        var (known, refusals) = (known, 0)
         do throws(StorageError) {
-            do throws(StorageError) { try await store.delete(blob, condition: .any) } catch {
-                guard error.kind != .notFound else { return }
-                guard error.kind == .denied else { throw error }
-                let version = try await store.createAppendBlob(blob, headers: headers, condition: .any)
-                state.withLock { state in
-                    state.log?.plan.created(version)
-                    state.log?.metadata = headers.metadata
+            while true {
+                guard let old = try await versionInTheWay(of: blob, known) else { return }
+                do throws(StorageError) {
+                    do throws(StorageError) { try await store.delete(blob, condition: old) } catch {
+                        guard error.kind == .denied else { throw error }
+                        let version = try await store.createAppendBlob(blob, headers: headers, condition: old)
+                        state.withLock { state in
+                            state.log?.plan.created(version)
+                            state.log?.metadata = headers.metadata
+                        }
+                    }
+                    return await noteDeleted()
+                } catch {
+                    if error.kind == .notFound { return }
+                    refusals += 1
+                    guard error.kind == .conditionFailed, refusals < Self.refusalCountMax else { throw error }
+                    known = .unknown
                 }
             }
         } catch { throw .storage(error) }
-        await noteDeleted()
+    }
+
+    /// `nil`: none any more. Who may not look names no version.
+    private func versionInTheWay(
+        of blob: BlobAddress,
+        _ known: KnownName
+    ) async throws(StorageError) -> VersionCondition? {
+        if case .version(let etag) = known { return .matches(etag) }
+        do throws(StorageError) { return .matches(try await scheduler.store.properties(of: blob).version.etag) } catch {
+            switch error.kind {
+            case .notFound: return nil
+            case .denied, .encrypted: return .any
+            default: throw error
+            }
+        }
     }
 
     private func append(_ piece: AppendPiece, to blob: BlobAddress) async throws(CommitError) {

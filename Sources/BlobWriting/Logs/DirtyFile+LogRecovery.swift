@@ -9,14 +9,14 @@ extension DirtyFile {
         if let compactor = state.withLock({ $0.log?.compactor }) {
             // The blob may be shorter than it was: the rest of it is in the other's hands.
             switch try await compactor.judgeLog(known: known) {
-            case .upload: return .upload(.any)
+            case .upload(let condition): return .upload(condition)
             case .conflict(let reason): return .conflict(reason)
             case .done:
                 state.withLock { $0.log?.compactor = nil }
                 compactor.discard()
             }
         }
-        guard let position = state.withLock({ $0.log?.plan.position }) else { return .upload(.any) }
+        guard let position = state.withLock({ $0.log?.plan.position }) else { return .upload(.vacant) }
         let found: BlobProperties
         do throws(StorageError) { found = try await scheduler.store.properties(of: blob) } catch {
             guard error.kind == .notFound else { throw error }
@@ -28,21 +28,21 @@ extension DirtyFile {
         switch position.start {
         case .absent, .over:
             // Made by the process that ended, and nothing appended yet; or what it was to replace.
-            if found.type == .append, found.length == 0 { return .upload(.any) }
-            if known == .version(found.version.etag) { return .upload(.any) }
+            if found.type == .append, found.length == 0 { return .upload(.matches(found.version.etag)) }
+            if known == .version(found.version.etag) { return .upload(.matches(found.version.etag)) }
             return .conflict("somebody else put another version there")
         case .standing, .rebuilding:
             guard found.type == .append, found.length >= position.end,
                 position.creationTime == nil || found.creationTime == position.creationTime
             else { return .conflict("somebody began the log anew") }
-            return .upload(.any)
+            return .upload(.matches(found.version.etag))
         case .rebuild:
             guard found.type == .append, position.creationTime == nil || found.creationTime == position.creationTime
             else { return .conflict("somebody began the log anew") }
             // It was not emptied yet: nothing of it is missing, and it is put again when it is full again.
             if found.length >= position.end { return .done(found) }
             state.withLock { $0.log?.plan.emptied(found) }
-            return .upload(.any)
+            return .upload(.matches(found.version.etag))
         }
     }
 }

@@ -15,6 +15,9 @@ package final class CleanFileLease: Sendable {
         self.length = length
     }
 
+    /// Who holds a copy of this descriptor holds the lock: the file stays whole although this process ends.
+    package var lockDescriptor: Int32 { index.descriptor }
+
     /// Open for reading only; closed with the lease.
     package var descriptor: Int32 { data.descriptor }
 }

@@ -191,12 +191,7 @@ package struct JournalSurvivors: Sendable {
         package let entry: JournalEntry
 
         /// Unique within the directory, for people to name it.
-        package var name: String {
-            String(
-                folder[(folder.lastIndex(of: "/").map { folder.index(after: $0) } ?? folder.startIndex)...].dropFirst(2)
-            )
-                + "-" + entry.id
-        }
+        package var name: String { entry.name }
     }
 
     /// Claimed: nobody else gets them while they are held.

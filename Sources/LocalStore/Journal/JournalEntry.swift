@@ -43,6 +43,12 @@ package final class JournalEntry: Sendable {
         if descriptor >= 0 { close(descriptor) }
     }
 
+    /// Unique within the directory; see `JournalSurvivors.Entry.name`.
+    package var name: String {
+        String(folder[(folder.lastIndex(of: "/").map { folder.index(after: $0) } ?? folder.startIndex)...].dropFirst(2))
+            + "-" + id
+    }
+
     package var dataPath: String { "\(folder)/\(id).data" }
     private var logPath: String { "\(folder)/\(id).log" }
 

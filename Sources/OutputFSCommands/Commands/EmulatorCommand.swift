@@ -39,6 +39,14 @@ struct EmulatorCommand: ParsableCommand {
     )
     var accountFile: String?
 
+    @Flag(
+        help: .init(
+            "Accounts have a hierarchical namespace (ADLS Gen2), and the operations of the Data Lake endpoint.",
+            discussion: "A data directory is to be started the same way every time."
+        )
+    )
+    var hns = false
+
     @Flag(help: "Let tests cause faults and read counters, below /-/.")
     var control = false
 
@@ -49,6 +57,7 @@ struct EmulatorCommand: ParsableCommand {
             dataDirectory: data,
             accounts: account,
             accountFile: accountFile,
+            isHierarchical: hns,
             allowsControl: control,
             readFile: { System.read($0) }
         )

@@ -13,6 +13,7 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             Returns when the mount answers. The process behind it ends with outputfs unmount, or with SIGTERM.
 
             EXAMPLES
+              outputfs mount myaccount /mnt/outputs     (managed identity, service principal, az login)
               outputfs mount myaccount /mnt/outputs --key-file ~/.azure/myaccount.key
               AZURE_STORAGE_CONNECTION_STRING=… outputfs mount /mnt/outputs
               JOB_CONTAINER_URL=… outputfs mount --read-only /mnt/job
@@ -58,6 +59,9 @@ struct MountCommand: ParsableCommand, TakingPlaces {
     @Option(help: .hidden)
     var readyDescriptor: Int32?
 
+    @OptionGroup
+    var keeper: KeeperOptions
+
     /// For the kernel, out of `-o`: see `MountOptionList`.
     @Option(help: .hidden)
     var mountFlag: [String] = []
@@ -79,16 +83,42 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             try BackgroundMount.start(Program.arguments)
             return
         }
+        guard keeper.keeperSocket != nil else { try keep() }
+        try serve(try Inheritance(keeper))
+    }
+
+    /// What the process does that people see: it starts the one that serves, and stays.
+    private func keep() throws -> Never {
+        let node = BatchNode.current
+        let place = try MountPoint.named(places.last, on: node)
+        let mountPoint = System.canonicalPath(place) ?? place
+        var arguments = try Program.settledArguments.arguments
+        // Who asks for the place of a mount that does not answer yet waits for himself.
+        if let named = places.last {
+            if let index = arguments.lastIndex(of: named) { arguments[index] = mountPoint }
+        } else {
+            arguments.append(mountPoint)
+        }
+        let keeper = Keeper(
+            // Settled: a file that is changed while the mount serves says nothing to the workers that follow.
+            arguments: arguments,
+            mountPoint: mountPoint,
+            ready: readyDescriptor,
+            logFile: readyDescriptor == nil
+                ? nil
+                : logging.logFile ?? node?.shownFile(BatchNode.logName) ?? RuntimeDirectory.log(of: mountPoint)
+        )
+        let status = try keeper.run()
+        fflush(nil)
+        Glibc.exit(status)
+    }
+
+    private func serve(_ inheritance: Inheritance) throws {
         TerminationSignals.block()
         let source = try storage.source(named: places.count == 2 ? places[0] : nil)
         let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
-        // Only now: a secret may have come through an inherited descriptor (--key-file /dev/fd/63).
-        if let ready { System.closeInherited(except: ready.descriptor) }
-
-        try MountPoint.checkMachine(allowsOthers: tree.allowOther)
         let node = BatchNode.current
-        let place = try MountPoint.named(places.last, on: node)
-        let mountPoint = try MountPoint.prepare(place, allowsContent: tree.nonempty)
+        let mountPoint = try mountPoint(inheritance)
         var configuration = try MountConfiguration(
             source: source,
             mountPoint: mountPoint,
@@ -109,13 +139,18 @@ struct MountCommand: ParsableCommand, TakingPlaces {
         }
         let statusFile = batch.statusFile ?? node?.shownFile(BatchNode.statusName)
         if let statusFile { try MountPoint.checkOutside(statusFile, mountPoint: mountPoint, option: "--status-file") }
-        let log = try openLog(mountPoint: mountPoint, node: node, inBackground: ready != nil)
+        let log = try openLog(mountPoint: mountPoint, node: node, inBackground: ready != nil || keeper.background)
+        if keeper.background, ready == nil { ReadySignal.leaveTerminal(logDescriptor: log.descriptor) }
+        if let lastEnd = inheritance.lastEnd {
+            log.logger.error("the process of \(mountPoint) \(lastEnd); restart \(inheritance.restarts)")
+        }
         System.raiseDescriptorLimit()
 
-        let mounted = try Composition.mountedTree(configuration, logger: log.logger)
+        let mounted = try Composition.mountedTree(configuration, inheritance, logger: log.logger)
         let service = MountService(
             configuration: configuration,
             mounted: mounted,
+            inheritance: inheritance,
             log: log,
             statusFile: statusFile.map { StatusFile(path: $0) }
         )
@@ -124,18 +159,28 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             try MetricsServer(at: address, logger: log.logger) { service.metrics() }
         }
         defer { metrics?.stop() }
+        let (places, isFirst) = (places, inheritance.restarts == 0)
         try service.run {
             log.logger.notice("\(mounted.source) is mounted on \(mountPoint)")
             ServiceManager.notify(.ready(status: "\(mounted.source) is mounted on \(mountPoint)"))
             ServiceManager.watch(mountPoint)
             if let ready {
                 ready.send(logDescriptor: log.descriptor)
-            } else {
-                Terminal.error("outputfs: mounted on \(place); Ctrl-C unmounts")
+            } else if isFirst {
+                Terminal.error("outputfs: mounted on \(places.last ?? mountPoint); Ctrl-C unmounts")
             }
         }
-        // A log that nobody asked for is kept only when something went wrong.
-        if let path = log.path, logging.logFile == nil, path != node?.shownFile(BatchNode.logName) { unlink(path) }
+        // A log that nobody asked for is kept only when something went wrong, or where Batch shows it.
+        let isShown = log.path == node?.shownFile(BatchNode.logName)
+        if let path = log.path, logging.logFile == nil, isFirst, !isShown { unlink(path) }
+    }
+
+    /// Canonical. Where the mount is there already nothing may touch it: nobody would answer yet.
+    private func mountPoint(_ inheritance: Inheritance) throws(CommandFailure) -> String {
+        if inheritance.device != nil, let mountPoint = inheritance.mountPoint { return mountPoint }
+        try MountPoint.checkMachine(allowsOthers: tree.allowOther)
+        let place = try MountPoint.named(places.last, on: BatchNode.current)
+        return try MountPoint.prepare(place, allowsContent: tree.nonempty)
     }
 
     /// In the background without --log-file the log lies where Batch shows it, elsewhere beside the control socket, and

@@ -82,13 +82,15 @@ struct StatusReport: Codable, Sendable {
             let reason =
                 switch failures[RuntimeDirectory.socket(of: mount.mountPoint)]?.code {
                 case EAGAIN: "its process does not answer"
+                case _ where KeeperLock.isHeld(mount.mountPoint): "its process was killed, and is being started again"
                 case nil: "no process of this user serves it"
                 default: "its process is gone; outputfs unmount takes the mount away"
                 }
             report.silent.append(Silent(mountPoint: mount.mountPoint, reason: reason))
         }
         // What is left of daemons that were killed; a new one might be about to listen, hence only refused ones.
-        for (socket, error) in failures where error.code == ECONNREFUSED { unlink(socket) }
+        let mounted = Set(table.entries.filter(\.isOutputFS).map { RuntimeDirectory.socket(of: $0.mountPoint) })
+        for (socket, error) in failures where error.code == ECONNREFUSED && !mounted.contains(socket) { unlink(socket) }
         report.mounts.sort { $0.mountPoint < $1.mountPoint }
         return report
     }

@@ -49,7 +49,20 @@ struct UnmountCommand: ParsableCommand {
         }
     }
 
+    /// Between two processes of the mount nobody answers; then once more.
     private func askDaemon(_ path: String) -> Result<ControlAnswer, Errno> {
+        var answer = askOnce(path)
+        for _ in 0..<100 {
+            guard case .failure(let error) = answer, error.code == ECONNREFUSED || error.code == ENOENT,
+                KeeperLock.isHeld(path)
+            else { break }
+            usleep(100_000)
+            answer = askOnce(path)
+        }
+        return answer
+    }
+
+    private func askOnce(_ path: String) -> Result<ControlAnswer, Errno> {
         let socket = RuntimeDirectory.socket(of: path)
         let seconds = timeout.map { Double($0.components.seconds) + Double($0.components.attoseconds) / 1e18 }
         do throws(Errno) {

@@ -64,7 +64,18 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
             "AZURE_STORAGE_CONNECTION_STRING": "connection-string-file", "AZURE_STORAGE_ACCOUNT": "account",
             "AZURE_STORAGE_BLOB_ENDPOINT": "endpoint", "AZURE_STORAGE_SERVICE_ENDPOINT": "endpoint",
             "AZURE_STORAGE_KEY": "key-file", "AZURE_STORAGE_SAS_TOKEN": "sas-file",
-            "JOB_CONTAINER_URL": "container-url-file", "AZ_BATCH_JOB_OUTPUT_CONTAINER": "container-url-file",
+            "AZURE_STORAGE_SAS_TOKEN_FILE": "sas-file", "JOB_CONTAINER_URL": "container-url-file",
+            "AZ_BATCH_JOB_OUTPUT_CONTAINER": "container-url-file",
+            "AZURE_STORAGE_AUTH_TYPE": "auth", "AZURE_STORAGE_ENDPOINT_SUFFIX": "endpoint-suffix",
+            "AZURE_TENANT_ID": "tenant-id", "AZURE_CLIENT_ID": "client-id",
+            "AZURE_STORAGE_IDENTITY_OBJECT_ID": "object-id", "AZURE_STORAGE_IDENTITY_RESOURCE_ID": "resource-id",
+            "AZURE_CLIENT_SECRET": "client-secret-file", "AZURE_CLIENT_CERTIFICATE_PATH": "client-certificate-file",
+            "AZURE_FEDERATED_TOKEN_FILE": "federated-token-file", "AZURE_AUTHORITY_HOST": "authority-host",
+        ]
+        let secrets: Set = [
+            "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "JOB_CONTAINER_URL",
+            "AZ_BATCH_JOB_OUTPUT_CONTAINER",
+            "AZURE_CLIENT_SECRET",
         ]
         var isNamed = source != nil || given.contains { $0.setting.role.doesName }
         var isProved = given.contains { $0.setting.role.doesProve }
@@ -74,9 +85,11 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
             if role.doesName, isNamed, !(option == "endpoint" && rows.contains { $0.name == "account" }) { continue }
             if role.doesProve, isProved { continue }
             isNamed = isNamed || role.doesName
-            isProved = isProved || role.doesProve
+            // These methods use the key or SAS that there is.
+            let isOpen = option == "auth" && AuthMethod.usesSecret(value)
+            isProved = isProved || role.doesProve && !isOpen
             if rows.contains(where: { $0.name == option }) { continue }
-            let isSecret = role.doesProve
+            let isSecret = secrets.contains(variable)
             rows.append(Row(name: option, value: isSecret ? nil : shown(value), origin: variable, isSecret: isSecret))
         }
         return rows

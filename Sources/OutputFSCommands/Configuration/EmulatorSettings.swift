@@ -17,6 +17,8 @@ struct EmulatorSettings: Sendable, Equatable {
     var port: UInt16
     var dataDirectory: String?
     var accounts: [Account]
+    /// Whether all accounts have a hierarchical namespace.
+    var isHierarchical: Bool
     var allowsControl: Bool
 
     /// The account of all emulators of Azure; its key is public.
@@ -30,6 +32,7 @@ struct EmulatorSettings: Sendable, Equatable {
         dataDirectory: String? = nil,
         accounts: [String] = [],
         accountFile: String? = nil,
+        isHierarchical: Bool = false,
         allowsControl: Bool = false,
         readFile: (String) -> Result<[UInt8], Errno> = { _ in .success([]) }
     ) throws(CommandFailure) {
@@ -43,6 +46,7 @@ struct EmulatorSettings: Sendable, Equatable {
         if address.hasPrefix("["), address.hasSuffix("]") { address = String(address.dropFirst().dropLast()) }
         self.port = port
         self.dataDirectory = dataDirectory
+        self.isHierarchical = isHierarchical
         self.allowsControl = allowsControl
         var lines = accounts.map { ("--account", $0) }
         if let accountFile {

@@ -3,9 +3,10 @@ internal import AzureBlob
 /// Where the blobs are and what opens the door.
 struct StorageSource: Sendable, CustomStringConvertible {
     var account: StorageAccount
-    var credential: Credential
+    var signIn: SignIn
     /// The one container that the credential is for.
     var container: String?
+    var namespace = NamespaceChoice.auto
 
     /// As it stands in /proc/mounts and in `status`: the URL, without secrets.
     var description: String { container.map { "\(account.endpoint)/\($0)" } ?? "\(account.endpoint)" }
@@ -19,12 +20,14 @@ struct StorageSource: Sendable, CustomStringConvertible {
 /// The command line wins over the environment, and what it names is not mixed with what belongs to another account:
 /// with an account on the command line the environment gives at most a key or a SAS. Within the environment the
 /// order is that of the Azure CLI: connection string, then account with key, then account with SAS; a container URL
-/// counts when no account is named.
+/// counts when no account is named. What has neither a key nor a SAS is entered with an identity (`SignInResolver`).
 struct StorageSourceResolver {
     var options: Options
     var environment: [String: String]
     /// The content of a small file; fails with the words for its errno.
-    var readFile: (String) -> Result<[UInt8], Errno>
+    var readFile: @Sendable (String) -> Result<[UInt8], Errno>
+    /// Where relative paths begin.
+    var workingDirectory = "/"
 
     /// The values of `StorageOptions`, and the SOURCE argument.
     struct Options: Sendable, Equatable {
@@ -36,9 +39,47 @@ struct StorageSourceResolver {
         var connectionStringFile: String?
         var containerURLFile: String?
         var containerURL: String?
+        var endpointSuffix: String?
+        var auth: AuthMethod?
+        var identity = IdentityPlan.Options()
+    }
+
+    /// An account, and the secret that came with it.
+    private struct Found {
+        var account: StorageAccount
+        var container: String?
+        var secret: SignIn?
+        var origin = SecretOrigin.environment
     }
 
     func resolve() throws(CommandFailure) -> StorageSource {
+        try signedIn(found())
+    }
+
+    /// The source that a container's URL names which was found elsewhere.
+    func source(ofContainer url: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+        try signedIn(opened(containerURL(url, origin)))
+    }
+
+    private func signedIn(_ found: Found) throws(CommandFailure) -> StorageSource {
+        let signIn = try signInResolver.resolve(
+            found.secret,
+            from: found.origin,
+            storageHost: found.account.endpoint.host
+        )
+        return StorageSource(account: found.account, signIn: signIn, container: found.container)
+    }
+
+    private var signInResolver: SignInResolver {
+        SignInResolver(
+            method: options.auth,
+            identity: options.identity,
+            environment: environment,
+            workingDirectory: workingDirectory
+        )
+    }
+
+    private func found() throws(CommandFailure) -> Found {
         let named = try namedOnCommandLine()
         let secretFiles = [
             ("--key-file", options.keyFile), ("--sas-file", options.sasFile),
@@ -52,7 +93,11 @@ struct StorageSourceResolver {
 
         if let file = options.connectionStringFile {
             try refuse(named, beside: "--connection-string-file")
-            return try connectionString(try secret(in: file, "--connection-string-file"), "--connection-string-file")
+            return try connectionString(
+                try secret(in: file, "--connection-string-file"),
+                "--connection-string-file",
+                file
+            )
         }
         if options.containerURL != nil {
             try refuse(named, beside: "--container-url")
@@ -60,11 +105,15 @@ struct StorageSourceResolver {
         }
         if let file = options.containerURLFile {
             try refuse(named, beside: "--container-url-file")
-            return try source(ofContainer: try secret(in: file, "--container-url-file"), "--container-url-file")
+            return try opened(
+                containerURL(try secret(in: file, "--container-url-file"), "--container-url-file", file)
+            )
         }
-        var credential: Credential?
-        if let file = options.keyFile { credential = .sharedKey(Secret(try secret(in: file, "--key-file"))) }
-        if let file = options.sasFile { credential = .sas(Secret(try secret(in: file, "--sas-file"))) }
+        var credential: (secret: SignIn, option: String)?
+        if let file = options.keyFile {
+            credential = (.key(Secret(try secret(in: file, "--key-file"))), "--key-file")
+        }
+        if let file = options.sasFile { credential = (try sas(in: file, "--sas-file"), "--sas-file") }
 
         let isNamedHere = named.account != nil || named.endpoint != nil
         if !isNamedHere, credential == nil, let text = variable("AZURE_STORAGE_CONNECTION_STRING") {
@@ -82,14 +131,15 @@ struct StorageSourceResolver {
             }
             throw Self.nothingNamed
         }
-        return StorageSource(
-            account: try storageAccount(name: account, endpoint: endpoint),
-            credential: credential ?? environmentCredential
-        )
+        let storage = try storageAccount(name: account, endpoint: endpoint)
+        if let credential {
+            return Found(account: storage, secret: credential.secret, origin: .secretFile(credential.option))
+        }
+        return Found(account: storage, secret: try environmentSecret)
     }
 
     /// `--container-url`: a variable's, or a URL without a secret, which the command's other credentials open.
-    private func containerOnCommandLine() throws(CommandFailure) -> StorageSource {
+    private func containerOnCommandLine() throws(CommandFailure) -> Found {
         let text = options.containerURL ?? ""
         guard options.containerURLFile == nil, options.connectionStringFile == nil else {
             throw CommandFailure(
@@ -106,7 +156,7 @@ struct StorageSourceResolver {
                     try: "export \(name)=…"
                 )
             }
-            return try source(ofContainer: url, "--container-url \(text)")
+            return try opened(containerURL(url, "--container-url \(text)"))
         }
         if let query = text.firstIndex(of: "?") {
             // Not printed: what stands behind the question mark is as good as a key.
@@ -117,35 +167,81 @@ struct StorageSourceResolver {
                 "--container-url-file FILE, with the URL in a file that only you can read"
             )
         }
-        return try source(ofContainer: text, "--container-url")
+        return try opened(containerURL(text, "--container-url"))
     }
 
-    /// Of a URL that was found, by its SAS; without one by the key or SAS that the options or the environment have.
-    func source(ofContainer url: String, _ origin: String) throws(CommandFailure) -> StorageSource {
-        var source = try containerURL(url, origin)
-        guard case .anonymous = source.credential else { return source }
+    /// A container whose URL has no SAS, with the key or SAS that the options or the environment have.
+    private func opened(_ found: Found) throws(CommandFailure) -> Found {
+        guard found.secret == nil else { return found }
+        var found = found
+        found.origin = .environment
         if let file = options.keyFile {
-            source.credential = .sharedKey(Secret(try secret(in: file, "--key-file")))
+            (found.secret, found.origin) = (.key(Secret(try secret(in: file, "--key-file"))), .secretFile("--key-file"))
         } else if let file = options.sasFile {
-            source.credential = .sas(Secret(try secret(in: file, "--sas-file")))
+            (found.secret, found.origin) = (try sas(in: file, "--sas-file"), .secretFile("--sas-file"))
         } else {
-            source.credential = environmentCredential
+            found.secret = try environmentSecret
         }
-        return source
+        return found
     }
 
-    private var environmentCredential: Credential {
-        if let key = variable("AZURE_STORAGE_KEY") { return .sharedKey(Secret(key)) }
-        if let token = variable("AZURE_STORAGE_SAS_TOKEN") { return .sas(Secret(token)) }
-        return .anonymous
+    /// A key before a SAS, as the Azure CLI has it, unless another way was asked for.
+    private var environmentSecret: SignIn? {
+        get throws(CommandFailure) {
+            let method = try signInResolver.chosenMethod
+            if method == .auto || method == .key, let key = variable("AZURE_STORAGE_KEY") { return .key(Secret(key)) }
+            guard method == .auto || method == .sas else { return nil }
+            if let token = variable("AZURE_STORAGE_SAS_TOKEN") { return .sas(Secret(token), file: nil) }
+            guard let file = variable("AZURE_STORAGE_SAS_TOKEN_FILE") else { return nil }
+            return try sas(in: file, "AZURE_STORAGE_SAS_TOKEN_FILE")
+        }
+    }
+
+    private func sas(in file: String, _ option: String) throws(CommandFailure) -> SignIn {
+        let text = try secret(in: file, option)
+        return .sas(Secret(text), file: renewal(file, option) { .success(Secret($0)) })
+    }
+
+    /// How the SAS of a file that may change is read again; `nil` where it cannot change, as behind a pipe.
+    private func renewal(
+        _ file: String?,
+        _ option: String,
+        _ secret: @escaping @Sendable (String) -> Result<Secret, AccountError>
+    ) -> HeldSAS.File? {
+        guard let file, SignInResolver.stays(file) else { return nil }
+        let path = signInResolver.absolute(file)
+        let readFile = readFile
+        return HeldSAS.File(path: path) {
+            let text: String
+            do throws(CommandFailure) { text = try Self.secret(in: path, option, readFile) } catch {
+                return .failure(SignInFailure(.refused, error.what))
+            }
+            return secret(text).flatMap(HeldSAS.checked)
+                .mapError { SignInFailure(.refused, "\(option) \(path): \($0)") }
+        }
     }
 
     // MARK: What the client's own parsers make of it
 
-    private func connectionString(_ text: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+    private func connectionString(
+        _ text: String,
+        _ origin: String,
+        _ file: String? = nil
+    ) throws(CommandFailure) -> Found {
         do throws(AccountError) {
             let parsed = try ConnectionString(text)
-            return StorageSource(account: parsed.account, credential: parsed.credential)
+            let account = parsed.account
+            let renewal = renewal(file, origin) { text in
+                guard let parsed = try? ConnectionString(text), case .sas(let token) = parsed.credential,
+                    parsed.account == account
+                else { return .failure(AccountError("it no longer has a SAS for \(account.endpoint)")) }
+                return .success(token)
+            }
+            return Found(
+                account: account,
+                secret: Self.secret(parsed.credential, renewal),
+                origin: file == nil ? .environment : .accountFile
+            )
         } catch {
             throw CommandFailure(
                 .configuration,
@@ -155,10 +251,26 @@ struct StorageSourceResolver {
         }
     }
 
-    private func containerURL(_ text: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+    private func containerURL(
+        _ text: String,
+        _ origin: String,
+        _ file: String? = nil
+    ) throws(CommandFailure) -> Found {
         do throws(AccountError) {
             let parsed = try ContainerURL(text)
-            return StorageSource(account: parsed.account, credential: parsed.credential, container: parsed.container)
+            let (account, container) = (parsed.account, parsed.container)
+            let renewal = renewal(file, origin) { text in
+                guard let parsed = try? ContainerURL(text), case .sas(let token) = parsed.credential,
+                    parsed.account == account, parsed.container.utf8.elementsEqual(container.utf8)
+                else { return .failure(AccountError("it no longer has a SAS for \(container)")) }
+                return .success(token)
+            }
+            return Found(
+                account: account,
+                container: container,
+                secret: Self.secret(parsed.credential, renewal),
+                origin: file == nil ? .environment : .accountFile
+            )
         } catch {
             throw CommandFailure(
                 .configuration,
@@ -172,7 +284,9 @@ struct StorageSourceResolver {
         do throws(AccountError) {
             switch (name, endpoint) {
             case (let name?, let endpoint?): return StorageAccount(name: name, endpoint: try BlobEndpoint(endpoint))
-            case (let name?, nil): return try StorageAccount(name: name)
+            case (let name?, nil):
+                let suffix = options.endpointSuffix ?? variable("AZURE_STORAGE_ENDPOINT_SUFFIX")
+                return try StorageAccount(name: name, endpointSuffix: suffix ?? "core.windows.net")
             case (nil, let endpoint?):
                 // The account's name out of its endpoint is a rule of connection strings.
                 return try ConnectionString("BlobEndpoint=\(endpoint)").account
@@ -182,7 +296,7 @@ struct StorageSourceResolver {
             throw CommandFailure(
                 .usage,
                 "\(error)",
-                try: "--account NAME, and --endpoint https://… where it is not the public cloud's"
+                try: "--account NAME, and --endpoint https://… or --endpoint-suffix where it is not the public cloud's"
             )
         }
     }
@@ -191,10 +305,20 @@ struct StorageSourceResolver {
         .usage,
         "no storage account is named",
         try: "outputfs mount --account NAME --key-file FILE MOUNTPOINT",
+        "outputfs mount --account NAME MOUNTPOINT (managed identity, service principal, az login: --auth)",
         "export AZURE_STORAGE_CONNECTION_STRING=…, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY",
         "export JOB_CONTAINER_URL=… (one job's container, with its SAS)",
         "outputfs demo (needs no account)"
     )
+
+    /// What a parser found, with the way to its successor. A text without a secret names the account only.
+    private static func secret(_ credential: Credential, _ renewal: HeldSAS.File?) -> SignIn? {
+        switch credential {
+        case .sharedKey(let key): .key(key)
+        case .sas(let token): .sas(token, file: renewal)
+        case .anonymous, .bearer, .changingSAS: nil
+        }
+    }
 
     /// SOURCE is an account's name or an endpoint's URL.
     private func namedOnCommandLine() throws(CommandFailure) -> (account: String?, endpoint: String?) {
@@ -235,6 +359,14 @@ struct StorageSourceResolver {
     }
 
     private func secret(in file: String, _ option: String) throws(CommandFailure) -> String {
+        try Self.secret(in: file, option, readFile)
+    }
+
+    private static func secret(
+        in file: String,
+        _ option: String,
+        _ readFile: (String) -> Result<[UInt8], Errno>
+    ) throws(CommandFailure) -> String {
         switch readFile(file) {
         case .failure(let error):
             throw CommandFailure(

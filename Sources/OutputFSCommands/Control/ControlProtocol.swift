@@ -1,3 +1,5 @@
+internal import OutputTree
+
 /// What a mount's daemon is asked over its control socket, and what it says.
 ///
 /// One request and one answer per connection, each one JSON object and the end of that direction. `version` is
@@ -19,6 +21,8 @@ struct ControlRequest: Codable, Sendable, Equatable {
         case unmount
         /// Send what waits, and go on.
         case drain
+        /// One step of a mass delete.
+        case remove
         /// Log from `logLevel` on.
         case logLevel
     }
@@ -29,6 +33,7 @@ struct ControlRequest: Codable, Sendable, Equatable {
     var isLazy = false
     /// Unmount and drain: how long to wait for uploads, in seconds; without it the mount's own drain timeout.
     var timeout: Double?
+    var removal: RemovalStep?
     /// One of swift-log's levels.
     var logLevel: String?
 }
@@ -41,6 +46,8 @@ struct ControlAnswer: Codable, Sendable {
     var status: MountStatus?
     var unmount: UnmountReport?
     var drain: DrainAnswer?
+    var removal: RemovalAnswer?
+    var removalRefusal: RemovalRefusal?
     /// The level from now on.
     var logLevel: String?
 }

@@ -13,7 +13,14 @@ struct MountStatus: Codable, Sendable {
     var mountPoint: String
     /// Account or container, as in /proc/mounts; without secrets.
     var source: String
+    /// Of the keeper: the process that signals are sent to, and with which the mount ends.
     var processID: Int32
+    /// Of the one that serves it, and is followed by another if it is killed.
+    var workerProcessID: Int32
+    /// Processes that served it before and were killed.
+    var restarts: Int
+    /// What became of the last of them.
+    var lastEnd: String?
     var programVersion: String
     /// Seconds since the epoch.
     var mountedAt: Int

@@ -33,6 +33,11 @@ enum RuntimeDirectory {
         Path.join(directory, name(of: mountPoint) + ".log")
     }
 
+    /// See `KeeperLock`.
+    static func keeperLock(of mountPoint: String, in directory: String = current) -> String {
+        Path.join(directory, name(of: mountPoint) + ".keeper")
+    }
+
     private static func name(of mountPoint: String) -> String {
         var hash: UInt64 = 0xCBF2_9CE4_8422_2325
         for byte in mountPoint.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }

@@ -2,6 +2,8 @@ internal import BlobStorage
 
 /// What a few cheap requests showed.
 struct StoreProbe: Sendable {
+    /// How it was signed in, or why not; then nothing else was asked. `nil` before that.
+    var signIn: Result<OpenDoor, CommandFailure>?
     /// Why the first request failed.
     var error: StorageError?
     /// From request to answer: the first with its connection, and those after it.
@@ -20,7 +22,16 @@ enum StoreChecks {
         endpoint: String,
         isReadOnly: Bool = false
     ) -> [Finding] {
-        var findings = [credentials(probe.error, source: source, endpoint: endpoint)]
+        var findings: [Finding] = []
+        var kind = OpenDoor.Kind.secret
+        switch probe.signIn {
+        case .failure(let failure): return [Finding("identity", failure)]
+        case .success(let door):
+            findings.append(Finding("identity", .ok, door.words))
+            kind = door.kind
+        case nil: break
+        }
+        findings.append(credentials(probe.error, source: source, endpoint: endpoint, kind))
         if let permissions = probe.permissions {
             findings.append(permissions.finding(mayList: probe.error == nil, isReadOnly: isReadOnly))
         }
@@ -31,16 +42,24 @@ enum StoreChecks {
         return findings
     }
 
-    private static func credentials(_ error: StorageError?, source: String, endpoint: String) -> Finding {
+    private static func credentials(
+        _ error: StorageError?,
+        source: String,
+        endpoint: String,
+        _ kind: OpenDoor.Kind
+    ) -> Finding {
         guard let error else { return Finding("store", .ok, "\(source) answers, and takes the credentials") }
-        if let failure = StorageCheck.failure(error, source: source, endpoint: endpoint) {
+        if let failure = StorageCheck.failure(error, source: source, endpoint: endpoint, kind) {
             return Finding("store", failure)
         }
         return Finding(
             "store",
             .warning,
             "\(source) may not be listed with these credentials; names that are known can be opened",
-            try: "a SAS with l in sp="
+            try: kind == .identity
+                ? "the role Storage Blob Data Contributor (Owner or Contributor of the account is not enough); "
+                    + "a new assignment takes minutes"
+                : "a SAS with l in sp="
         )
     }
 

@@ -15,7 +15,7 @@ enum BackgroundMount {
             "/proc/self/exe",
             childArguments,
             environment: System.environment,
-            keeping: pipe.writeEnd,
+            keeping: [pipe.writeEnd],
             startsSession: true
         )
         pipe.closeWriteEnd()
@@ -44,6 +44,10 @@ struct ReadySignal: Sendable {
     func send(logDescriptor: Int32) {
         System.write([1], to: descriptor)
         close(descriptor)
+        Self.leaveTerminal(logDescriptor: logDescriptor)
+    }
+
+    static func leaveTerminal(logDescriptor: Int32) {
         let null = open("/dev/null", O_RDWR)
         if null >= 0 {
             dup2(null, STDIN_FILENO)

@@ -134,6 +134,8 @@ enum MountPoint {
     }
 
     private static func takeAwayIfDead(_ mountPoint: String, source: String) throws(CommandFailure) {
+        // Of a mount whose keeper is gone the worker is going.
+        for _ in 0..<40 where ControlClient.isServed(mountPoint) && !KeeperLock.isHeld(mountPoint) { usleep(50_000) }
         // The daemon is asked before the mount is touched: a stat of a mount that hangs would hang as well.
         // The kernel answers stat from what it remembers for a while after the end; statfs it has to ask for.
         var statistics = statvfs()

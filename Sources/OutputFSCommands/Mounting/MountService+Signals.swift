@@ -81,7 +81,7 @@ extension MountService {
     /// Ends the process though `run` has not returned: what is open there fails with ENOTCONN from now on.
     private func giveUp(drainTimeout: Duration) -> Never {
         _ = mounted.unmount(lazily: true)
-        let pending = mounted.drain(timeout: drainTimeout)
+        let pending = mounted.drain(timeout: drainTimeout, isEnding: true)
         writeLastStatus()
         unlink(RuntimeDirectory.socket(of: configuration.mountPoint))
         if let directory = configuration.sharedControlDirectory {

@@ -1,6 +1,7 @@
 internal import AzureBlob
 internal import FuseBinding
 internal import Glibc
+internal import HandOver
 internal import Logging
 internal import OutputTree
 internal import Synchronization
@@ -29,9 +30,17 @@ final class MountService: Sendable {
     private let log: OpenLog
     let statusFile: StatusFile?
     private let mountedAt = WallTime.now().seconds
+    private let inheritance: Inheritance
     let state = Mutex(State())
 
-    init(configuration: MountConfiguration, mounted: MountedTree, log: OpenLog, statusFile: StatusFile? = nil) {
+    init(
+        configuration: MountConfiguration,
+        mounted: MountedTree,
+        inheritance: Inheritance,
+        log: OpenLog,
+        statusFile: StatusFile? = nil
+    ) {
+        self.inheritance = inheritance
         self.configuration = configuration
         self.mounted = mounted
         self.log = log
@@ -45,15 +54,16 @@ final class MountService: Sendable {
         try mounted.mount()
         let controls: [ControlServer]
         do throws(CommandFailure) { controls = try listen() } catch {
-            _ = mounted.unmount(lazily: true)
+            if inheritance.device == nil { _ = mounted.unmount(lazily: true) }
             throw error
         }
-        TerminationSignals.watch { number, count in self.signalled(number, count) }
+        TerminationSignals.watch(keeper: inheritance.keeperProcessID) { number, count in self.signalled(number, count) }
         PlainThread.start(named: "ready") { [self] in
             // Answered by the root of the tree, once the kernel and the session have agreed.
             var status = stat()
             if stat(mountPoint, &status) == 0 {
                 keepStatusFile()
+                inheritance.link.send(.ready)
                 isReady()
             } else {
                 // Whoever waits for "mounted" must not wait for ever.
@@ -67,7 +77,7 @@ final class MountService: Sendable {
         mounted.run()
         ServiceManager.notify(.stopping(status: "unmounted; sending what waits"))
         state.withLock { $0.isUnmounted = true }
-        let report = mounted.drain(timeout: lastDrainTimeout)
+        let report = mounted.drain(timeout: lastDrainTimeout, isEnding: true)
         writeLastStatus()
         for control in controls { control.stop() }
         mounted.shutDown()
@@ -133,6 +143,12 @@ final class MountService: Sendable {
         case .unmount:
             let timeout = request.timeout.map { Duration.seconds(max(0, min($0, 1e6))) } ?? configuration.drainTimeout
             return ControlAnswer(unmount: unmount(lazily: request.isLazy, timeout: timeout))
+        case .remove:
+            guard let step = request.removal else { return ControlAnswer(refusal: "the request does not say what") }
+            switch mounted.remove(step) {
+            case .success(let answer): return ControlAnswer(removal: answer)
+            case .failure(let refusal): return ControlAnswer(removalRefusal: refusal)
+            }
         case .logLevel:
             guard let level = request.logLevel.flatMap({ Logger.Level(rawValue: $0) }) else {
                 return ControlAnswer(refusal: "there is no such level")
@@ -150,7 +166,10 @@ final class MountService: Sendable {
         MountStatus(
             mountPoint: configuration.mountPoint,
             source: mounted.source,
-            processID: getpid(),
+            processID: inheritance.keeperProcessID,
+            workerProcessID: getpid(),
+            restarts: inheritance.restarts,
+            lastEnd: inheritance.lastEnd,
             programVersion: Program.version,
             mountedAt: mountedAt,
             isReadOnly: configuration.isReadOnly,

@@ -2,6 +2,7 @@ internal import AzureBlob
 internal import BlobReading
 internal import BlobWriting
 internal import FuseBinding
+internal import HandOver
 internal import LocalStore
 internal import OutputTree
 
@@ -15,9 +16,15 @@ struct MountedTree: Sendable {
     let uploads: UploadScheduler
     let tree: OutputFileSystem
     let session: FuseSession
+    let inheritance: Inheritance
 
+    /// Mounts, and gives the keeper what it has to hold; or goes on with the mount that there is.
     func mount() throws(CommandFailure) {
-        do throws(SessionError) { try session.mount() } catch { throw CommandFailure(error) }
+        do throws(SessionError) {
+            if let device = inheritance.device { return try session.takeOver(device: device) }
+            try session.mount()
+            inheritance.link.send(.device, descriptor: session.device)
+        } catch { throw CommandFailure(error) }
     }
 
     /// Answers the kernel until the mount is gone.
@@ -31,11 +38,19 @@ struct MountedTree: Sendable {
         } catch { return error }
     }
 
-    /// Sends what waits, and says what could not be sent in time.
-    func drain(timeout: Duration) -> [PendingFile] {
+    /// Sends what waits, and says what could not be sent in time. `isEnding`: nobody can use the mount any more.
+    func drain(timeout: Duration, isEnding: Bool = false) -> [PendingFile] {
         let tree = tree
-        return PlainThread.wait { await tree.drain(timeout: timeout) }.remaining.map { file in
+        return PlainThread.wait { await tree.drain(timeout: timeout, isEnding: isEnding) }.remaining.map { file in
             PendingFile(path: file.path, reason: file.lastError ?? (file.isOpen ? "still open" : "not sent yet"))
+        }
+    }
+
+    /// One step of a mass delete.
+    func remove(_ step: RemovalStep) -> Result<RemovalAnswer, RemovalRefusal> {
+        let tree = tree
+        return PlainThread.wait {
+            do throws(RemovalRefusal) { return .success(try await tree.remove(step)) } catch { return .failure(error) }
         }
     }
 

@@ -16,7 +16,12 @@ enum StorageCheck {
 
     /// The sentence and the remedy. `nil` where the mount may go on: a token that may not list is good for names that
     /// are known.
-    static func failure(_ error: StorageError, source: String, endpoint: String) -> CommandFailure? {
+    static func failure(
+        _ error: StorageError,
+        source: String,
+        endpoint: String,
+        _ kind: OpenDoor.Kind = .secret
+    ) -> CommandFailure? {
         let detail = [error.code, error.status.map { "HTTP \($0)" }].compactMap(\.self).joined(separator: ", ")
         let said = detail.isEmpty ? "" : " (\(detail))"
         switch error.kind {
@@ -26,10 +31,23 @@ enum StorageCheck {
             return CommandFailure(
                 .denied,
                 "\(source) does not permit account keys\(said)",
-                try: "a SAS: --sas-file FILE"
+                try: "a SAS: --sas-file FILE; an identity: --auth msi, spn, workload or azcli"
             )
         case .denied:
             return nil
+        case .unauthenticated where kind == .identity:
+            return CommandFailure(
+                .denied,
+                "\(source) refuses the token\(said): \(error.message)",
+                try: "the account's tenant: --tenant-id ID, or az login --tenant ID",
+                "date (the clock must be right)"
+            )
+        case .unauthenticated where kind == .anonymous:
+            return CommandFailure(
+                .denied,
+                "\(source) is not public\(said): \(error.message)",
+                try: "--auth auto, key, sas, msi, spn, workload or azcli"
+            )
         case .unauthenticated:
             return CommandFailure(
                 .denied,
@@ -57,7 +75,7 @@ enum StorageCheck {
                 try:
                     "the endpoint: https://<account>.blob.core.windows.net, or the emulator's with the account behind it"
             )
-        case .alreadyExists, .conditionFailed, .leased, .immutable, .archived, .encrypted, .conflict,
+        case .alreadyExists, .conditionFailed, .notEmpty, .leased, .immutable, .archived, .encrypted, .conflict,
             .containerBeingDeleted,
             .tooLarge, .localInput:
             return CommandFailure(.unavailable, "\(source) answers strangely\(said): \(error.message)")

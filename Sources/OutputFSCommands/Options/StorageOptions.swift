@@ -16,6 +16,34 @@ struct StorageOptions: ParsableArguments {
     var endpoint: String?
 
     @Option(
+        help: .init(
+            "The Data Lake endpoint, where it is not the Blob endpoint with .dfs. in the place of .blob.",
+            discussion: "Environment: AZURE_STORAGE_DFS_ENDPOINT.",
+            valueName: "url"
+        )
+    )
+    var dfsEndpoint: String?
+
+    @Option(
+        help: .init(
+            "Whether the account has a hierarchical namespace: on, off, or auto to ask it (auto).",
+            valueName: "on|off|auto"
+        ),
+        completion: .list(NamespaceChoice.allCases.map(\.rawValue)),
+        transform: Values.namespace
+    )
+    var hns: NamespaceChoice?
+
+    @Option(
+        help: .init(
+            "What follows <account>.blob. in the endpoints of a cloud.",
+            discussion: "Environment: AZURE_STORAGE_ENDPOINT_SUFFIX. Default: core.windows.net.",
+            valueName: "suffix"
+        )
+    )
+    var endpointSuffix: String?
+
+    @Option(
         help: .init("A file with an account key.", discussion: "Environment: AZURE_STORAGE_KEY.", valueName: "file"),
         completion: .file()
     )
@@ -24,7 +52,8 @@ struct StorageOptions: ParsableArguments {
     @Option(
         help: .init(
             "A file with a shared access signature (sv=…&sig=…).",
-            discussion: "Environment: AZURE_STORAGE_SAS_TOKEN.",
+            discussion:
+                "Read again when it changes. Environment: AZURE_STORAGE_SAS_TOKEN, AZURE_STORAGE_SAS_TOKEN_FILE.",
             valueName: "file"
         ),
         completion: .file()
@@ -59,9 +88,23 @@ struct StorageOptions: ParsableArguments {
     )
     var containerURL: String?
 
+    @OptionGroup(title: "Signing in")
+    var identity: IdentityOptions
+
+    /// Whether one of them is given.
+    var namesSource: Bool {
+        [account, endpoint, keyFile, sasFile, connectionStringFile, containerURLFile, containerURL].contains {
+            $0 != nil
+        }
+    }
+
     /// The one account or container that these, the argument SOURCE, and the environment name.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
-        try resolver(named: argument).resolve()
+        var source = try resolver(named: argument).resolve()
+        let endpoint = dfsEndpoint ?? System.environment["AZURE_STORAGE_DFS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
+        if let endpoint { try source.setDataLakeEndpoint(endpoint) }
+        source.namespace = hns ?? .auto
+        return source
     }
 
     /// What knows where a container URL leads that is named elsewhere than on the command line.
@@ -75,10 +118,14 @@ struct StorageOptions: ParsableArguments {
                 sasFile: sasFile,
                 connectionStringFile: connectionStringFile,
                 containerURLFile: containerURLFile,
-                containerURL: containerURL
+                containerURL: containerURL,
+                endpointSuffix: endpointSuffix,
+                auth: identity.auth,
+                identity: identity.plan
             ),
             environment: System.environment,
-            readFile: { System.read($0) }
+            readFile: { System.read($0) },
+            workingDirectory: System.canonicalPath(".") ?? "/"
         )
     }
 }

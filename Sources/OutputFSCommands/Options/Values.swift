@@ -90,6 +90,14 @@ enum Values {
         return policy
     }
 
+    /// `on`, `off` or `auto`.
+    static func namespace(_ text: String) throws -> NamespaceChoice {
+        guard let choice = NamespaceChoice(rawValue: text.lowercased()) else {
+            throw ValidationError("write on, off or auto")
+        }
+        return choice
+    }
+
     /// `jobs,containers`.
     static func views(_ text: String) throws -> [OutputView] {
         let names = text.split(separator: ",").map(String.init)

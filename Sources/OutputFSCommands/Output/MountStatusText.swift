@@ -23,11 +23,17 @@ extension MountStatus {
             "\(mountPoint) shows \(source)",
             [
                 ("state", "\(state.rawValue), \(access), for \(HumanUnits.age(seconds: now - mountedAt))"),
-                ("process", "\(processID) (outputfs \(programVersion))"),
+                ("process", "\(processID) (outputfs \(programVersion)), served by \(workerProcessID)\(lives)"),
                 ("log", (logFile ?? "stderr") + (logLevel.map { ", from \($0) on" } ?? "")),
                 ("tree", "\(tree.knownNodes) nodes known, \(tree.openHandles) handles open"),
             ]
         )
+    }
+
+    private var lives: String {
+        guard restarts > 0 else { return "" }
+        let last = lastEnd.map { "; the last one \($0)" } ?? ""
+        return "; restarted \(restarts == 1 ? "once" : "\(restarts) times")\(last)"
     }
 
     private var reading: String {

@@ -9,6 +9,8 @@ internal import Logging
 struct RecoverySession {
     let directory: String
     let files: [RecoveredFile]
+    /// Deletes and renames that were promised, or begun, and not done.
+    let names: [RecoveredName]
     let unreadable: [RecoveredFile.Unreadable]
     let problems: [LocalStoreError]
     /// Folders of mounts that live, which are left alone.
@@ -23,20 +25,26 @@ struct RecoverySession {
             throw CommandFailure(.notFound, "there is no journal in \(directory)", try: "--journal-dir")
         }
         let found: JournalSurvivors
+        let threads = WorkerThreads(name: "journal", count: 1)
         do throws(LocalStoreError) {
-            let threads = WorkerThreads(name: "journal", count: 1)
             found = try JournalDirectory(path: directory, owner: "", threads: threads).survivors { _ in true }
         } catch { throw CommandFailure(.cannotCreate, "the journal: \(error)") }
         var (files, unreadable): ([RecoveredFile], [RecoveredFile.Unreadable]) = ([], [])
         var entries: [String: JournalEntry] = [:]
+        var names: [RecoveredName] = []
         for entry in found.entries {
             entries[entry.name] = entry.entry
+            if let name = RecoveredName(entry, threads: threads) {
+                names.append(name)
+                continue
+            }
             do throws(RecoveredFile.Unreadable) {
                 let file = try RecoveredFile(entry)
                 if file.duty == .none { file.entry.remove() } else { files.append(file) }
             } catch { unreadable.append(error) }
         }
         (self.files, self.unreadable, self.entries) = (files, unreadable, entries)
+        self.names = names
         (problems, livingCount) = (found.problems, found.livingFolders.count)
     }
 
@@ -49,6 +57,7 @@ struct RecoverySession {
             let blob = "\(file.owner) \(file.replay.identity.blob)"
             table.add([file.name, HumanUnits.bytes(file.size), age, blob, Self.state(of: file)])
         }
+        for name in names { table.add([name.name, "", "", "\(name.owner) \(name.subject)", name.state]) }
         for file in unreadable {
             table.add([file.name, HumanUnits.bytes(file.size), "", file.dataPath, file.reason])
         }
@@ -56,7 +65,7 @@ struct RecoverySession {
         if livingCount > 0 {
             lines.append("\(livingCount) mount\(livingCount == 1 ? "" : "s") at work here: see outputfs status")
         }
-        if files.isEmpty, unreadable.isEmpty {
+        if files.isEmpty, names.isEmpty, unreadable.isEmpty {
             lines.insert("Nothing waits in \(directory).", at: 0)
         } else {
             lines.insert(table.text, at: 0)
@@ -94,7 +103,7 @@ struct RecoverySession {
         if !mayReplace { chosen = files.filter { $0.duty == .publish } }
         let logger = Logger(label: "recover") { _ in SwiftLogNoOpLogHandler() }
         let uploads = try Composition.uploads(to: source, journalDirectory: directory, logger)
-        var left: [String] = []
+        var left = mayReplace ? [] : carryOutNames(to: source, uploads)
         for file in RecoveredFile.joined(chosen) {
             let blob = file.replay.identity.blob
             guard file.owner.utf8.elementsEqual(source.journalOwner.utf8) else {
@@ -134,7 +143,7 @@ struct RecoverySession {
                     await local.keepInJournal(reason)
                     return reason
                 }
-                condition = .any
+                condition = try await version(of: local.blob, in: uploads.store)
             }
             let headers = file.replay.headers ?? BlobHeaders()
             do throws(CommitError) { _ = try await local.commit(headers: headers, condition: condition) } catch {
@@ -144,6 +153,17 @@ struct RecoverySession {
             settle(file, local)
             return nil
         } catch { return error.description }
+    }
+
+    /// What somebody who decided so wants to be replaced: the version that is there now, and none that comes later.
+    private static func version(
+        of blob: BlobAddress,
+        in store: any BlobStore
+    ) async throws(StorageError) -> VersionCondition {
+        do throws(StorageError) { return .matches(try await store.properties(of: blob).version.etag) } catch {
+            guard error.kind == .notFound else { throw error }
+            return .vacant
+        }
     }
 
     /// It is in the store. A mount leaves it to a thread to remove the entry; this process may end at any moment.

@@ -19,7 +19,9 @@ enum SettingEnvironment {
                 GivenSetting(setting: setting, value: value, origin: .environment(variable: setting.variable))
             )
         }
-        for (name, role) in SettingTable.azureVariables where !(environment[name] ?? "").isEmpty {
+        for (name, role) in SettingTable.azureVariables {
+            guard let value = environment[name], !value.isEmpty else { continue }
+            if name == "AZURE_STORAGE_AUTH_TYPE", AuthMethod.usesSecret(value) { continue }
             layer.namesStorage = layer.namesStorage || role.doesName
             layer.provesStorage = layer.provesStorage || role.doesProve
         }

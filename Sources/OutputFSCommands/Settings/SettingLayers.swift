@@ -22,6 +22,9 @@ struct GivenSetting: Sendable, Equatable {
     /// As the option takes it.
     var value: String
     var origin: SettingOrigin
+
+    /// `auth` takes the place of a credential where it names an identity; otherwise it goes with the one that is there.
+    var doesProve: Bool { setting.role.doesProve && !(setting.name == "auth" && AuthMethod.usesSecret(value)) }
 }
 
 /// What one place says, what counts more behind what counts less: a file, a table of it, the environment, the command
@@ -33,7 +36,7 @@ struct SettingLayer: Sendable, Equatable {
     var provesStorage = false
 
     fileprivate var doesName: Bool { namesStorage || given.contains { $0.setting.role.doesName } }
-    fileprivate var doesProve: Bool { provesStorage || given.contains { $0.setting.role.doesProve } }
+    fileprivate var doesProve: Bool { provesStorage || given.contains { $0.doesProve } }
 }
 
 /// All places together.
@@ -51,7 +54,7 @@ enum SettingLayers {
             for given in layer.given.reversed() where found[given.setting.name] == nil {
                 let role = given.setting.role
                 let isForeign = isNamed && role != .none
-                let isNeedless = isProved && role.doesProve
+                let isNeedless = isProved && given.doesProve
                 if !isForeign, !isNeedless { found[given.setting.name] = given }
             }
             isNamed = isNamed || layer.doesName

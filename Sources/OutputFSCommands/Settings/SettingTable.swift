@@ -7,11 +7,26 @@ enum SettingTable {
     static let storage = [
         Setting("account", .text, .names),
         Setting("endpoint", .text, .names),
+        Setting("dfs-endpoint", .text, .belongs),
+        Setting("hns", .choice(NamespaceChoice.allCases.map(\.rawValue)), .belongs, standard: "auto"),
+        Setting("endpoint-suffix", .text, .belongs),
         Setting("key-file", .path, .proves),
         Setting("sas-file", .path, .proves),
         Setting("connection-string-file", .path, .namesAndProves),
         Setting("container-url-file", .path, .namesAndProves),
         Setting("container-url", .text, .namesAndProves),
+    ]
+
+    static let identity = [
+        Setting("auth", .choice(AuthMethod.allCases.map(\.rawValue)), .proves, standard: "auto"),
+        Setting("tenant-id", .text, .belongs),
+        Setting("client-id", .text, .belongs),
+        Setting("object-id", .text, .belongs),
+        Setting("resource-id", .text, .belongs),
+        Setting("client-secret-file", .path, .proves),
+        Setting("client-certificate-file", .path, .proves),
+        Setting("federated-token-file", .path, .proves),
+        Setting("authority-host", .text, .belongs),
     ]
 
     static let tree = [
@@ -60,26 +75,46 @@ enum SettingTable {
         Setting("metrics", .text),
     ]
 
-    static let all = storage + tree + transfer + batch + process
+    static let all = storage + identity + tree + transfer + batch + process
 
     /// What each command takes; a command that is not named takes none of them from files and environment.
     static let byCommand: [String: [Setting]] = [
         "mount": all,
         "config": all,
-        "doctor": storage + tree + transfer + batch,
-        "upload": storage + process.filter { $0.name.hasPrefix("log-") },
-        "recover": storage + transfer.filter { $0.name == "journal-dir" },
+        "doctor": storage + identity + tree + transfer + batch,
+        "upload": storage + identity + process.filter { $0.name.hasPrefix("log-") },
+        "get": storage + identity,
+        "put": storage + identity,
+        "sync": storage + identity,
+        "ls": storage + identity,
+        "find": storage + identity,
+        "cat": storage + identity,
+        "rm": storage + identity,
+        "recover": storage + identity + transfer.filter { $0.name == "journal-dir" },
     ]
 
     /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.
     static let azureVariables: [(name: String, role: Setting.StorageRole)] = [
+        ("AZURE_STORAGE_AUTH_TYPE", .proves),
         ("AZURE_STORAGE_CONNECTION_STRING", .namesAndProves),
         ("AZURE_STORAGE_ACCOUNT", .names),
         ("AZURE_STORAGE_BLOB_ENDPOINT", .names),
         ("AZURE_STORAGE_SERVICE_ENDPOINT", .names),
+        ("AZURE_STORAGE_DFS_ENDPOINT", .belongs),
         ("AZURE_STORAGE_KEY", .proves),
         ("AZURE_STORAGE_SAS_TOKEN", .proves),
+        ("AZURE_STORAGE_SAS_TOKEN_FILE", .proves),
         ("JOB_CONTAINER_URL", .namesAndProves),
         ("AZ_BATCH_JOB_OUTPUT_CONTAINER", .namesAndProves),
+        // Of the identities: they are tried when nothing else is there, and so prove nothing against a key.
+        ("AZURE_STORAGE_ENDPOINT_SUFFIX", .belongs),
+        ("AZURE_TENANT_ID", .belongs),
+        ("AZURE_CLIENT_ID", .belongs),
+        ("AZURE_STORAGE_IDENTITY_OBJECT_ID", .belongs),
+        ("AZURE_STORAGE_IDENTITY_RESOURCE_ID", .belongs),
+        ("AZURE_CLIENT_SECRET", .belongs),
+        ("AZURE_CLIENT_CERTIFICATE_PATH", .belongs),
+        ("AZURE_FEDERATED_TOKEN_FILE", .belongs),
+        ("AZURE_AUTHORITY_HOST", .belongs),
     ]
 }

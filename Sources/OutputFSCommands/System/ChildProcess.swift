@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// A program that was started, until it is waited for.
@@ -15,14 +16,16 @@ struct ChildProcess: Sendable {
     ///
     /// - Parameters:
     ///   - arguments: with the program's name in front.
-    ///   - kept: one descriptor that the child inherits under the same number, though it is close-on-exec here.
+    ///   - kept: descriptors that the child inherits under the same numbers, though they are close-on-exec here.
+    ///   - directory: where the child begins, if it is there.
     ///   - startsSession: the child gets a session of its own (setsid), away from this terminal.
     static func start(
         _ path: String,
         _ arguments: [String],
         environment: [String: String],
         streams: Streams = Streams(),
-        keeping kept: Int32? = nil,
+        keeping kept: [Int32] = [],
+        directory: String? = nil,
         startsSession: Bool = false
     ) -> Result<ChildProcess, Errno> {
         var actions = posix_spawn_file_actions_t()
@@ -32,7 +35,8 @@ struct ChildProcess: Sendable {
             if let source { posix_spawn_file_actions_adddup2(&actions, source, target) }
         }
         // Onto itself: POSIX has this clear close-on-exec in the child only.
-        if let kept { posix_spawn_file_actions_adddup2(&actions, kept, kept) }
+        for descriptor in kept { posix_spawn_file_actions_adddup2(&actions, descriptor, descriptor) }
+        if let directory, access(directory, X_OK) == 0 { clinux_spawn_chdir(&actions, directory) }
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)

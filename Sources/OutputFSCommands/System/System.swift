@@ -98,10 +98,10 @@ enum System {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    /// Closes every descriptor above stderr but `kept`: a daemon must not hold what its parent had open.
-    static func closeInherited(except kept: Int32) {
+    /// Closes every descriptor above stderr but those `kept`: a daemon must not hold what its parent had open.
+    static func closeInherited(except kept: [Int32]) {
         for descriptor in names(in: "/proc/self/fd").compactMap({ Int32($0) }) where descriptor > 2 {
-            if descriptor != kept { close(descriptor) }
+            if !kept.contains(descriptor) { close(descriptor) }
         }
     }
 }

@@ -24,20 +24,26 @@ enum TerminationSignals {
     /// To be called first thing in a command that sends something and is ended by signals as others are.
     static func ignorePipe() { signal(SIGPIPE, SIG_IGN) }
 
-    /// Waits for one of them and says which.
-    static func wait() -> Int32 {
+    /// Waits for one of them and says which, and which process sent it.
+    static func wait() -> (number: Int32, sender: Int32) {
         var set = set
-        var number: Int32 = 0
-        while sigwait(&set, &number) != 0 {}
-        return number
+        while true {
+            var info = siginfo_t()
+            let number = sigwaitinfo(&set, &info)
+            if number > 0 { return (number, info._sifields._kill.si_pid) }
+        }
     }
 
     /// Calls `handler` on a thread of its own for each signal that comes, counted from 1.
-    static func watch(_ handler: @escaping @Sendable (_ number: Int32, _ count: Int) -> Void) {
+    ///
+    /// - Parameter keeper: the process that passes on what it gets. A service manager sends to both, which is once.
+    static func watch(keeper: Int32? = nil, _ handler: @escaping @Sendable (_ number: Int32, _ count: Int) -> Void) {
         PlainThread.start(named: "signals") {
             var count = 0
+            var echoes = SignalEchoes(keeper: keeper)
             while true {
-                let number = wait()
+                let (number, sender) = wait()
+                guard !echoes.isEcho(number, from: sender, at: .now) else { continue }
                 count += 1
                 handler(number, count)
             }

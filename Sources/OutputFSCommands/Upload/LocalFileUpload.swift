@@ -3,7 +3,7 @@ internal import BlobWriting
 internal import Checksums
 internal import Glibc
 internal import LocalStore
-internal import OutputTree
+internal import OutputConventions
 internal import Synchronization
 
 /// A local file that becomes a block blob, whatever was there before.

@@ -94,12 +94,13 @@ struct SnapshotBuilder {
 
     /// An item of a listing.
     enum Item: Sendable {
-        case prefix(String)
+        case prefix(String, FileFacts?)
         case blob(String, FileFacts)
 
         init(_ item: ListedItem) {
             switch item {
-            case .prefix(let name): self = .prefix(name)
+            case .prefix(let name, let properties):
+                self = .prefix(name, properties.map { FileFacts(listedDirectory: $0) })
             case .blob(let name, let properties): self = .blob(name, FileFacts(properties))
             }
         }
@@ -107,7 +108,7 @@ struct SnapshotBuilder {
 
     mutating func add(_ item: Item) {
         switch item {
-        case .prefix(let prefix): addPrefix(String(Substring(prefix.utf8.dropLast())))
+        case .prefix(let prefix, let facts): addPrefix(String(Substring(prefix.utf8.dropLast())), facts: facts)
         case .blob(let blob, let facts):
             // Other tools' marker of this very directory says nothing about what is in it.
             if facts.length == 0, let own = place.slashMarker, own.name.utf8.elementsEqual(blob.utf8) { return }

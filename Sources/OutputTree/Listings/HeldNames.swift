@@ -41,8 +41,13 @@ struct HeldNames: Sendable {
         return NameOrder.precedes(position, name) ? .next : .back
     }
 
-    /// Goes on to the prefix `name`, its slash included. False, and nothing done, where the listing went back.
-    mutating func pass(prefix name: [UInt8], learnedAt: Duration, _ emit: (Line) -> Void) -> Bool {
+    /// Goes on to the prefix `name`, its slash included; `facts` where the listing tells any of it. False, and nothing done, where the listing went back.
+    mutating func pass(
+        prefix name: [UInt8],
+        _ facts: FileFacts? = nil,
+        learnedAt: Duration,
+        _ emit: (Line) -> Void
+    ) -> Bool {
         switch order(of: name) {
         case .again: return true
         case .back: return false
@@ -52,7 +57,7 @@ struct HeldNames: Sendable {
         position = name
         let directory = Array(name.dropLast())
         guard let blob = held.last, blob.name == directory else {
-            emit(Line(name: directory, what: .directory(marker: nil), learnedAt: learnedAt))
+            emit(Line(name: directory, what: .directory(marker: facts), learnedAt: learnedAt))
             return true
         }
         held.removeLast()

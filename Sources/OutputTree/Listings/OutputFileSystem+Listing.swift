@@ -291,7 +291,7 @@ struct ListedLine {
     /// Tells `held`; false where the listing went back.
     func pass(_ held: inout HeldNames, learnedAt: Duration, _ emit: (HeldNames.Line) -> Void) -> Bool {
         switch item {
-        case .prefix: held.pass(prefix: name, learnedAt: learnedAt, emit)
+        case .prefix(_, let facts): held.pass(prefix: name, facts, learnedAt: learnedAt, emit)
         case .blob(_, let facts): held.pass(blob: name, facts, learnedAt: learnedAt, emit)
         }
     }

@@ -22,6 +22,7 @@ struct FileFacts: Sendable, Hashable {
         static let groupID = Flags(rawValue: 1 << 9)
         static let symbolicLink = Flags(rawValue: 1 << 10)
         static let directory = Flags(rawValue: 1 << 11)
+        static let incomplete = Flags(rawValue: 1 << 12)
     }
 
     private var etagNumber: UInt64 = 0
@@ -54,6 +55,16 @@ struct FileFacts: Sendable, Hashable {
         if properties.isDirectory { posix.isDirectory = true }
         self.posix = posix
     }
+
+    /// Of a directory in a listing of a hierarchical namespace, which does not tell its metadata: owner, mode and time
+    /// that were set are not known.
+    init(listedDirectory properties: BlobProperties) {
+        self.init(properties)
+        flags.insert(.incomplete)
+    }
+
+    /// Whether attributes may be stored that are not known here.
+    var isIncomplete: Bool { flags.contains(.incomplete) }
 
     var etag: ETag {
         get { flags.contains(.etag) ? ETag(PackedText.etag(of: etagNumber)) : ETag(uncommon?.etag ?? "") }

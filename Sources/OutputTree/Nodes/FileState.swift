@@ -3,6 +3,7 @@ import BlobStorage
 import BlobWriting
 import FileSystemModel
 import LocalStore
+import OutputConventions
 
 /// Everything that is true of one file on this mount: which version the store has, which bytes are here only, who has
 /// it open. Reading, writing and naming all ask this one value.
@@ -16,9 +17,9 @@ import LocalStore
 /// ```
 struct FileState: Sendable {
     /// Where the blob lives, or will.
-    var address: BlobAddress
+    var address: BlobAddress { didSet { revision &+= 1 } }
     /// The committed version that this file stands for; `nil` while nothing is in the store.
-    var facts: FileFacts?
+    var facts: FileFacts? { didSet { revision &+= 1 } }
     /// When the request that told `facts` began.
     var learnedAt: Duration
     /// All that the store knows of that version; there once the file was opened or committed.
@@ -28,47 +29,52 @@ struct FileState: Sendable {
     /// An open that fetches its first bytes: those who open it meanwhile wait for them.
     var firstRead: SharedWork<Bool>?
     /// The bytes as this mount's programs see them, when they were changed here.
-    var local: DirtyFile?
+    var local: DirtyFile? { didSet { revision &+= 1 } }
     /// Created or truncated here, and not committed since: to be committed even if nobody writes a byte.
-    var isPlacementPending = false
+    var isPlacementPending = false { didSet { if isPlacementPending != oldValue { revision &+= 1 } } }
     /// Something was written since the last open of an untouched file: tells `echo x > f`, whose shell closes a
     /// duplicate before the first write, from a close that must place the file.
-    var hasWrites = false
+    var hasWrites = false { didSet { if hasWrites != oldValue { revision &+= 1 } } }
     /// A log that will be sent when its interval is over.
     var isFlushScheduled = false
     /// The first commit must find no blob (O_EXCL).
-    var mustBeNew = false
+    var mustBeNew = false { didSet { if mustBeNew != oldValue { revision &+= 1 } } }
     /// O_EXCL was lost to somebody elsewhere: the name is theirs, these bytes go nowhere, and every close says EEXIST.
-    var isOvertaken = false
+    var isOvertaken = false { didSet { if isOvertaken != oldValue { revision &+= 1 } } }
     /// An earlier process wrote it: the store is asked before it is uploaded.
     var recovery: PendingRecovery?
     /// Attributes that were set here and are not in the store yet.
-    var pending = PendingAttributes()
+    var pending = PendingAttributes() { didSet { if pending.mustSurvive(oldValue) { revision &+= 1 } } }
     /// Open handles, and those of them that may write.
-    var openCount = 0
+    var openCount = 0 { didSet { revision &+= 1 } }
     var writerCount = 0
     /// Those that the kernel serves from a local copy.
     var backedCount = 0
     /// That copy, which must not be evicted under them.
     var lease: CleanFileLease?
+    /// A keeper has the lock of that copy, too: it stays whole although this process is killed.
+    var isLeaseKept = false
     /// Another node stands for the blob: its readers of a local copy cannot see what is written there.
-    var isDetached = false
+    var isDetached = false { didSet { if isDetached != oldValue { revision &+= 1 } } }
     /// Somebody is about to open it for writing, or has: no reader is sent to a local copy.
     var expectsChange = false
     /// Shown under an escaped name, perhaps because a directory has its plain one.
     var isShadowed = false
     /// The name is gone; the bytes live as long as somebody has them open.
-    var isUnlinked = false
+    var isUnlinked = false { didSet { if isUnlinked != oldValue { revision &+= 1 } } }
     /// The store's delete waits for the last handle: until then the name must not come back from there.
-    var isRemovalPending = false
+    var isRemovalPending = false { didSet { if isRemovalPending != oldValue { revision &+= 1 } } }
     /// Made while the blob of an unlinked file was still in the store: unlinking this one has to delete it.
-    var coversStoredBlob = false
+    var coversStoredBlob = false { didSet { if coversStoredBlob != oldValue { revision &+= 1 } } }
     /// The version whose bytes the kernel's page cache holds.
     var pageCacheVersion: ETag?
     var linkTarget: String?
     /// The last commit's failure, until one succeeds.
     var lastFailure: FileSystemError?
     var failedCommits = 0
+
+    /// Changes with everything that the process after this one has to know of a file that is open.
+    private(set) var revision: UInt32 = 0
 
     init(address: BlobAddress, facts: FileFacts?, learnedAt: Duration) {
         self.address = address
@@ -201,6 +207,13 @@ struct PendingAttributes: Sendable, Hashable {
     /// Whether they need a commit by themselves; the time of a write does not, it rides with the bytes.
     var isEmpty: Bool { permissions == nil && userID == nil && groupID == nil && !hasExplicitTime && extended.isEmpty }
     var hasExplicitTime = false
+
+    /// Whether a change of `old` into this is worth telling the process that follows: not the time of every write.
+    func mustSurvive(_ old: PendingAttributes) -> Bool {
+        permissions != old.permissions || userID != old.userID || groupID != old.groupID
+            || hasExplicitTime != old.hasExplicitTime || (hasExplicitTime && modificationTime != old.modificationTime)
+            || extended != old.extended
+    }
 
     func apply(to metadata: inout BlobMetadata, kind: FileKind, options: TreeOptions) {
         var posix = PosixMetadata()

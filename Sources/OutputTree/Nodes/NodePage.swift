@@ -16,7 +16,7 @@ final class NodePage {
     private var madeCount = 0
     private var firstFree = none
     /// Of slots that were never used: those before them may have been on a page of this number before this one.
-    private let firstUseCount: UInt32
+    var firstUseCount: UInt32
     private(set) var highestUseCount: UInt32
     /// Slots in use, and those that were used 2^32 times and never will be again.
     private(set) var usedCount = 0
@@ -60,6 +60,25 @@ final class NodePage {
         records[slot].content = content
         highestUseCount = max(highestUseCount, records[slot].useCount)
         return slot
+    }
+
+    /// Takes a certain slot for a node of an earlier process; those before it, if never used, are free. False if it is
+    /// not behind all that were used.
+    func restore(_ slot: Int, useCount: UInt32, _ content: NodeRecord.Content) -> Bool {
+        guard slot >= madeCount else { return false }
+        while madeCount <= slot {
+            let isFree = madeCount < slot
+            let record = NodeRecord(
+                content: isFree ? .free(next: firstFree) : content,
+                useCount: isFree ? firstUseCount : useCount
+            )
+            (records + madeCount).initialize(to: record)
+            if isFree { firstFree = UInt16(madeCount) }
+            madeCount += 1
+        }
+        highestUseCount = max(highestUseCount, useCount)
+        usedCount += 1
+        return true
     }
 
     /// The name of a slot that had one must have been dropped.

@@ -11,19 +11,53 @@ struct NodeSlots {
     /// No page before this one has a free slot.
     private var firstWithRoom = 0
     private(set) var count = 0
+    /// What all slots begin to count with: the nodes of earlier processes of this mount had lower numbers.
+    private let firstUseCount: UInt32
+    /// No node has a higher number.
+    private(set) var highestUseCount: UInt32
+
+    init(firstUseCount: UInt32 = 0) {
+        self.firstUseCount = firstUseCount
+        highestUseCount = firstUseCount
+    }
 
     /// A new node's slot; its name and prefix are not set yet.
     mutating func take(_ content: NodeRecord.Content) -> UInt32 {
         while firstWithRoom < pages.count, let page = pages[firstWithRoom], page.isFull { firstWithRoom += 1 }
         if firstWithRoom == pages.count {
             pages.append(nil)
-            firstUseCounts.append(0)
+            firstUseCounts.append(firstWithRoom == 0 ? 0 : firstUseCount)
         }
         let page = pages[firstWithRoom] ?? NodePage(firstUseCount: firstUseCounts[firstWithRoom])
         pages[firstWithRoom] = page
         count += 1
-        return UInt32(firstWithRoom * NodePage.slotCount + page.take(content))
+        let position = page.take(content)
+        highestUseCount = max(highestUseCount, page.records[position].useCount)
+        return UInt32(firstWithRoom * NodePage.slotCount + position)
     }
+
+    /// The slot of a node that an earlier process gave out, and that nobody has here: to be asked for in the order of
+    /// slots, before any is taken but the tree's own. `nil` for a number that cannot be one.
+    mutating func restore(_ id: NodeID, _ content: NodeRecord.Content) -> UInt32? {
+        let slot = UInt32(truncatingIfNeeded: id.rawValue)
+        let (number, position) = Self.parts(of: slot)
+        guard number < Self.pageCountMax, UInt32(id.rawValue >> 32) < firstUseCount else { return nil }
+        while pages.count <= number {
+            pages.append(nil)
+            firstUseCounts.append(firstUseCount)
+        }
+        let page = pages[number] ?? NodePage(firstUseCount: firstUseCount)
+        guard page.restore(position, useCount: UInt32(id.rawValue >> 32), content) else { return nil }
+        pages[number] = page
+        count += 1
+        return slot
+    }
+
+    /// 2^27 nodes: 12 GiB of records.
+    private static let pageCountMax = 1 << 16
+
+    /// The tree's own nodes have the same numbers in every process.
+    mutating func beginCounting() { pages.first??.firstUseCount = firstUseCount }
 
     mutating func free(_ slot: UInt32) {
         let (number, position) = Self.parts(of: slot)

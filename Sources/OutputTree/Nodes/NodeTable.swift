@@ -1,5 +1,6 @@
 import BlobStorage
 import FileSystemModel
+import HandOver
 import OutputConventions
 import Synchronization
 
@@ -10,7 +11,7 @@ import Synchronization
 /// and no more is a record (`NodeRecord`); looking it up, stat and forgetting it make no object of it.
 /// Lock order: the table's lock, then a node's; never the other way round.
 final class NodeTable: Sendable {
-    private let state = Mutex(NodeTableState())
+    private let state: Mutex<NodeTableState>
     /// Kept by place as well: what moves here moves there.
     private let unsent: UnsentFiles
     private let clock: TreeClock
@@ -22,7 +23,17 @@ final class NodeTable: Sendable {
     /// `/self`, which is always there.
     let selfLink: NodeID
 
-    init(unsent: UnsentFiles, clock: TreeClock = .system, validity: Duration = .seconds(1), liveCountMax: Int = 1024) {
+    private let survivors: Survivors?
+
+    init(
+        unsent: UnsentFiles,
+        clock: TreeClock = .system,
+        validity: Duration = .seconds(1),
+        liveCountMax: Int = 1024,
+        survivors: Survivors? = nil
+    ) {
+        state = Mutex(NodeTableState(survivors: survivors))
+        self.survivors = survivors
         self.unsent = unsent
         self.clock = clock
         self.validity = validity
@@ -33,6 +44,7 @@ final class NodeTable: Sendable {
             let root = state.insert(directory: .root, .directory(nil))
             let selfLink = state.insert(.selfLink)
             for slot in [0, root, selfLink] { state.record(slot).pointee.lookups = .max }
+            state.slots.beginCounting()
             return state.slots.id(of: selfLink)
         }
     }
@@ -41,6 +53,7 @@ final class NodeTable: Sendable {
     private func withState<Value: Sendable>(_ body: (inout NodeTableState) -> Value) -> Value {
         let (value, _) = state.withLock { state -> (Value, [any AnyObject & Sendable]) in
             let value = body(&state)
+            survivors?.raise(.node, to: UInt64(state.slots.highestUseCount) + 1)
             guard !state.released.isEmpty else { return (value, []) }
             defer { state.released = [] }
             return (value, state.released)
@@ -53,6 +66,36 @@ final class NodeTable: Sendable {
         state.freeOrphans(countMax: 2)
         guard state.live.count > liveCountMax else { return }
         state.putToSleep(downTo: liveCountMax, since: clock.monotonic() - validity)
+    }
+
+    // MARK: After another process
+
+    /// Puts back what the kernel knows of an earlier process, before anything else is looked up: the directories, and the
+    /// files that are open. The kernel's count of lookups is not known, so these nodes stay for good.
+    ///
+    /// - Parameter files: of two with one address the later has it.
+    /// - Returns: the files that could be put back, by id.
+    func restore(_ directories: [SurvivingDirectory], _ files: [(node: NodeID, inode: UInt64, state: FileState)])
+        -> [NodeID: FileNode]
+    {
+        withState { state in
+            var slots: [NodeID: UInt32] = [:]
+            let ids = directories.map { ($0.node, isFile: false) } + files.map { ($0.node, isFile: true) }
+            for (id, isFile) in ids.sorted(by: { $0.0.slotNumber < $1.0.slotNumber }) {
+                guard id.rawValue >> 32 != 0 || id.slotNumber > 2 else { continue }
+                slots[id] = state.slots.restore(id, isFile ? .free(next: 0) : .directory(nil))
+            }
+            for directory in directories {
+                guard let slot = slots[directory.node] else { continue }
+                state.restore(directory, slot)
+            }
+            var nodes: [NodeID: FileNode] = [:]
+            for file in files {
+                guard let slot = slots[file.node] else { continue }
+                nodes[file.node] = state.restore(file.state, inode: file.inode, slot)
+            }
+            return nodes
+        }
     }
 
     // MARK: By id

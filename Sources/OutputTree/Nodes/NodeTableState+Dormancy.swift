@@ -15,7 +15,7 @@ extension NodeTableState {
             var state = FileState(address: address(of: slot), facts: dormant.facts, learnedAt: dormant.learnedAt)
             state.isShadowed = dormant.isShadowed
             state.pageCacheVersion = dormant.hasPages ? dormant.facts.etag : nil
-            let node = FileNode(id: slots.id(of: slot), inode: inode(of: slot), state)
+            let node = FileNode(id: slots.id(of: slot), inode: inode(of: slot), state, survivors: survivors)
             record(slot).pointee.content = .liveFile(live.insert(node, slot: slot))
             return node
         case .directory, .liveDirectory, .selfLink, .free: return nil

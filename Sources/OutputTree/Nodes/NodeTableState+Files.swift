@@ -94,7 +94,7 @@ extension NodeTableState {
     mutating func insert(_ file: FileState) -> FileNode {
         // The object needs the id, and the id the slot.
         let slot = insert(file: file.address, .free(next: 0))
-        let node = FileNode(id: slots.id(of: slot), inode: inode(of: slot), file)
+        let node = FileNode(id: slots.id(of: slot), inode: inode(of: slot), file, survivors: survivors)
         record(slot).pointee.content = .liveFile(live.insert(node, slot: slot))
         record(slot).pointee.countLookup()
         return node
@@ -107,6 +107,7 @@ extension NodeTableState {
         let inode = inode(of: slot)
         removeFromIndex(slot)
         setPlace(place, of: slot)
+        survivors?.set(directory: slots.id(of: slot), place, inode: inode)
         if case .liveDirectory(let number) = record(slot).pointee.content {
             live.directory(number)?.move(to: place)
         } else {

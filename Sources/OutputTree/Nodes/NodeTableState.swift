@@ -1,6 +1,7 @@
 import BlobStorage
 import FileSystemModel
 import Glibc
+import HandOver
 import OutputConventions
 
 /// What the table's lock protects: the records and the ways to find them.
@@ -8,7 +9,7 @@ import OutputConventions
 /// A file's record is found by container, prefix and name, as long as it stands for that blob; a directory's by its
 /// kind and prefix. What is no longer in an index (unlinked, replaced) is still known by id, until it is forgotten.
 struct NodeTableState {
-    private(set) var slots = NodeSlots()
+    var slots: NodeSlots
     private(set) var prefixes = NamePrefixes()
     private(set) var files = SlotIndex()
     private(set) var directories = SlotIndex()
@@ -16,6 +17,13 @@ struct NodeTableState {
     var successors = SuccessorInodes()
     /// Objects that were let go: they end when the lock is free, as what they hold may take other locks.
     var released: [any AnyObject & Sendable] = []
+    /// Where the process that follows this one finds directories, which others name their files by.
+    let survivors: Survivors?
+
+    init(survivors: Survivors? = nil) {
+        self.survivors = survivors
+        slots = NodeSlots(firstUseCount: UInt32(clamping: survivors?.mark(.node) ?? 0))
+    }
 
     func record(_ slot: UInt32) -> UnsafeMutablePointer<NodeRecord> { slots.record(slot) }
 
@@ -101,6 +109,7 @@ struct NodeTableState {
     mutating func insert(directory place: TreePlace, _ content: NodeRecord.Content) -> UInt32 {
         let slot = slots.take(content)
         setPlace(place, of: slot)
+        survivors?.set(directory: slots.id(of: slot), place, inode: inode(of: slot))
         return slot
     }
 
@@ -163,6 +172,7 @@ struct NodeTableState {
     }
 
     mutating func free(_ slot: UInt32) {
+        if record(slot).pointee.kind != .file { survivors?.remove(.directory, slots.id(of: slot).rawValue) }
         successors.forget(slot)
         removeFromIndex(slot)
         switch record(slot).pointee.content {

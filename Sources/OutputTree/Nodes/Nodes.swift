@@ -2,6 +2,7 @@ import BlobReading
 import BlobStorage
 import BlobWriting
 import FileSystemModel
+import HandOver
 import OutputConventions
 import Synchronization
 
@@ -33,15 +34,23 @@ final class FileNode: Sendable {
     /// What was read through the kernel's pages.
     let pagesRead = PagesRead()
     private let state: Mutex<FileState>
+    /// Where the process that follows this one finds the file while it is open.
+    private let survivors: Survivors?
 
-    init(id: NodeID, inode: UInt64, _ state: FileState) {
+    init(id: NodeID, inode: UInt64, _ state: FileState, survivors: Survivors? = nil) {
         self.id = id
         self.inode = inode
         self.state = Mutex(state)
+        self.survivors = survivors
     }
 
     func withState<Value>(_ body: (inout sending FileState) -> sending Value) -> sending Value {
-        state.withLock { state in body(&state) }
+        state.withLock { state in
+            let before = state.revision
+            let value = body(&state)
+            if state.revision != before, let survivors { state.record(id, inode: inode, in: survivors) }
+            return value
+        }
     }
 
     var hasUnsentContent: Bool { state.withLock { $0.hasUnsentContent } }

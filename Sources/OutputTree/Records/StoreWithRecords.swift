@@ -202,4 +202,40 @@ package final class StoreWithRecords: BlobStore {
         try requireBlob(blob, "delete")
         try await store.delete(blob, condition: condition)
     }
+
+    package func deleteEach(_ deletions: [BlobDeletion], atOnce: Int) async -> [StorageError?] {
+        let refusals = deletions.map { deletion -> StorageError? in
+            do throws(StorageError) {
+                try requireBlob(deletion.blob, "delete")
+                return nil
+            } catch { return error }
+        }
+        let blobs = zip(deletions, refusals).filter { $0.1 == nil }.map(\.0)
+        var answers = await store.deleteEach(blobs, atOnce: atOnce)[...]
+        return refusals.map { refusal in refusal ?? answers.popFirst() ?? nil }
+    }
+
+    // MARK: Paths
+
+    package var namespace: Namespace { store.namespace }
+
+    package func renamePath(
+        _ source: BlobAddress,
+        _ path: RenamedPath,
+        to destination: BlobAddress,
+        condition: VersionCondition
+    ) async throws(StorageError) -> BlobVersion {
+        try requireBlob(source, "rename")
+        try requireBlob(destination, "write")
+        return try await store.renamePath(source, path, to: destination, condition: condition)
+    }
+
+    package func makeDirectory(
+        _ directory: BlobAddress,
+        metadata: BlobMetadata
+    ) async throws(StorageError) -> BlobVersion { try await store.makeDirectory(directory, metadata: metadata) }
+
+    package func removeDirectory(_ directory: BlobAddress, recursively: Bool) async throws(StorageError) {
+        try await store.removeDirectory(directory, recursively: recursively)
+    }
 }

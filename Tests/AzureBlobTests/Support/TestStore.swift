@@ -26,6 +26,18 @@ final class ManualTime: Sendable {
     }
 }
 
+/// A source of tokens that a test wrote; it never has one at hand.
+struct ScriptedSource: CredentialSource {
+    let answer: @Sendable (_ refused: Secret?) async -> Result<Secret, StorageError>
+
+    init(_ answer: @escaping @Sendable (_ refused: Secret?) async -> Result<Secret, StorageError>) {
+        self.answer = answer
+    }
+
+    func ready() -> Secret? { nil }
+    func secret(refused: Secret?) async -> Result<Secret, StorageError> { await answer(refused) }
+}
+
 extension AzureBlobStore {
     /// A store in front of a scripted server, in host style. The store keeps the server.
     static func scripted(
@@ -37,8 +49,11 @@ extension AzureBlobStore {
         var surroundings = surroundings ?? ManualTime().surroundings()
         let wallClock = surroundings.wallClock
         surroundings.wallClock = { withExtendedLifetime(server) { wallClock() } }
+        let endpoint = try BlobEndpoint("http://127.0.0.1:\(server.port)")
+        var account = StorageAccount(name: "acc", endpoint: endpoint)
+        account.dataLakeEndpoint = endpoint
         return try AzureBlobStore(
-            account: StorageAccount(name: "acc", endpoint: BlobEndpoint("http://127.0.0.1:\(server.port)")),
+            account: account,
             credential: credential,
             configuration: configuration,
             surroundings: surroundings,

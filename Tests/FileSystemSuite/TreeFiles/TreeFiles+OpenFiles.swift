@@ -85,12 +85,17 @@ extension TreeFiles {
         }
     }
 
+    /// An append that another process of the mount had before: `offset` is where the kernel believes the end to be.
+    package func appendAgain(_ descriptor: Int32, _ bytes: [UInt8], at offset: UInt64) throws(Errno) {
+        try write(try openFile(descriptor), bytes, at: offset, isRepeated: true)
+    }
+
     /// In requests of at most 1 MiB, as the kernel sends them.
-    private func write(_ file: OpenFile, _ bytes: [UInt8], at offset: UInt64) throws(Errno) {
+    private func write(_ file: OpenFile, _ bytes: [UInt8], at offset: UInt64, isRepeated: Bool = false) throws(Errno) {
         var done = 0
         while done < bytes.count {
             let part = bytes[done..<min(done + 1 << 20, bytes.count)]
-            let flags = WriteFlags(appends: file.flags & O_APPEND != 0)
+            let flags = WriteFlags(appends: file.flags & O_APPEND != 0, isRepeated: isRepeated)
             let answer = try ask(ByteCount.self) { request in
                 var request: Request<ByteCount>? = request
                 part.withUnsafeBytes { buffer in

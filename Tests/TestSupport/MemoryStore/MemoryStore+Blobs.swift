@@ -50,7 +50,9 @@ extension MemoryStore {
             let old = stored?.committed
             try condition.check(old, failures)
             try old?.checkLease(failures)
+            try old?.checkFile(failures)
             try old?.check(type, failures)
+            if namespace == .hierarchical { try state.makeParents(of: blob, failures) }
             let (bytes, blocks) = try content(stored)
             let version = state.newVersion()
             // A blob that is put anew is born anew; a new block list changes the one that is there.
@@ -132,6 +134,8 @@ extension MemoryStore {
         try state.withLock { (state) throws(StorageError) in
             var committed = try state.existing(blob, condition, failures)
             try committed.checkLease(failures)
+            let isDirectory = committed.properties.isDirectory
+            defer { if isDirectory { state.blobs[blob]?.committed?.properties.metadata["hdi_isfolder"] = "true" } }
             let version = state.newVersion()
             let value = try change(&committed, version)
             committed.properties.version = version
@@ -146,6 +150,9 @@ extension MemoryStore {
                 let committed = try state.existing(blob, failures)
                 try condition.check(committed, failures)
                 try committed.checkLease(failures)
+                if committed.properties.isDirectory, state.hasEntries(blob) {
+                    throw failures(.notEmpty, 409, "DirectoryIsNotEmpty")
+                }
                 state.blobs[blob] = nil
             }
         }
@@ -169,6 +176,9 @@ extension MemoryStore {
                 try condition.check(old, failures)
                 try old?.checkLease(failures)
                 try old?.check(.block, failures)
+                try old?.checkFile(failures)
+                try copied.checkFile(failures)
+                if namespace == .hierarchical { try state.makeParents(of: destination, failures) }
                 copied.properties.type = .block
                 copied.properties.committedBlockCount = nil
                 guard !copied.properties.isArchived else { throw failures(.archived, 409, "BlobArchived") }

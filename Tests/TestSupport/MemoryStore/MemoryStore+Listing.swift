@@ -40,14 +40,24 @@ extension MemoryStore {
                 }
                 return state.blobs
             }
+            if namespace == .hierarchical { try NameRules.check(prefix: query, blobs, failures) }
             var items: [(name: String, item: ListedItem)] = []
             let ordered = blobs.sorted { habits.precedes($0.key.name, $1.key.name) }
             for (address, blob) in ordered where address.container == query.container {
                 let name = address.name.utf8
                 guard name.starts(with: query.prefix.utf8) else { continue }
+                // By level a directory is a prefix, in its place, and its metadata is not told.
+                if query.delimiter != nil, var directory = blob.committed?.properties, directory.isDirectory,
+                    !name.dropFirst(query.prefix.utf8.count).contains(UInt8(ascii: "/"))
+                {
+                    directory.metadata = [:]
+                    items.append((address.name + "/", .prefix(address.name + "/", directory)))
+                    continue
+                }
                 let rest = name.dropFirst(query.prefix.utf8.count)
                 if let delimiter = query.delimiter?.utf8, let end = rest.endOfFirst(delimiter) {
                     let prefix = String(decoding: name[..<end], as: UTF8.self)
+                    if namespace == .hierarchical { continue }
                     guard items.last.map({ !$0.name.utf8.elementsEqual(prefix.utf8) || $0.item.isBlob }) ?? true else {
                         continue
                     }
@@ -61,6 +71,7 @@ extension MemoryStore {
                     items.append((address.name, .blob(name: address.name, BlobProperties(version: version, length: 0))))
                 }
             }
+            if namespace == .hierarchical { items.sort { habits.precedes($0.name, $1.name) } }
             let page = try page(items, position, size: query.pageSize, query: queryText, failures)
             var listed = page.items
             if habits.repeatsPrefixes, let last = position.name,

@@ -33,6 +33,12 @@ extension MemoryStore {
                 metadata: metadata
             )
             change(&properties)
+            if namespace == .hierarchical {
+                for parent in blob.parents where state.blobs[parent] == nil {
+                    _ = state.addDirectory(parent, metadata: [:])
+                }
+                properties.isDirectory = properties.isDirectory || metadata["hdi_isfolder"] == "true" && bytes.isEmpty
+            }
             state.blobs[blob] = StoredBlob(committed: StoredBlob.Committed(properties: properties, bytes: bytes))
             return version
         }

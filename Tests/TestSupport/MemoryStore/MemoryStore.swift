@@ -1,4 +1,4 @@
-internal import BlobStorage
+package import BlobStorage
 import Dispatch
 import Synchronization
 
@@ -17,12 +17,18 @@ package final class MemoryStore: BlobStore {
 
     let state = Mutex(State())
     let desk = FaultDesk()
+    package let namespace: Namespace
     let habits: ListingHabits
     /// Bytes of blobs that went in or out.
     let traffic = Atomic(0)
     let queue = DispatchQueue(label: "MemoryStore", attributes: .concurrent)
 
-    package init(containers: [String] = [], habits: ListingHabits = ListingHabits()) {
+    package init(
+        containers: [String] = [],
+        namespace: Namespace = .flat,
+        habits: ListingHabits = ListingHabits()
+    ) {
+        self.namespace = namespace
         self.habits = habits
         for name in containers { addContainer(name) }
     }
@@ -129,7 +135,7 @@ extension VersionCondition {
     func check(_ blob: StoredBlob.Committed?, _ failures: Failures) throws(StorageError) {
         switch self {
         case .any: break
-        case .absent: if blob != nil { throw failures(.alreadyExists, 409, "BlobAlreadyExists") }
+        case .absent, .vacant: if blob != nil { throw failures(.alreadyExists, 409, "BlobAlreadyExists") }
         case .matches(let etag):
             if blob?.properties.version.etag != etag { throw failures(.conditionFailed, 412, "ConditionNotMet") }
         }

@@ -19,4 +19,7 @@ package enum StoreOperation: String, CaseIterable, Sendable, Hashable {
     case setMetadata = "Set Blob Metadata"
     case setProperties = "Set Blob Properties"
     case delete = "Delete Blob"
+    case renamePath = "Path Rename"
+    case makeDirectory = "Path Create"
+    case removeDirectory = "Path Delete"
 }

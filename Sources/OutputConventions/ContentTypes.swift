@@ -1,6 +1,6 @@
 /// The Content-Type that an upload gets from its name, so that a browser shows an image instead of saving it.
 package enum ContentTypes {
-    static let unknown = "application/octet-stream"
+    package static let unknown = "application/octet-stream"
 
     package static func type(forName name: String) -> String {
         guard let dot = name.utf8.lastIndex(of: UInt8(ascii: ".")) else { return unknown }

@@ -1,0 +1,231 @@
+internal import BlobStorage
+internal import BlobWriting
+internal import LocalStore
+internal import Synchronization
+
+/// Uploads a file or folder as azure-ai-ml does, so that each finds what the other put there; and, unlike it, looks at what
+/// it finds: all names, sizes and stored MD5s.
+package struct ArtifactUpload: Sendable {
+    /// What the confirmation says of the asset.
+    package struct Asset: Sendable, Hashable {
+        package var name: String
+        package var version: String
+
+        package init(name: String, version: String) {
+            self.name = name
+            self.version = version
+        }
+    }
+
+    package struct Outcome: Sendable {
+        /// The blob, or the folder of blobs.
+        package var path: String
+        /// As it stands in the store: that of an earlier upload where this one found all of it.
+        package var asset: Asset
+        package var uploaded: Int
+        package var kept: Int
+        package var bytes: UInt64
+        /// Why it did not go to the folder of its hash.
+        package var collision: String?
+    }
+
+    private let store: any BlobStore
+    private let container: String
+    private let bodies: AsyncLimiter
+    private let jobs: Int
+    private let disk = WorkerThreads(name: "upload", count: 4)
+    private let progress: @Sendable (Int) -> Void
+
+    /// - Parameter jobs: requests in flight.
+    package init(
+        tree: StoreTree,
+        container: String,
+        jobs: Int,
+        progress: @escaping @Sendable (Int) -> Void
+    ) {
+        (store, self.container, self.jobs, self.progress) = (tree.store, container, jobs, progress)
+        bodies = AsyncLimiter(jobs)
+    }
+
+    package func run(_ folder: ArtifactFolder, as asset: Asset) async throws -> Outcome {
+        let (files, hash, locals) = try await disk.perform {
+            let files = try folder.files()
+            let locals = try files.map { file in
+                ArtifactPlan.Local(
+                    name: file.relativePath,
+                    length: UInt64(file.byteCount),
+                    md5: try SourceFile(file.localPath).md5()
+                )
+            }
+            return (files, try ArtifactHash.object(of: folder), locals)
+        }
+        guard !files.isEmpty else { throw LocalFileError(folder.path, "holds no file that is not ignored") }
+        var place = Place(id: hash, folder: folder)
+        var collision: String?
+        while true {
+            let found = try await look(at: place)
+            let plan = ArtifactPlan(locals, remote: found.remote, isConfirmed: found.asset != nil)
+            switch plan {
+            case .complete:
+                return Outcome(
+                    path: place.path,
+                    asset: found.asset ?? asset,
+                    uploaded: 0,
+                    kept: files.count,
+                    bytes: 0,
+                    collision: collision
+                )
+            case .collision(let reason):
+                // The library takes any id: under one of its own this content is nobody else's.
+                collision = reason
+                place.id = RandomID.uuid()
+            case .repair(let lacking):
+                try await upload(lacking.map { (files[$0], locals[$0]) }, to: place, found)
+                let confirmed = try await confirm(place, indicator: files[0].relativePath, asset)
+                let bytes = lacking.reduce(0) { $0 + UInt64(files[$1].byteCount) }
+                return Outcome(
+                    path: place.path,
+                    asset: confirmed,
+                    uploaded: lacking.count,
+                    kept: files.count - lacking.count,
+                    bytes: bytes,
+                    collision: collision
+                )
+            }
+        }
+    }
+
+    // MARK: Where
+
+    private struct Place {
+        var id: String
+        let folder: ArtifactFolder
+
+        init(id: String, folder: ArtifactFolder) {
+            self.id = id
+            self.folder = folder
+        }
+
+        var path: String { "LocalUpload/\(id)/\(folder.name)" }
+
+        /// Of a file by its name behind the folder; a single file is its own.
+        func blob(_ relativePath: String) -> String { folder.isFolder ? "\(path)/\(relativePath)" : path }
+    }
+
+    // MARK: What is there
+
+    private struct Found {
+        var remote: [NameBytes: ArtifactPlan.Remote] = [:]
+        var versions: [NameBytes: ETag] = [:]
+        /// Of the confirmation; `nil` without one.
+        var asset: Asset?
+    }
+
+    private func look(at place: Place) async throws -> Found {
+        var found = Found()
+        let prefix = place.folder.isFolder ? place.path + "/" : place.path
+        let query = BlobQuery(container: container, prefix: prefix, includesMetadata: true)
+        var marker: ListMarker?
+        repeat {
+            let page = try await store.listBlobs(query, after: marker)
+            for case .blob(let blob, let properties) in page.items {
+                let isOwn = place.folder.isFolder || blob.utf8.elementsEqual(prefix.utf8)
+                guard isOwn, !properties.marksDirectory(blob) else { continue }
+                let name =
+                    place.folder.isFolder
+                    ? String(decoding: blob.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : place.folder.name
+                found.remote[NameBytes(name)] = .init(length: properties.length, md5: properties.contentMD5)
+                found.versions[NameBytes(name)] = properties.version.etag
+                // With links out of the folder the library's first file can be another: any may carry it.
+                if let asset = Asset(confirmedBy: properties.metadata) { found.asset = asset }
+            }
+            marker = page.next
+        } while marker != nil
+        return found
+    }
+
+    // MARK: Sending
+
+    private func upload(
+        _ files: [(file: ArtifactFolder.File, local: ArtifactPlan.Local)],
+        to place: Place,
+        _ found: Found
+    ) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for (index, item) in files.enumerated() {
+                if index >= 2 * jobs { try await group.next() }
+                let address = BlobAddress(container: container, name: place.blob(item.file.relativePath))
+                let known = found.versions[NameBytes(item.file.relativePath)]
+                group.addTask { try await upload(item.file, item.local, to: address, known) }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private func upload(
+        _ file: ArtifactFolder.File,
+        _ local: ArtifactPlan.Local,
+        to address: BlobAddress,
+        _ known: ETag?
+    ) async throws {
+        let source = try await disk.perform { () throws(LocalFileError) in try SourceFile(file.localPath) }
+        let upload = FileUpload(
+            store: store,
+            address: address,
+            source: source,
+            bodies: bodies,
+            disk: disk,
+            progress: progress
+        )
+        do {
+            _ = try await upload.run(BlobHeaders(), known.map { .matches($0) } ?? .absent)
+        } catch let error as StorageError where error.kind == .alreadyExists || error.kind == .conditionFailed {
+            // Somebody uploads the same: what counts is what is there now.
+            let there = try await store.properties(of: address)
+            let isSame = there.length == local.length && there.contentMD5.map { $0 == local.md5 } ?? true
+            if !isSame { throw error }
+        }
+    }
+
+    /// Last, so that a confirmed artifact is whole. Of two that confirm at once the first one stands.
+    private func confirm(_ place: Place, indicator: String, _ asset: Asset) async throws -> Asset {
+        let address = BlobAddress(container: container, name: place.blob(indicator))
+        while true {
+            try Task.checkCancellation()
+            let properties = try await store.properties(of: address)
+            if let confirmed = Asset(confirmedBy: properties.metadata) { return confirmed }
+            do throws(StorageError) {
+                _ = try await store.setMetadata(
+                    asset.confirmation,
+                    of: address,
+                    condition: .matches(properties.version.etag)
+                )
+                return asset
+            } catch {
+                guard error.kind == .conditionFailed else { throw error }
+            }
+        }
+    }
+}
+
+extension ArtifactUpload.Asset {
+    /// What the library stores on the first file: all of its metadata.
+    var confirmation: BlobMetadata { ["upload_status": "completed", "name": name, "version": version] }
+
+    init?(confirmedBy metadata: BlobMetadata) {
+        guard metadata["upload_status"] == "completed" else { return nil }
+        self.init(name: metadata["name"] ?? "", version: metadata["version"] ?? "")
+    }
+}
+
+/// Names that nobody else takes.
+enum RandomID {
+    /// RFC 9562, version 4.
+    static func uuid() -> String {
+        var bytes = (0..<16).map { _ in UInt8.random(in: 0...255) }
+        bytes[6] = bytes[6] & 0x0F | 0x40
+        bytes[8] = bytes[8] & 0x3F | 0x80
+        let hex = Array(ArtifactHash.hexadecimal(bytes))
+        return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(hex[$0]) }.joined(separator: "-")
+    }
+}

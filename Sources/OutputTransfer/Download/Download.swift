@@ -1,0 +1,210 @@
+internal import BlobStorage
+internal import BlobWriting
+internal import LocalStore
+internal import Synchronization
+
+/// How `Download` goes about it.
+package struct DownloadOptions: Sendable {
+    package var overwrite: OverwritePolicy = .changed
+    /// Whole files are held against the MD5 that their writers stored; ranges always are against the store's checksum.
+    package var validates = false
+    /// Below the destination stands the whole path of the tree, and not only what is below the source.
+    package var keepsPath = false
+    /// Nothing is written.
+    package var isDryRun = false
+    /// Requests in flight.
+    package var jobs = 32
+
+    package init() {}
+}
+
+/// Fetches what paths of the tree lead to, many files at a time.
+package final class Download: Sendable {
+    private let tree: StoreTree
+    private let destination: String
+    private let options: DownloadOptions
+    private let report: @Sendable (TransferEvent) -> Void
+    private let ranges: AsyncLimiter
+    private let disk = WorkerThreads(name: "download", count: 4)
+    private let state = Mutex(State())
+
+    private struct State {
+        var counters = TransferCounters()
+        /// Hashes of the targets so far: 10 million names would take gigabytes.
+        var targets: Set<UInt64> = []
+        var folders: Set<String> = []
+    }
+
+    private struct Job: Sendable {
+        let file: TreeFile
+        let source: String
+        let target: String
+    }
+
+    /// Files that were listed and wait: enough to keep small ones coming while a page is on its way.
+    private static let waitingMax = 5_000
+
+    /// - Parameters:
+    ///   - destination: an absolute path.
+    ///   - report: called from any thread, for each file.
+    package init(
+        tree: StoreTree,
+        to destination: String,
+        options: DownloadOptions,
+        report: @escaping @Sendable (TransferEvent) -> Void
+    ) {
+        self.tree = tree
+        self.destination = destination
+        self.options = options
+        self.report = report
+        ranges = AsyncLimiter(options.jobs)
+    }
+
+    package var counters: TransferCounters { state.withLock { $0.counters } }
+
+    /// Fetches all of it. A file that fails is reported, and the others go on; what cannot be listed throws.
+    ///
+    /// - Returns: the patterns that nothing fits.
+    package func run(_ patterns: [TreePattern]) async throws -> [TreePattern] {
+        let (jobs, feed) = AsyncStream<Job>.makeStream()
+        let room = AsyncLimiter(Self.waitingMax)
+        let files = AsyncLimiter(2 * options.jobs)
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { [self] in
+                await withDiscardingTaskGroup { group in
+                    for await job in jobs {
+                        room.release()
+                        await files.acquire()
+                        group.addTask { [self] in
+                            await fetch(job)
+                            files.release()
+                        }
+                    }
+                }
+            }
+            defer { feed.finish() }
+            var unmatched: [TreePattern] = []
+            let isSingle = patterns.count == 1 && patterns[0].rest.isEmpty
+            for pattern in patterns {
+                let found = SharedCount()
+                let matches = try await tree.matches(pattern) { [self] match in
+                    try await add(match, isSingle: isSingle) { job in
+                        found.add()
+                        await room.acquire()
+                        feed.yield(job)
+                    }
+                }
+                // An empty directory is there; a pattern that fits only such brought nothing.
+                if matches == 0 || found.value == 0 && !pattern.rest.isEmpty { unmatched.append(pattern) }
+            }
+            state.withLock { $0.counters.isListed = true }
+            feed.finish()
+            try await group.waitForAll()
+            try Task.checkCancellation()
+            return unmatched
+        }
+    }
+
+    // MARK: What there is
+
+    private func add(
+        _ match: StoreTree.Match,
+        isSingle: Bool,
+        _ give: @escaping @Sendable (Job) async -> Void
+    ) async throws {
+        let shown = options.keepsPath ? match.path : Array(match.path.dropFirst(match.baseCount))
+        switch match.found {
+        case .file(let file):
+            let isNamed = isSingle && !options.keepsPath && !destination.hasSuffix("/")
+            let isInto = isNamed ? try await isFolder(destination) : true
+            await add(file, match.path, isInto ? shown : [], give)
+        case .directory(let place):
+            try await tree.walk(place) { [self] file in
+                try Task.checkCancellation()
+                await add(file, match.path + file.path, shown + file.path, give)
+            }
+        }
+    }
+
+    private func isFolder(_ path: String) async throws -> Bool {
+        try await disk.perform { () throws(LocalFileError) in
+            if case .folder = try LocalFolder.kind(of: path) { true } else { false }
+        }
+    }
+
+    /// - Parameter names: below the destination; none: the destination itself.
+    private func add(
+        _ file: TreeFile,
+        _ path: [String],
+        _ names: [String],
+        _ give: @escaping @Sendable (Job) async -> Void
+    ) async {
+        let target = names.reduce(destination) { LocalFolder.joined($0, $1) }
+        let job = Job(file: file, source: "/" + path.joined(separator: "/"), target: target)
+        if file.isDirectory {
+            guard !options.isDryRun else { return }
+            do { try await makeFolder(target) } catch { fail(job, error) }
+            return
+        }
+        let isNew = state.withLock { state in
+            state.counters.found += 1
+            state.counters.foundBytes += file.properties.length
+            return state.targets.insert(Self.hash(target)).inserted
+        }
+        guard isNew else { return fail(job, LocalFileError(target, "is the target of two sources")) }
+        await give(job)
+    }
+
+    private static func hash(_ text: String) -> UInt64 {
+        text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+    }
+
+    // MARK: One file
+
+    private func fetch(_ job: Job) async {
+        guard !options.isDryRun else { return tell(job, .planned) }
+        do {
+            try Task.checkCancellation()
+            let parent = job.target.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(job.target[..<$0]) } ?? "."
+            try await makeFolder(parent)
+            let download = FileDownload(
+                store: tree.store,
+                address: job.file.address,
+                target: job.target,
+                policy: options.overwrite,
+                validates: options.validates,
+                ranges: ranges,
+                disk: disk
+            ) { [self] count in
+                state.withLock { $0.counters.doneBytes = UInt64(Int($0.counters.doneBytes) + count) }
+            }
+            switch try await download.run(job.file.properties) {
+            case .fetched:
+                state.withLock { $0.counters.done += 1 }
+                tell(job, .done)
+            case .kept:
+                state.withLock { $0.counters.kept += 1 }
+                tell(job, .kept)
+            }
+        } catch {
+            // Asked to stop: that is said once, for all.
+            if Task.isCancelled { return }
+            fail(job, error)
+        }
+    }
+
+    private func makeFolder(_ path: String) async throws(LocalFileError) {
+        guard !path.isEmpty, !(state.withLock { $0.folders.contains(path) }) else { return }
+        try await disk.perform { () throws(LocalFileError) in try LocalFolder.make(path) }
+        state.withLock { _ = $0.folders.insert(path) }
+    }
+
+    private func fail(_ job: Job, _ error: any Error) {
+        state.withLock { $0.counters.failed += 1 }
+        tell(job, .failed("\(error)"))
+    }
+
+    private func tell(_ job: Job, _ kind: TransferEvent.Kind) {
+        report(TransferEvent(source: job.source, target: job.target, byteCount: job.file.properties.length, kind: kind))
+    }
+}

@@ -1,0 +1,10 @@
+internal import Synchronization
+
+/// Adds up what tasks find side by side.
+final class SharedCount: Sendable {
+    private let count = Atomic<Int>(0)
+
+    var value: Int { count.load(ordering: .relaxed) }
+
+    func add(_ more: Int = 1) { count.wrappingAdd(more, ordering: .relaxed) }
+}

@@ -1,0 +1,207 @@
+import BlobReading
+import BlobStorage
+package import BlobWriting
+import FileSystemModel
+import Glibc
+import HandOver
+import LocalStore
+import Logging
+
+/// Going on where another process of this mount was killed: the kernel still asks by the numbers that it gave out.
+extension OutputFileSystem {
+    /// Puts back directories, open files and handles, before the mount is used. Of what the journal has, files that are open
+    /// go on being written, and files that were unlinked while they are open are read on; the rest comes back, for `recover`.
+    package func resume(
+        _ files: [RecoveredFile],
+        names: [RecoveredName] = []
+    ) -> (files: [RecoveredFile], names: [RecoveredName]) {
+        guard let survivors else { return (files, names) }
+        let handles = survivors.entries(.handle).compactMap { SurvivingHandle($0.key, $0.bytes) }
+        let directories = survivors.entries(.directory).compactMap { SurvivingDirectory($0.key, $0.bytes) }
+        let now = clock.monotonic()
+        let opens = Dictionary(grouping: handles.filter { $0.flags != nil }, by: \.node)
+        var journal = Dictionary(RecoveredFile.joined(files).map { ($0.name, $0) }) { first, _ in first }
+        var lost: Set<NodeID> = []
+        var due: Set<NodeID> = []
+        var found = survivors.entries(.file).compactMap { SurvivingFile($0.key, $0.bytes, learnedAt: now) }
+        // Of two versions under one name the later one has it.
+        found.sort { $0.state.facts?.lastModified ?? .max < $1.state.facts?.lastModified ?? .max }
+        var states: [(node: NodeID, inode: UInt64, state: FileState)] = []
+        for var file in found {
+            guard let opens = opens[file.node] else {
+                survivors.remove(.file, file.node.rawValue)
+                continue
+            }
+            let entry = file.journalName.flatMap { journal[$0] }
+            switch file.plan(entry) {
+            case .clean: break
+            case .empty:
+                guard let local = emptyContent(for: file.state) else {
+                    lost.insert(file.node)
+                    break
+                }
+                file.state.local = local
+            case .goOn(let entry):
+                journal[entry.name] = nil
+                goOn(&file.state, with: entry)
+                if entry.duty == .publish { due.insert(file.node) }
+            case .lost: lost.insert(file.node)
+            }
+            if lost.contains(file.node) { file.state.giveUpChanges() }
+            file.state.count(opens)
+            if let facts = file.state.facts, file.state.reader == nil {
+                file.state.reader = BlobReader(cache: cache, blob: file.state.address, properties: facts.version)
+            }
+            states.append((file.node, file.inode, file.state))
+        }
+        let nodes = nodes.restore(directories, states)
+        var names = names
+        for node in nodes.values { enter(node, &names, at: now) }
+        for handle in handles { restore(handle, nodes, lost) }
+        // What a close was answered for, and the lines of a log, wait for nobody. What a program is changing waits for it.
+        for node in due.compactMap({ nodes[$0] }) { commitInBackground(node) }
+        if !handles.isEmpty || directories.count > 1 {
+            let text = "\(handles.count) open files and directories, of which \(lost.count) cannot go on"
+            logger.notice("going on with \(text), and \(directories.count) known directories")
+        }
+        return (Array(journal.values), names)
+    }
+
+    /// A file that nobody has written a byte to.
+    private func emptyContent(for file: FileState) -> DirtyFile? {
+        let known: KnownName = file.facts.map { .version($0.etag) } ?? .unknown
+        do throws(LocalStoreError) {
+            let log = logStart(of: file.address, truncates: file.facts != nil)
+            return try DirtyFile(scheduler: uploads, blob: file.address, base: nil, known: known, log: log)
+        } catch {
+            logger.error("\(file.address) cannot be written on: \(error)")
+            return nil
+        }
+    }
+
+    /// As `publish`, of a file that a program is in the middle of writing: its close decides.
+    private func goOn(_ file: inout FileState, with entry: RecoveredFile) {
+        let identity = entry.replay.identity
+        if let base = identity.base {
+            let properties = BlobProperties(
+                version: base.version,
+                length: base.length,
+                type: base.type,
+                creationTime: entry.replay.log?.creationTime
+            )
+            if identity.source == nil { file.facts = FileFacts(properties) }
+            file.reader = BlobReader(cache: cache, blob: identity.source ?? identity.blob, properties: properties)
+        }
+        file.local = DirtyFile(scheduler: uploads, recovered: entry)
+        file.isPlacementPending = true
+        file.hasWrites = true
+        if identity.known != .absent { file.coversStoredBlob = true }
+        file.recovery = PendingRecovery(known: identity.known, dueSince: entry.replay.dueSince)
+    }
+
+    private func enter(_ node: FileNode, _ names: inout [RecoveredName], at now: Duration) {
+        let (address, isUnlinked, isPending, hasLocal) = node.withState { file in
+            (file.address, file.isUnlinked, file.isRemovalPending, file.local != nil)
+        }
+        if isUnlinked {
+            guard isPending else { return }
+            let etag = node.withState { $0.facts?.etag }
+            let index = names.firstIndex { name in
+                guard case .removal(let removal) = name.change else { return false }
+                return removal.blob == address && removal.etag == etag
+            }
+            guard let index else {
+                // The journal says that it is gone.
+                node.withState { $0.isRemovalPending = false }
+                return
+            }
+            held.insert(HeldBlobs.Removal(node: node, entry: names.remove(at: index).entry))
+            changes.record(file: address, .held(node), at: now)
+        } else if hasLocal || node.hasUnsentContent {
+            unsent.insert(node)
+            changes.record(file: address, .present(node), at: now)
+        }
+    }
+
+    private func restore(_ handle: SurvivingHandle, _ files: [NodeID: FileNode], _ lost: Set<NodeID>) {
+        if let flags = handle.flags, let node = files[handle.node] {
+            // Readers of a file whose new bytes are lost must not read the old ones for them.
+            let isLost = lost.contains(handle.node)
+            handles.restore(
+                handle.id,
+                FileHandle(node: node, flags: flags, isBacked: handle.isBacked, isLost: isLost)
+            )
+        } else if handle.flags == nil, let node = nodes.directory(handle.node) {
+            handles.restore(handle.id, DirectoryHandle(node: node))
+        } else {
+            survivors?.remove(.handle, handle.id.rawValue)
+        }
+    }
+
+    /// Whether the bytes of an append that is sent again are there: the process that had it first was killed behind the
+    /// deed. EIO where that cannot be told, as others append, too.
+    func wasAppended(
+        _ bytes: UnsafeRawBufferPointer,
+        to local: DirtyFile,
+        at offset: UInt64
+    ) throws(FileSystemError) -> Bool {
+        let size = local.size
+        guard size != offset else { return false }
+        let end = offset + UInt64(bytes.count)
+        let isHere = local.segments(of: offset..<max(offset, end)).allSatisfy {
+            if case .local = $0 { true } else { false }
+        }
+        if isHere, size >= end {
+            let there = UnsafeMutableRawBufferPointer.allocate(byteCount: bytes.count, alignment: 16)
+            defer { there.deallocate() }
+            do throws(LocalStoreError) { try local.readLocal(offset..<end, into: there) } catch {
+                throw FileSystemError(error)
+            }
+            if UnsafeRawBufferPointer(there).hasSameBytes(as: bytes) { return true }
+        }
+        throw FileSystemError(errno: EIO, "\(local.blob): an append was cut off, and may be there or not")
+    }
+}
+
+extension SurvivingFile {
+    enum Plan {
+        /// The store has what there is.
+        case clean
+        /// Made or emptied, and never written to.
+        case empty
+        /// Its bytes are in the journal.
+        case goOn(RecoveredFile)
+        /// What was written is gone, or given up.
+        case lost
+    }
+
+    /// - Parameter entry: what the journal has under its name.
+    func plan(_ entry: RecoveredFile?) -> Plan {
+        if state.isOvertaken { return .lost }
+        guard journalName != nil else { return .clean }
+        // The journal's entry goes with the name.
+        if state.isUnlinked { return state.facts == nil || state.hasWrites ? .lost : .clean }
+        guard let entry else {
+            if state.hasWrites { return .lost }
+            return state.isPlacementPending || state.facts == nil ? .empty : .clean
+        }
+        if entry.replay.keptReason != nil { return .lost }
+        guard entry.duty == .none else { return .goOn(entry) }
+        return state.facts == nil ? .lost : .clean
+    }
+}
+
+extension FileState {
+    /// Nothing of what was changed here can be sent any more; the journal may have it.
+    fileprivate mutating func giveUpChanges() {
+        (isPlacementPending, hasWrites, mustBeNew, isOvertaken) = (false, false, false, false)
+        pending = PendingAttributes()
+    }
+
+    fileprivate mutating func count(_ opens: [SurvivingHandle]) {
+        openCount = opens.count
+        writerCount = opens.count { $0.flags?.allowsWriting == true }
+        backedCount = opens.count { $0.isBacked }
+        isLeaseKept = backedCount > 0
+    }
+}

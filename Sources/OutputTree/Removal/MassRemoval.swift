@@ -1,0 +1,157 @@
+package import BlobStorage
+package import OutputConventions
+
+/// Deletes what is at and below a path of the tree, in the versions that a listing showed, a page at a time.
+package struct MassRemoval: Sendable {
+    package struct Doomed: Sendable {
+        let address: BlobAddress
+        let properties: BlobProperties
+        var deletion: BlobDeletion { BlobDeletion(address, condition: .matches(properties.version.etag)) }
+    }
+
+    private let store: any BlobStore
+    private let views: Set<OutputView>
+    private let onlyContainer: String?
+
+    package init(store: any BlobStore, views: Set<OutputView>, onlyContainer: String?) {
+        (self.store, self.views, self.onlyContainer) = (store, views, onlyContainer)
+    }
+
+    /// One step without a mount.
+    package func run(_ step: RemovalStep) async throws(RemovalRefusal) -> RemovalAnswer {
+        let target = try await target(of: step) { _ in false }
+        let (doomed, next) = try await page(of: target, after: step.marker)
+        var answer = RemovalAnswer(next: next)
+        if step.isDryRun {
+            answer.blobs = doomed.map(\.told)
+        } else {
+            answer.add(doomed, await store.deleteEach(doomed.map(\.deletion), atOnce: step.atOnce))
+        }
+        return answer
+    }
+
+    /// `isKnown`: whether a file, or a directory's prefix, is there though the store does not have it.
+    func target(
+        of step: RemovalStep,
+        isKnown: (BlobAddress) -> Bool
+    ) async throws(RemovalRefusal) -> RemovalTarget {
+        let file: BlobAddress
+        switch try RemovalCandidate(path: step.path, views: views, onlyContainer: onlyContainer) {
+        case .file(let blob): file = blob
+        case .fixed(let place): return try directory(place, step)
+        case .directory(let place):
+            guard try await isThere(place, step, isKnown) else {
+                throw RemovalRefusal(.notFound, "\(step.path) is not there")
+            }
+            return try directory(place, step)
+        case .either(let blob, let folder):
+            if try await isThere(folder, step, isKnown) { return try directory(folder, step) }
+            file = blob
+        }
+        do throws(StorageError) { _ = try await store.properties(of: file) } catch {
+            guard error.kind == .notFound, isKnown(file) else { throw RemovalRefusal(error) }
+        }
+        return RemovalTarget(address: file, directory: nil)
+    }
+
+    private func isThere(
+        _ place: TreePlace,
+        _ step: RemovalStep,
+        _ isKnown: (BlobAddress) -> Bool
+    ) async throws(RemovalRefusal) -> Bool {
+        // A step that goes on does so in a directory, also in one that is empty by now.
+        if step.marker != nil { return true }
+        guard let contents = place.contents else { return false }
+        do throws(StorageError) {
+            let query = BlobQuery(container: contents.container, prefix: contents.name, pageSize: 1)
+            if try await hasBlobs(query) || isKnown(contents) { return true }
+            guard let marker = place.markerBlob else { return false }
+            return try await directoryMarker(marker) != nil
+        } catch { throw RemovalRefusal(error) }
+    }
+
+    private func directory(_ place: TreePlace, _ step: RemovalStep) throws(RemovalRefusal) -> RemovalTarget {
+        guard let contents = place.contents else {
+            throw RemovalRefusal(.forbidden, "\(step.path) belongs to the tree")
+        }
+        guard step.isRecursive else { throw RemovalRefusal(.isDirectory, "\(step.path) is a directory: give -r") }
+        return RemovalTarget(address: contents, directory: place)
+    }
+
+    /// A page may be empty and not be the last.
+    private func hasBlobs(_ query: BlobQuery) async throws(StorageError) -> Bool {
+        var marker: ListMarker?
+        repeat {
+            let page = try await store.listBlobs(query, after: marker)
+            if !page.items.isEmpty { return true }
+            marker = page.next
+        } while marker != nil
+        return false
+    }
+
+    /// What is to go of one page, and where the next one begins.
+    func page(
+        of target: RemovalTarget,
+        after marker: String?
+    ) async throws(RemovalRefusal) -> (doomed: [Doomed], next: String?) {
+        do throws(StorageError) {
+            guard target.directory != nil else {
+                let properties = try await store.properties(of: target.address)
+                return ([Doomed(address: target.address, properties: properties)], nil)
+            }
+            let container = target.address.container
+            let query = BlobQuery(container: container, prefix: target.address.name, includesMetadata: true)
+            let page = try await store.listBlobs(query, after: marker.map { ListMarker($0) })
+            var doomed = page.items.compactMap { item -> Doomed? in
+                guard case .blob(let name, let properties) = item, target.includes(name) else { return nil }
+                return Doomed(address: BlobAddress(container: container, name: name), properties: properties)
+            }
+            // The marker goes with the last of the names: until then the directory is one.
+            if page.next == nil, let marker = target.marker, let found = try await directoryMarker(marker) {
+                doomed.append(Doomed(address: marker, properties: found))
+            }
+            return (doomed, page.next?.text)
+        } catch {
+            // Of a file: only this mount has it.
+            if error.kind == .notFound, target.directory == nil { return ([], nil) }
+            throw RemovalRefusal(error)
+        }
+    }
+
+    private func directoryMarker(_ blob: BlobAddress) async throws(StorageError) -> BlobProperties? {
+        do throws(StorageError) {
+            let properties = try await store.properties(of: blob)
+            return FileFacts(properties).isDirectoryMarker ? properties : nil
+        } catch {
+            guard error.kind == .notFound else { throw error }
+            return nil
+        }
+    }
+}
+
+extension MassRemoval.Doomed {
+    var told: RemovalAnswer.Blob { RemovalAnswer.Blob(path: address.description, size: properties.length) }
+}
+
+extension RemovalAnswer {
+    /// What became of each of them.
+    mutating func add(_ doomed: [MassRemoval.Doomed], _ failures: [StorageError?]) {
+        for (blob, failure) in zip(doomed, failures) {
+            switch failure?.kind {
+            // Somebody else was faster.
+            case nil, .notFound: blobs.append(blob.told)
+            case .conditionFailed:
+                self.failures.append(
+                    Failure(
+                        path: blob.address.description,
+                        reason: "it was written again since it was listed: it stays"
+                    )
+                )
+            default:
+                self.failures.append(
+                    Failure(path: blob.address.description, reason: failure?.description ?? "")
+                )
+            }
+        }
+    }
+}

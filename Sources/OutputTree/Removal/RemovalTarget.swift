@@ -1,0 +1,71 @@
+import BlobStorage
+import OutputConventions
+
+/// What a path means to a mass delete.
+package struct RemovalTarget: Sendable, Equatable {
+    /// The blob, or what all blobs in the directory have in common.
+    let address: BlobAddress
+    /// `nil` for a file.
+    let directory: TreePlace?
+    /// A whole job or container, or all its tasks.
+    package var isWhole: Bool { address.name.isEmpty }
+
+    /// The blob that keeps the directory alive.
+    var marker: BlobAddress? { directory?.markerBlob }
+
+    /// `tasks` lists the whole container, of which the job's own kinds are no task.
+    func includes(_ name: String) -> Bool {
+        if case .tasks = directory { return name.utf8.first != UInt8(ascii: "$") }
+        return true
+    }
+}
+
+/// What a path may mean, before the store was asked.
+enum RemovalCandidate: Sendable, Equatable {
+    case file(BlobAddress)
+    case directory(TreePlace)
+    /// A container, or a directory that is there whenever its container is.
+    case fixed(TreePlace)
+    /// A directory where there is one, else a file.
+    case either(BlobAddress, TreePlace)
+
+    /// - Throws: `.forbidden` for what no delete may be about, `.notFound` for what cannot be.
+    init(path: String, views: Set<OutputView>, onlyContainer: String?) throws(RemovalRefusal) {
+        let names = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
+        guard !names.contains("."), !names.contains("..") else {
+            throw RemovalRefusal(.forbidden, "\(path): give it without . and ..")
+        }
+        var place = TreePlace.root
+        var found: RemovalCandidate?
+        var isFixed = true
+        for (index, name) in names.enumerated() {
+            let isLast = index == names.count - 1
+            switch place.resolve(name, views: views) {
+            case .fixed(let fixed): (place, isFixed) = (fixed, true)
+            case .container(let container): place = container
+            case .folder(let folder): (place, isFixed) = (folder, false)
+            case .either(let file, let folder):
+                if isLast, let blob = file.blob { found = .either(blob, folder) }
+                (place, isFixed) = (folder, false)
+            case .file(let file):
+                guard isLast, let blob = file.blob else { throw RemovalRefusal(.notFound, "\(path) is not there") }
+                found = .file(blob)
+            case .impossible(let problem): throw RemovalRefusal(.notFound, "\(path): \(problem.reason)")
+            }
+        }
+        guard let contents = place.contents ?? found?.blob else {
+            throw RemovalRefusal(.forbidden, "/\(path) belongs to the tree: name a job, a container, or what is in one")
+        }
+        guard onlyContainer == nil || onlyContainer?.utf8.elementsEqual(contents.container.utf8) == true else {
+            throw RemovalRefusal(.notFound, "\(path): the credentials are for one container, and not for this one")
+        }
+        self = found ?? (isFixed ? .fixed(place) : .directory(place))
+    }
+
+    private var blob: BlobAddress? {
+        switch self {
+        case .file(let blob), .either(let blob, _): blob
+        case .directory, .fixed: nil
+        }
+    }
+}

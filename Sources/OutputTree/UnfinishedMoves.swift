@@ -1,0 +1,85 @@
+import BlobStorage
+import BlobWriting
+import FileSystemModel
+import Logging
+import Synchronization
+
+/// Renames of directories that did not come to their end, until they have: those of this mount that failed half-way, and
+/// those of mounts that were killed.
+final class UnfinishedMoves: Sendable {
+    struct Item: Sendable {
+        let id: UInt64
+        let move: UnfinishedMove
+        /// Says what was done, as long as something is to be done.
+        let entry: NameEntry
+        var failedAttempts = 0
+        var lastError: String?
+    }
+
+    private struct State {
+        var items: [UInt64: Item] = [:]
+        var nextID: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
+
+    func insert(_ move: UnfinishedMove, _ entry: NameEntry) -> Item {
+        state.withLock { state in
+            defer { state.nextID += 1 }
+            let item = Item(id: state.nextID, move: move, entry: entry)
+            state.items[item.id] = item
+            return item
+        }
+    }
+
+    func remove(_ item: Item) { state.withLock { _ = $0.items.removeValue(forKey: item.id) } }
+
+    func noteFailure(_ item: Item, _ error: FileSystemError) {
+        state.withLock { state in
+            state.items[item.id]?.failedAttempts += 1
+            state.items[item.id]?.lastError = error.reason
+        }
+    }
+
+    var all: [Item] { state.withLock { Array($0.items.values) } }
+}
+
+extension OutputFileSystem {
+    /// A rename that a process that is gone did not end.
+    func recover(_ move: UnfinishedMove, _ entry: NameEntry) {
+        logger.notice("\(move.description): \(move.copyCount) blobs were begun")
+        resolveInBackground(moves.insert(move, entry))
+    }
+
+    func resolveInBackground(_ item: UnfinishedMoves.Item) {
+        background.run(.move(item.id)) { [self] in await attemptResolution(item) }
+    }
+
+    /// One attempt to bring a directory's rename to one of its ends.
+    func attemptResolution(_ item: UnfinishedMoves.Item) async -> BackgroundCommits.Outcome {
+        guard moves.all.contains(where: { $0.id == item.id }) else { return .done }
+        do throws(StorageError) {
+            try await MoveResolver(item.move, store: store).run { [self] blob in noteGone(blob) }
+        } catch {
+            let answer = failure(error, "rename", error.resource)
+            if !Task.isCancelled { moves.noteFailure(item, answer) }
+            return BackgroundCommits.Outcome(after: answer)
+        }
+        if let marker = UnfinishedMove.marker(of: item.move.goingSide) {
+            changes.record(folder: marker, .absent, at: clock.monotonic())
+        }
+        moves.remove(item)
+        await item.entry.end()
+        logger.notice(
+            "the rename of \(item.move.from) to \(item.move.to) is \(item.move.isCopied ? "finished" : "undone")"
+        )
+        return .done
+    }
+
+    /// The store has deleted it, here or there: what was known of the name is no longer so.
+    func noteGone(_ blob: BlobAddress) {
+        let now = clock.monotonic()
+        if let node = nodes.liveFile(at: blob) { noteAbsence(of: node, since: now) }
+        if nodes.liveFile(at: blob) == nil { changes.record(file: blob, .absent, at: now) }
+    }
+}

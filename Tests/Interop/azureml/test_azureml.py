@@ -1,0 +1,168 @@
+"""azure-ai-ml on the other side: its hashes, its uploads and downloads, ours found by it and its by us."""
+
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.append(str(HERE.parents[1] / "CommandTests"))
+
+from program import emulator, outputfs  # noqa: E402
+
+PYTHON = os.environ.get("OUTPUTFS_AZUREML_PYTHON")
+pytestmark = pytest.mark.skipif(not PYTHON, reason="scripts/test installs azure-ai-ml")
+
+
+class Library:
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [PYTHON, HERE / "library.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+
+    def __call__(self, call, **arguments):
+        self.process.stdin.write(json.dumps({"call": call, "with": arguments}) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        return answer["value"]
+
+
+@pytest.fixture(scope="module")
+def library():
+    library = Library()
+    yield library
+    library.process.stdin.close()
+    assert library.process.wait(20) == 0
+
+
+@pytest.fixture(scope="module")
+def server():
+    with emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def store(server, request):
+    """A container of its own: how the library names it."""
+    from azure.storage.blob import BlobServiceClient
+
+    name = f"store-{abs(hash(request.node.name))}"
+    BlobServiceClient.from_connection_string(server.connection_string).create_container(name)
+    return {"account_url": server.blob_endpoint, "key": server.key, "container": name}
+
+
+@pytest.fixture
+def run(server):
+    return lambda *arguments: outputfs(*arguments, AZURE_STORAGE_CONNECTION_STRING=server.connection_string)
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "source"
+    (folder / "deep" / "er").mkdir(parents=True)
+    (folder / "deep" / "er" / "large").write_bytes(os.urandom(70 << 20))
+    (folder / "a é.txt").write_bytes(b"one")
+    (folder / ".amlignore").write_bytes(b"*.log\n")
+    (folder / "not.log").write_bytes(b"never")
+    return folder
+
+
+def ours(run, path):
+    ended = run("hash", "--json", "--files", path)
+    assert ended.status == 0, ended.err
+    (answer,) = json.loads(ended.out)
+    del answer["path"]
+    return {**answer, "files": sorted(answer["files"])}
+
+
+NAMES = ["a", "A", "b.txt", "é", "e\u0301", "logs", "x.log", "_z", "\u0130", "ΑΣ", "ασ", "build", ".hidden", "a-1", "ß", "[q]", "sp ace", "😀"]
+PATTERNS = [
+    "logs", "logs/", "*.log", "!x.log", "/build", "build/", "a/**", "**/b.txt", "**/", "a/*", "[a-b]*", "!a/b.txt",
+    "# c", "  *.txt", "a/**/x.log", "?", "[!a]", "\\[q\\]", "**", "!**/a", "/*/a", "é", "[^a]", "a**", "x/**/**/y",
+]
+
+
+def grow(folder, rnd, depth=0):
+    """Fills a folder: files, folders, links to files; never two names that are one in lower case, whose order in the
+    library is that of the file system."""
+    for name in rnd.sample(NAMES, rnd.randint(0, 6)):
+        if any(name.lower() == there.lower() for there in os.listdir(folder)):
+            continue
+        path = folder / name
+        kind = rnd.random()
+        if kind < 0.55 or depth > 3:
+            path.write_text(rnd.choice(["", "x", "hello" * rnd.randint(1, 5)]))
+        elif kind < 0.9:
+            path.mkdir()
+            grow(path, rnd, depth + 1)
+        else:
+            files = [file for file in folder.rglob("*") if file.is_file()]
+            if files:
+                path.symlink_to(rnd.choice(files))
+
+
+def test_hashes_and_what_is_uploaded_agree_for_random_folders(library, run, tmp_path):
+    seed = int(os.environ.get("SEED", random.randrange(1 << 32)))
+    print(f"SEED={seed}")
+    rnd = random.Random(seed)
+    for number in range(60):
+        folder = tmp_path / f"{number}" / "tree"
+        folder.mkdir(parents=True)
+        grow(folder, rnd)
+        if rnd.random() < 0.7:
+            rules = folder / rnd.choice([".amlignore", ".gitignore"])
+            rules.write_text("\n".join(rnd.sample(PATTERNS, rnd.randint(1, 4))))
+        assert ours(run, folder) == library("hashes", path=str(folder)), f"SEED={seed}, number {number}"
+
+
+def test_a_folder_behind_a_link_agrees(library, run, source, tmp_path):
+    (source / ".amlignore").write_text("/deep/er\n*.log\n")
+    (tmp_path / "alias").symlink_to(source)
+    assert ours(run, tmp_path / "alias") == library("hashes", path=str(tmp_path / "alias"))
+
+
+def test_a_single_file_agrees(library, run, source):
+    assert ours(run, source / "a é.txt") == library("hashes", path=str(source / "a é.txt"))
+
+
+@pytest.mark.parametrize("what", [".", "deep/er/large"])
+def test_the_library_finds_what_we_put_and_sends_nothing(library, run, source, store, what):
+    path = source / what
+    ended = run("put", "--artifact", "--name", "ours", "--version", "7", path, f"containers/{store['container']}")
+    assert ended.status == 0, ended.err
+    found = library("upload", **store, path=str(path), name="theirs", version="1")
+    assert (found["name"], found["version"]) == ("ours", "7")
+
+
+@pytest.mark.parametrize("what", [".", "deep/er/large"])
+def test_we_find_what_the_library_put_and_send_nothing(library, run, source, store, what):
+    path = source / what
+    theirs = library("upload", **store, path=str(path), name="theirs", version="1")
+    ended = run("put", "--artifact", "--json", "--name", "ours", path, f"containers/{store['container']}")
+    assert ended.status == 0, ended.err
+    answer = json.loads(ended.out)
+    assert (answer["uploaded"], answer["name"], answer["version"]) == (0, "theirs", "1")
+    assert answer["path"] == f"{store['container']}/{theirs['remote path']}"
+
+
+def test_get_brings_what_the_library_put(library, run, source, store, tmp_path):
+    theirs = library("upload", **store, path=str(source), name="theirs", version="1")
+    ended = run("get", "--validate", f"containers/{store['container']}/{theirs['remote path']}", tmp_path / "back")
+    assert ended.status == 0, ended.err
+    (source / "not.log").unlink()
+    assert subprocess.run(["diff", "-r", source, tmp_path / "back"]).returncode == 0
+
+
+def test_the_library_brings_what_we_put(library, run, source, store, tmp_path):
+    ended = run("put", "--artifact", "--json", source, f"containers/{store['container']}")
+    prefix = json.loads(ended.out)["path"].removeprefix(store["container"] + "/") + "/"
+    library("download", **store, prefix=prefix, destination=str(tmp_path / "back"))
+    (source / "not.log").unlink()
+    assert subprocess.run(["diff", "-r", source, tmp_path / "back"]).returncode == 0
+    shutil.rmtree(tmp_path / "back")
