@@ -200,7 +200,7 @@ struct StorageSourceTests {
         #expect((byFile.container, kind(byFile.signIn)) == ("job-a", "key a2V5"))
         let byEnvironment = try resolve(.init(containerURL: url), ["AZURE_STORAGE_SAS_TOKEN": "sig=x"])
         #expect(kind(byEnvironment.signIn) == "sas sig=x")
-        #expect(kind(try resolve(.init(auth: .anonymous, containerURL: url)).signIn) == "anonymous")
+        #expect(kind(try resolve(.init(containerURL: url, auth: .anonymous)).signIn) == "anonymous")
     }
 
     @Test func `a container's URL may be in a variable that is named`() throws {

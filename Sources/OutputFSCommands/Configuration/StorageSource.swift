@@ -127,7 +127,7 @@ struct StorageSourceResolver {
         guard account != nil || endpoint != nil else {
             // Given to tasks by those who started them, and by what an early draft of the library's documents promised.
             for name in ["JOB_CONTAINER_URL", "AZ_BATCH_JOB_OUTPUT_CONTAINER"] where credential == nil {
-                if let url = variable(name) { return try containerURL(url, name) }
+                if let url = variable(name) { return try opened(containerURL(url, name)) }
             }
             throw Self.nothingNamed
         }
