@@ -32,7 +32,7 @@ enum Composition {
             namespace = try check(configuration, door, logger: logger)
             survivors.namespace = namespace
         }
-        let store = try blobStore(
+        let azure = try blobStore(
             configuration.source,
             door,
             configuration.source.network.storeConfiguration(
@@ -42,6 +42,8 @@ enum Composition {
             ),
             logger
         )
+        let records = try records(configuration.batchAccount, logger)
+        let store: any BlobStore = records.map { StoreWithRecords(azure, records: $0) } ?? azure
         let verification: RangeVerification = configuration.verifiesReads ? .offered : .none
         if let concern = MemoryBudget.concern(configuration.memory, cgroupMax: ControlGroup.memoryMax()) {
             logger.warning("\(concern)")
@@ -51,7 +53,7 @@ enum Composition {
             store: store,
             configuration: BlockCacheConfiguration(
                 // One budget: what the transport has received and not handed on is part of it.
-                memoryBudget: configuration.memory - store.receiveBufferBytes,
+                memoryBudget: configuration.memory - azure.receiveBufferBytes,
                 verification: verification
             ),
             cleanFiles: cleanFiles,
@@ -73,6 +75,7 @@ enum Composition {
         options.exclusiveCreation = configuration.exclusiveCreation
         options.conflictPolicy = configuration.conflictPolicy
         options.commitDeadline = configuration.commitDeadline
+        options.records = records
         let tree = OutputFileSystem(
             store: store,
             cache: cache,
@@ -97,7 +100,7 @@ enum Composition {
         do throws(SessionError) {
             return MountedTree(
                 source: configuration.source.description,
-                store: store,
+                store: azure,
                 cache: cache,
                 cleanFiles: cleanFiles,
                 uploads: uploads,
@@ -117,6 +120,7 @@ enum Composition {
     ) throws(CommandFailure) -> Namespace {
         let source = configuration.source
         let store = try impatientStore(source, door, retryDeadline: configuration.retryDeadline, logger)
+        if let container = configuration.newContainer { try make(container, store, source, logger) }
         let error = PlainThread.wait { await StorageCheck.run(store, onlyContainer: source.container) }
         if let error {
             let endpoint = source.account.endpoint.description
@@ -124,7 +128,9 @@ enum Composition {
                 throw failure
             }
             let why = door.kind == .identity ? " (does it have the role Storage Blob Data Contributor?)" : ""
-            logger.notice("\(source) may not be listed with these credentials\(why); names that are known can be opened")
+            logger.notice(
+                "\(source) may not be listed with these credentials\(why); names that are known can be opened"
+            )
         }
         let namespace = try namespace(of: source, store, logger)
         if let failure = NamespaceDetection.failure(namespace, source) { throw failure }
@@ -173,6 +179,39 @@ enum Composition {
         let door = try OpenDoor.open(source, logger: logger)
         let store = try blobStore(source, door, source.network.storeConfiguration(), logger)
         return StoreTree(store: store, onlyContainer: source.container)
+    }
+
+    private static func make(
+        _ container: NewContainer,
+        _ store: AzureBlobStore,
+        _ source: StorageSource,
+        _ logger: Logger
+    ) throws(CommandFailure) {
+        var metadata: BlobMetadata = [:]
+        if let jobID = container.jobID { metadata[OutputFileSystem.jobIDKey] = jobID }
+        let error: StorageError? = PlainThread.wait { [metadata] in
+            do throws(StorageError) {
+                _ = try await store.createContainer(container.name, metadata: metadata)
+                return nil
+            } catch { return error }
+        }
+        switch error?.kind {
+        case nil: logger.notice("the container \(container.name) is made")
+        case .alreadyExists: break
+        case .denied:
+            throw CommandFailure(
+                .denied,
+                "--create-container: \(container.name) may not be made with these credentials",
+                try: "an account key or an account's SAS: that of a container is good for a container that is there",
+                "leave out --create-container, where the job's owner has made it"
+            )
+        default:
+            if let error,
+                let failure = StorageCheck.failure(error, source: "\(source)", endpoint: "\(source.account.endpoint)")
+            {
+                throw failure
+            }
+        }
     }
 
     /// A few cheap requests, for `doctor`.
@@ -244,8 +283,14 @@ enum Composition {
         }
     }
 
+    /// For `upload`: a way into the store, without tree or journal.
+    static func store(for source: StorageSource, _ logger: Logger) throws(CommandFailure) -> any BlobStore {
+        let door = try OpenDoor.open(source.signIn, logger: logger)
+        return try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
+    }
+
     private static func uploadScheduler(
-        _ store: AzureBlobStore,
+        _ store: any BlobStore,
         _ configuration: MountConfiguration,
         _ verification: RangeVerification,
         _ logger: Logger
@@ -258,6 +303,18 @@ enum Composition {
         } catch {
             throw CommandFailure(.cannotCreate, "--journal-dir: \(error)", try: "--journal-dir elsewhere")
         }
+    }
+
+    /// What Batch knows, where somebody gave a credential for it. Nothing is asked yet: Batch must not keep a mount away.
+    private static func records(
+        _ account: BatchAccount?,
+        _ logger: Logger
+    ) throws(CommandFailure) -> (any JobRecords)? {
+        guard let account else { return nil }
+        do throws(AccountError) {
+            let service = try BatchService(account)
+            return BatchRecords(BatchQuestions(service), logger: logger, now: Surroundings.system.uptime)
+        } catch { throw CommandFailure(.configuration, "\(error)", try: "the key as the portal shows it") }
     }
 
     /// What earlier processes left for this account, or container, goes on from here.

@@ -58,8 +58,8 @@ struct RootCommand: ParsableCommand {
         version: "outputfs \(Program.version)",
         subcommands: [
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DrainCommand.self, RecoverCommand.self,
-            WarmCommand.self, GetCommand.self, PutCommand.self, SyncCommand.self, RemoveCommand.self, LsCommand.self,
-            FindCommand.self,
+            WarmCommand.self, UploadCommand.self, GetCommand.self, PutCommand.self, SyncCommand.self,
+            RemoveCommand.self, LsCommand.self, FindCommand.self,
             CatCommand.self, HashCommand.self, DoctorCommand.self, ConfigCommand.self, LogLevelCommand.self,
             EmulatorCommand.self, DemoCommand.self,
         ]

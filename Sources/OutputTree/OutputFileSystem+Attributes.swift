@@ -74,6 +74,7 @@ extension OutputFileSystem {
             try requireWritable()
             switch nodes[node] {
             case .file(let file):
+                try requireBlob(file.address)
                 let isOpenForWriting = handle.flatMap { handles.file($0) }?.flags.allowsWriting ?? false
                 request.later { [self] () async throws(FileSystemError) in
                     try await apply(changes, to: file, isOpenForWriting: isOpenForWriting)

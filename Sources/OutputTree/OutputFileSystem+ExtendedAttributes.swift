@@ -77,6 +77,7 @@ extension OutputFileSystem {
             guard case .file(let file) = nodes[node] else {
                 throw FileSystemError(errno: EOPNOTSUPP, "only files have user attributes here")
             }
+            try requireBlob(file.address)
             guard !name.hasPrefix(ExtendedAttributeNames.readOnlyPrefix) else {
                 throw FileSystemError(errno: EPERM, "\(name) shows a property of the blob")
             }

@@ -17,6 +17,7 @@ extension OutputFileSystem {
             }
             if flags.allowsWriting || flags.truncates {
                 try requireWritable()
+                try requireBlob(file.address)
                 try requireChangeable(file)
             } else if file.withState({ $0.isDetached }) {
                 throw detach(file)
@@ -195,10 +196,10 @@ extension OutputFileSystem {
     /// The blob that a new file of this name becomes, or why there can be none.
     func newBlob(_ name: FileName, in directory: DirectoryNode) throws(FileSystemError) -> BlobAddress {
         let place = directory.place
-        if let problem = place.obstacle(toMaking: name.string, views: options.views) {
+        if let problem = obstacle(toMaking: name, in: place) {
             throw FileSystemError(problem, name: name)
         }
-        switch place.resolve(name.string, views: options.views) {
+        switch resolve(name, in: place) {
         case .either(let file, _):
             guard let address = file.blob else { break }
             return address

@@ -67,7 +67,7 @@ extension OutputFileSystem {
     /// `fresh`: when what is known must have been asked for at the earliest.
     private func locateInMemory(_ name: FileName, in directory: DirectoryNode, since fresh: Duration) -> Located? {
         let place = directory.place
-        let resolution = place.resolve(name.string, views: options.views)
+        let resolution = resolve(name, in: place)
         switch resolution {
         case .fixed(.selfLink): return .selfLink
         case .fixed(let place): return .directory(place, nil)
@@ -216,7 +216,7 @@ extension OutputFileSystem {
         guard let listing = directory.withState({ $0.listing }) else { return await listed(name, in: directory) }
         let now = clock.monotonic()
         let since = now - options.attributeValidity
-        let resolution = directory.place.resolve(name.string, views: options.views)
+        let resolution = resolve(name, in: directory.place)
         let wanted = DirectoryListing.Wanted(name, resolution, in: listing.place)
         guard case .unknown(let page?) = listing.find(wanted, since: since, at: now) else { return nil }
         let pages = listing.pages(
@@ -240,7 +240,7 @@ extension OutputFileSystem {
     func locate(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) -> Located {
         if let known = locateInMemory(name, in: directory) { return known }
         if let listed = await relisted(name, in: directory) { return listed }
-        switch directory.place.resolve(name.string, views: options.views) {
+        switch resolve(name, in: directory.place) {
         case .fixed(.selfLink): return .selfLink
         case .fixed(let place): return .directory(place, nil)
         case .impossible: return .absent

@@ -65,10 +65,10 @@ extension OutputFileSystem {
     /// The place that a new directory of this name is, or why there can be none.
     func newDirectory(_ name: FileName, in directory: DirectoryNode) throws(FileSystemError) -> TreePlace {
         let place = directory.place
-        if let problem = place.obstacle(toMaking: name.string, views: options.views) {
+        if let problem = obstacle(toMaking: name, in: place) {
             throw FileSystemError(problem, name: name)
         }
-        switch place.resolve(name.string, views: options.views) {
+        switch resolve(name, in: place) {
         case .fixed, .file: throw FileSystemError(errno: EEXIST, "\(name) is there")
         case .impossible(let problem): throw FileSystemError(problem, name: name)
         case .container(let target):
@@ -226,6 +226,7 @@ extension OutputFileSystem {
 
     private func unlink(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
         let (address, version) = try await existingFile(name, in: directory)
+        try requireBlob(address)
         // The directories must not vanish under the feet of `rm -r` with the last file in them.
         changes.recordDirectories(above: address, at: clock.monotonic())
         guard let node = nodes.file(at: address) else {
@@ -348,7 +349,7 @@ extension OutputFileSystem {
         _ name: FileName,
         in directory: DirectoryNode
     ) async throws(FileSystemError) -> TreePlace? {
-        switch directory.place.resolve(name.string, views: options.views) {
+        switch resolve(name, in: directory.place) {
         case .fixed(let fixed):
             // Predefined kinds and `tasks` are always there: removing an empty one changes nothing.
             guard case .folder = fixed else {

@@ -58,6 +58,7 @@ extension OutputFileSystem {
         in target: DirectoryNode,
         flags: RenameFlags
     ) async throws(FileSystemError) {
+        try requireBlob(node.address)
         let destination = try newBlob(newName, in: target)
         while true {
             let replaced = try await replaceableFile(newName, destination, in: target, flags: flags)

@@ -43,6 +43,9 @@ package struct TreeOptions: Sendable {
     package var trackedKinds: TrackedKinds = .standard
     /// How long after its first unsent byte such a file is sent.
     package var logInterval: Duration = .seconds(15)
+    /// Who knows of jobs what the store does not; `nil` where nobody is to be asked. The tree's store must be a
+    /// `StoreWithRecords` of the same, which reads them.
+    package var records: (any JobRecords)?
 
     package init(userID: UInt32, groupID: UInt32) {
         self.userID = userID

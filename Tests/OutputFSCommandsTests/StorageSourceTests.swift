@@ -193,4 +193,37 @@ struct StorageSourceTests {
                 && !failure.remedies.isEmpty
         }
     }
+
+    @Test func `a container's URL without a SAS is opened by the other credentials`() throws {
+        let url = "https://farm.blob.core.windows.net/job-a"
+        let byFile = try resolve(.init(keyFile: "f", containerURL: url), files: ["f": "a2V5"])
+        #expect((byFile.container, kind(byFile.signIn)) == ("job-a", "key a2V5"))
+        let byEnvironment = try resolve(.init(containerURL: url), ["AZURE_STORAGE_SAS_TOKEN": "sig=x"])
+        #expect(kind(byEnvironment.signIn) == "sas sig=x")
+        #expect(kind(try resolve(.init(containerURL: url, auth: .anonymous)).signIn) == "anonymous")
+    }
+
+    @Test func `a container's URL may be in a variable that is named`() throws {
+        let source = try resolve(
+            .init(containerURL: "env:MINE"),
+            ["MINE": "https://farm.blob.core.windows.net/job-a?sig=x", "AZURE_STORAGE_KEY": "a2V5"]
+        )
+        #expect((source.container, kind(source.signIn)) == ("job-a", "sas sig=x"))
+        #expect(throws: CommandFailure.self) { try resolve(.init(containerURL: "env:NONE")) }
+    }
+
+    @Test func `a container's URL with a SAS is refused on the command line and not repeated`() throws {
+        let failure = #expect(throws: CommandFailure.self) {
+            try resolve(.init(containerURL: "https://farm.blob.core.windows.net/job-a?sig=c2VjcmV0"))
+        }
+        #expect(failure?.report.contains("c2VjcmV0") == false)
+        #expect(failure?.report.contains("env:NAME") == true)
+    }
+
+    @Test func `a container URL of the environment goes by either name, the task's own first`() throws {
+        let old = ["AZ_BATCH_JOB_OUTPUT_CONTAINER": "https://farm.blob.core.windows.net/job-old?sig=x"]
+        #expect(try resolve(.init(), old).container == "job-old")
+        let both = old.merging(["JOB_CONTAINER_URL": "https://farm.blob.core.windows.net/job-new?sig=x"]) { $1 }
+        #expect(try resolve(.init(), both).container == "job-new")
+    }
 }

@@ -38,6 +38,9 @@ struct ConfigCommand: ParsableCommand, TakingPlaces {
     @OptionGroup(title: "Transfers")
     var transfer: TransferFlags
 
+    @OptionGroup(title: "Azure Batch")
+    var batch: BatchFlags
+
     @OptionGroup(title: "Process and log")
     var logging: LoggingOptions
 

@@ -40,6 +40,9 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
     @OptionGroup(title: "Transfers")
     var transfer: TransferFlags
 
+    @OptionGroup(title: "Azure Batch")
+    var batch: BatchFlags
+
     var sourceAndMountPoint: (source: String?, mountPoint: String?) { Self.taken(places) }
 
     func validate() throws {
@@ -59,7 +62,7 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
         let running = StatusReport.collect()
         var findings = MachineChecks.run(allowsOthers: tree.allowOther) + EnvironmentChecks.run(System.environment)
         var mountPoint: String?
-        if let place = places.last {
+        if let place = BatchNode.mountPoint(named: places.last) {
             let (canonical, finding) = MountChecks.mountPoint(place, allowsContent: tree.nonempty, running)
             mountPoint = canonical
             findings.append(finding)
@@ -78,6 +81,7 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
             findings.append(DirectoryChecks.journal(configuration.journalDirectory, mountPoint: mountPoint))
             findings.append(DirectoryChecks.cache(configuration.diskCache, mountPoint: mountPoint))
             findings += network(source, try Composition.probe(source), isReadOnly: configuration.isReadOnly)
+            if let account = try batch.account() { findings.append(BatchChecks.run(account)) }
         } catch { findings.append(Finding("arguments", error)) }
         return findings + MountChecks.running(running)
     }

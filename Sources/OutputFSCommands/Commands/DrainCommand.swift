@@ -17,11 +17,12 @@ struct DrainCommand: ParsableCommand {
             EXAMPLES
               outputfs drain /mnt/outputs
               outputfs drain /mnt/outputs --timeout 1h
+              outputfs drain                            as the last line of a Batch task
             """
     )
 
-    @Argument(help: "The mount point.", completion: .mountPoints)
-    var mountPoint: String
+    @Argument(help: "The mount point; on a Batch node as for mount.", completion: .mountPoints)
+    var mountPoint: String?
 
     @Option(
         help: .init("How long to wait for uploads (the mount's --drain-timeout).", valueName: "time"),
@@ -29,8 +30,18 @@ struct DrainCommand: ParsableCommand {
     )
     var timeout: Duration?
 
+    func validate() throws {
+        guard mountPoint != nil || BatchNode.current != nil else { throw ValidationError("Name the mount point.") }
+    }
+
     func run() throws {
-        let socket = RuntimeDirectory.socket(of: System.canonicalPath(mountPoint) ?? mountPoint)
+        let mountPoint = BatchNode.mountPoint(named: mountPoint) ?? ""
+        let socket = RuntimeDirectory.anySocket(of: System.canonicalPath(mountPoint) ?? mountPoint)
+        func ask(
+            _ socket: String,
+            _ request: ControlRequest,
+            timeout: Int
+        ) throws(CommandFailure) -> ControlAnswer { try self.ask(mountPoint, socket, request, timeout: timeout) }
         let status = try ask(socket, ControlRequest(command: .status), timeout: ControlClient.statusTimeout).status
         let given = timeout.map { Double($0.components.seconds) + Double($0.components.attoseconds) / 1e18 }
         let seconds = given ?? status?.drainTimeout ?? 60
@@ -56,9 +67,20 @@ struct DrainCommand: ParsableCommand {
         throw failure
     }
 
-    private func ask(_ socket: String, _ request: ControlRequest, timeout: Int) throws(CommandFailure) -> ControlAnswer
-    {
+    private func ask(
+        _ mountPoint: String,
+        _ socket: String,
+        _ request: ControlRequest,
+        timeout: Int
+    ) throws(CommandFailure) -> ControlAnswer {
         do throws(Errno) { return try ControlClient.ask(socket, request, timeout: timeout) } catch {
+            if error.code == EACCES {
+                throw CommandFailure(
+                    .denied,
+                    "\(mountPoint) is a mount of another user",
+                    try: "ask as that user, or as root"
+                )
+            }
             guard error.code == ECONNREFUSED || error.code == ENOENT else {
                 throw CommandFailure(.busy, "the process behind \(mountPoint) does not answer: \(error)")
             }

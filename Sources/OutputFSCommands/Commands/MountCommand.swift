@@ -8,7 +8,8 @@ struct MountCommand: ParsableCommand, TakingPlaces {
         abstract: "Show the outputs of an account, or of one job, below a directory.",
         usage: "outputfs mount [<source>] <mountpoint> [-o <options>] [<options>]",
         discussion: """
-            SOURCE is the account's name or its Blob endpoint; it may be left out where the environment names one.
+            SOURCE is the account's name or its Blob endpoint; it may be left out where the environment names one. On a
+            Batch node a MOUNTPOINT without / or . in front, and none at all (outputfs), is below AZ_BATCH_NODE_MOUNTS_DIR.
             Returns when the mount answers. The process behind it ends with outputfs unmount, or with SIGTERM.
 
             EXAMPLES
@@ -48,6 +49,9 @@ struct MountCommand: ParsableCommand, TakingPlaces {
     @OptionGroup(title: "Transfers")
     var transfer: TransferFlags
 
+    @OptionGroup(title: "Azure Batch")
+    var batch: BatchFlags
+
     @OptionGroup(title: "Process and log")
     var logging: LoggingOptions
 
@@ -65,7 +69,9 @@ struct MountCommand: ParsableCommand, TakingPlaces {
     var sourceAndMountPoint: (source: String?, mountPoint: String?) { Self.taken(places) }
 
     func validate() throws {
-        guard !places.isEmpty else { throw ValidationError("Name a directory to mount on: outputfs mount MOUNTPOINT") }
+        guard !places.isEmpty || BatchNode.current != nil else {
+            throw ValidationError("Name a directory to mount on: outputfs mount MOUNTPOINT")
+        }
         guard places.count <= 2 else {
             throw ValidationError("One source and one mount point; '\(places[2])' is too much.")
         }
@@ -83,17 +89,24 @@ struct MountCommand: ParsableCommand, TakingPlaces {
 
     /// What the process does that people see: it starts the one that serves, and stays.
     private func keep() throws -> Never {
-        let place = places.last ?? ""
+        let node = BatchNode.current
+        let place = try MountPoint.named(places.last, on: node)
         let mountPoint = System.canonicalPath(place) ?? place
         var arguments = try Program.settledArguments.arguments
         // Who asks for the place of a mount that does not answer yet waits for himself.
-        if let index = arguments.lastIndex(of: place) { arguments[index] = mountPoint }
+        if let named = places.last {
+            if let index = arguments.lastIndex(of: named) { arguments[index] = mountPoint }
+        } else {
+            arguments.append(mountPoint)
+        }
         let keeper = Keeper(
             // Settled: a file that is changed while the mount serves says nothing to the workers that follow.
             arguments: arguments,
             mountPoint: mountPoint,
             ready: readyDescriptor,
-            logFile: readyDescriptor == nil ? nil : logging.logFile ?? RuntimeDirectory.log(of: mountPoint)
+            logFile: readyDescriptor == nil
+                ? nil
+                : logging.logFile ?? node?.shownFile(BatchNode.logName) ?? RuntimeDirectory.log(of: mountPoint)
         )
         let status = try keeper.run()
         fflush(nil)
@@ -105,6 +118,7 @@ struct MountCommand: ParsableCommand, TakingPlaces {
         System.keepOutOfCoreDumps()
         let source = try storage.source(named: places.count == 2 ? places[0] : nil)
         let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
+        let node = BatchNode.current
         let mountPoint = try mountPoint(inheritance)
         var configuration = try MountConfiguration(
             source: source,
@@ -113,8 +127,10 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             transfer: transfer,
             user: (System.userID, getegid()),
             environment: System.environment,
-            workingDirectory: System.canonicalPath(".") ?? "/"
+            workingDirectory: System.canonicalPath(".") ?? "/",
+            makesContainer: batch.createContainer
         )
+        configuration.batchAccount = try batch.account()
         configuration.mountFlags = mountFlag
         try MountPoint.checkOutside(configuration.journalDirectory, mountPoint: mountPoint, option: "--journal-dir")
         try MountPoint.makePrivateDirectory(configuration.journalDirectory, option: "--journal-dir")
@@ -122,7 +138,9 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             try MountPoint.checkCacheDirectory(cache.directory, mountPoint: mountPoint)
             try MountPoint.makePrivateDirectory(cache.directory, option: "--cache-dir")
         }
-        let log = try openLog(mountPoint: mountPoint, inBackground: ready != nil || keeper.background)
+        let statusFile = batch.statusFile ?? node?.shownFile(BatchNode.statusName)
+        if let statusFile { try MountPoint.checkOutside(statusFile, mountPoint: mountPoint, option: "--status-file") }
+        let log = try openLog(mountPoint: mountPoint, node: node, inBackground: ready != nil || keeper.background)
         if keeper.background, ready == nil { ReadySignal.leaveTerminal(logDescriptor: log.descriptor) }
         if let lastEnd = inheritance.lastEnd {
             log.logger.error("the process of \(mountPoint) \(lastEnd); restart \(inheritance.restarts)")
@@ -134,8 +152,10 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             configuration: configuration,
             mounted: mounted,
             inheritance: inheritance,
-            log: log
+            log: log,
+            statusFile: statusFile.map { StatusFile(path: $0) }
         )
+        if batch.watchesEvents(on: node) { service.watchForEviction(metadataBase: BatchFlags.metadataBase) }
         let metrics = try logging.metrics.map { address throws(CommandFailure) in
             try MetricsServer(at: address, logger: log.logger) { service.metrics() }
         }
@@ -151,20 +171,28 @@ struct MountCommand: ParsableCommand, TakingPlaces {
                 Terminal.error("outputfs: mounted on \(places.last ?? mountPoint); Ctrl-C unmounts")
             }
         }
-        // A log that nobody asked for is kept only when something went wrong.
-        if let path = log.path, logging.logFile == nil, isFirst { unlink(path) }
+        // A log that nobody asked for is kept only when something went wrong, or where Batch shows it.
+        let isShown = log.path == node?.shownFile(BatchNode.logName)
+        if let path = log.path, logging.logFile == nil, isFirst, !isShown { unlink(path) }
     }
 
     /// Canonical. Where the mount is there already nothing may touch it: nobody would answer yet.
     private func mountPoint(_ inheritance: Inheritance) throws(CommandFailure) -> String {
         if inheritance.device != nil, let mountPoint = inheritance.mountPoint { return mountPoint }
         try MountPoint.checkMachine(allowsOthers: tree.allowOther)
-        return try MountPoint.prepare(places.last ?? "", allowsContent: tree.nonempty)
+        let place = try MountPoint.named(places.last, on: BatchNode.current)
+        return try MountPoint.prepare(place, allowsContent: tree.nonempty)
     }
 
-    /// In the background without --log-file the log lies beside the control socket, and `status` says where.
-    private func openLog(mountPoint: String, inBackground: Bool) throws(CommandFailure) -> OpenLog {
+    /// In the background without --log-file the log lies where Batch shows it, elsewhere beside the control socket, and
+    /// `status` says where.
+    private func openLog(
+        mountPoint: String,
+        node: BatchNode?,
+        inBackground: Bool
+    ) throws(CommandFailure) -> OpenLog {
         var path = logging.logFile
+        if path == nil, inBackground { path = node?.shownFile(BatchNode.logName) }
         if path == nil, inBackground {
             try RuntimeDirectory.make()
             path = RuntimeDirectory.log(of: mountPoint)

@@ -24,7 +24,7 @@ struct StatusCommand: ParsableCommand {
 
     func run() throws {
         var report = StatusReport.collect()
-        if let mountPoint {
+        if let mountPoint = mountPoint.map({ BatchNode.mountPoint(named: $0) ?? $0 }) {
             let path = System.canonicalPath(mountPoint) ?? mountPoint
             report = report.filtered(to: path)
             guard !report.isEmpty else {
@@ -67,6 +67,16 @@ struct StatusReport: Codable, Sendable {
         }
         for mount in table.entries where mount.isOutputFS {
             guard !report.mounts.contains(where: { $0.mountPoint.utf8.elementsEqual(mount.mountPoint.utf8) }) else {
+                continue
+            }
+            // Root's, on a Batch node, which answers everybody.
+            let shared = RuntimeDirectory.anySocket(of: mount.mountPoint)
+            let request = ControlRequest(command: .status)
+            if shared != RuntimeDirectory.socket(of: mount.mountPoint),
+                let answer = try? ControlClient.ask(shared, request, timeout: ControlClient.statusTimeout),
+                let status = answer.status
+            {
+                report.mounts.append(status)
                 continue
             }
             let reason =

@@ -31,6 +31,7 @@ struct UnmountCommand: ParsableCommand {
     var timeout: Duration?
 
     func run() throws {
+        let mountPoint = BatchNode.mountPoint(named: mountPoint) ?? mountPoint
         let path = System.canonicalPath(mountPoint) ?? mountPoint
         guard let mounted = MountTable.current().topmost(at: path) else {
             throw CommandFailure(.notFound, "nothing is mounted on \(mountPoint)", try: "outputfs status")

@@ -65,6 +65,7 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
             "AZURE_STORAGE_BLOB_ENDPOINT": "endpoint", "AZURE_STORAGE_SERVICE_ENDPOINT": "endpoint",
             "AZURE_STORAGE_KEY": "key-file", "AZURE_STORAGE_SAS_TOKEN": "sas-file",
             "AZURE_STORAGE_SAS_TOKEN_FILE": "sas-file", "JOB_CONTAINER_URL": "container-url-file",
+            "AZ_BATCH_JOB_OUTPUT_CONTAINER": "container-url-file",
             "AZURE_STORAGE_AUTH_TYPE": "auth", "AZURE_STORAGE_ENDPOINT_SUFFIX": "endpoint-suffix",
             "AZURE_TENANT_ID": "tenant-id", "AZURE_CLIENT_ID": "client-id",
             "AZURE_STORAGE_IDENTITY_OBJECT_ID": "object-id", "AZURE_STORAGE_IDENTITY_RESOURCE_ID": "resource-id",
@@ -73,6 +74,7 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
         ]
         let secrets: Set = [
             "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "JOB_CONTAINER_URL",
+            "AZ_BATCH_JOB_OUTPUT_CONTAINER",
             "AZURE_CLIENT_SECRET",
         ]
         var isNamed = source != nil || given.contains { $0.setting.role.doesName }
@@ -100,8 +102,14 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
         _ environment: [String: String],
         _ user: (id: UInt32, group: UInt32)
     ) -> String? {
-        let umask = given["umask"].flatMap { try? Values.mode($0.value) } ?? 0o022
+        let servesTasks = MountConfiguration.servesTasks(userID: user.id, environment: environment)
+        let umask =
+            given["umask"].flatMap { try? Values.mode($0.value) }
+            ?? MountConfiguration.standardUmask(userID: user.id, environment: environment)
         switch name {
+        case "allow-other": return servesTasks ? "true" : "false"
+        case "umask": return umask == 0 ? "000" : octal(umask)
+        case "eviction-notice": return BatchNode(environment: environment)?.isDedicated == false ? "on" : "off"
         case "uid": return "\(user.id)"
         case "gid": return "\(user.group)"
         case "file-mode": return octal(0o666 & ~umask)

@@ -1,3 +1,4 @@
+internal import AzureBlob
 internal import BlobReading
 internal import OutputConventions
 internal import OutputTree
@@ -32,6 +33,12 @@ struct MountConfiguration: Sendable {
     var retryDeadline: Duration
     var commitDeadline: Duration
     var drainTimeout: Duration
+    /// Root mounts on a Batch node: tasks use it, as other users, and ask by a socket in this directory.
+    var sharedControlDirectory: String?
+    /// Made before the mount if it is not there, with this job's id where it is known.
+    var newContainer: NewContainer?
+    /// Whose service knows of the jobs.
+    var batchAccount: BatchAccount?
     /// Of mount(8), for the kernel: `SessionOptions.knownMountFlags`.
     var mountFlags: [String] = []
 
@@ -55,14 +62,19 @@ struct MountConfiguration: Sendable {
         transfer: TransferFlags,
         user: (id: UInt32, group: UInt32),
         environment: [String: String],
-        workingDirectory: String
+        workingDirectory: String,
+        makesContainer: Bool = false
     ) throws(CommandFailure) {
         self.source = source
+        newContainer = makesContainer ? try NewContainer(source: source, environment: environment) : nil
         self.mountPoint = mountPoint
         views = tree.views ?? OutputView.allCases
         userID = tree.uid ?? user.id
         groupID = tree.gid ?? user.group
-        let umask = tree.umask ?? 0o022
+        // A start task mounts for tasks, which run as other users: what they could not write would be of no use to them.
+        let node = user.id == 0 ? BatchNode(environment: environment) : nil
+        sharedControlDirectory = node?.controlDirectory
+        let umask = tree.umask ?? Self.standardUmask(userID: user.id, environment: environment)
         filePermissions = tree.fileMode ?? 0o666 & ~umask
         directoryPermissions = tree.dirMode ?? 0o777 & ~umask
         usesPosixMetadata = tree.posixMetadata ?? true
@@ -73,7 +85,7 @@ struct MountConfiguration: Sendable {
             throw CommandFailure(.usage, "--log-interval is less than the store's answers take", try: "at least 100ms")
         }
         isReadOnly = tree.readOnly
-        allowsOthers = tree.allowOther
+        allowsOthers = tree.allowOther || node != nil
         memory = transfer.memory ?? Default.memory
         guard memory >= Default.memoryMin else {
             throw CommandFailure(
@@ -100,6 +112,15 @@ struct MountConfiguration: Sendable {
             environment: environment,
             workingDirectory: workingDirectory
         )
+    }
+
+    /// Whether others than the mounting user are to use the mount: root mounts for tasks on a Batch node.
+    static func servesTasks(userID: UInt32, environment: [String: String]) -> Bool {
+        userID == 0 && BatchNode(environment: environment) != nil
+    }
+
+    static func standardUmask(userID: UInt32, environment: [String: String]) -> UInt16 {
+        servesTasks(userID: userID, environment: environment) ? 0 : 0o022
     }
 
     /// Absolute.

@@ -52,6 +52,7 @@ struct StorageSourceResolver {
         var sasFile: String?
         var connectionStringFile: String?
         var containerURLFile: String?
+        var containerURL: String?
         var endpointSuffix: String?
         var auth: AuthMethod?
         var identity = IdentityPlan.Options()
@@ -66,7 +67,15 @@ struct StorageSourceResolver {
     }
 
     func resolve() throws(CommandFailure) -> StorageSource {
-        let found = try found()
+        try signedIn(found())
+    }
+
+    /// The source that a container's URL names which was found elsewhere.
+    func source(ofContainer url: String, _ origin: String) throws(CommandFailure) -> StorageSource {
+        try signedIn(opened(containerURL(url, origin)))
+    }
+
+    private func signedIn(_ found: Found) throws(CommandFailure) -> StorageSource {
         let signIn = try signInResolver.resolve(
             found.secret,
             from: found.origin,
@@ -104,9 +113,15 @@ struct StorageSourceResolver {
                 file
             )
         }
+        if options.containerURL != nil {
+            try refuse(named, beside: "--container-url")
+            return try containerOnCommandLine()
+        }
         if let file = options.containerURLFile {
             try refuse(named, beside: "--container-url-file")
-            return try containerURL(try secret(in: file, "--container-url-file"), "--container-url-file", file)
+            return try opened(
+                containerURL(try secret(in: file, "--container-url-file"), "--container-url-file", file)
+            )
         }
         var credential: (secret: SignIn, option: String)?
         if let file = options.keyFile {
@@ -124,8 +139,9 @@ struct StorageSourceResolver {
             ?? (named.account == nil
                 ? variable("AZURE_STORAGE_BLOB_ENDPOINT") ?? variable("AZURE_STORAGE_SERVICE_ENDPOINT") : nil)
         guard account != nil || endpoint != nil else {
-            if credential == nil, let url = variable("JOB_CONTAINER_URL") {
-                return try containerURL(url, "JOB_CONTAINER_URL")
+            // Given to tasks by those who started them, and by what an early draft of the library's documents promised.
+            for name in ["JOB_CONTAINER_URL", "AZ_BATCH_JOB_OUTPUT_CONTAINER"] where credential == nil {
+                if let url = variable(name) { return try opened(containerURL(url, name)) }
             }
             throw Self.nothingNamed
         }
@@ -134,6 +150,53 @@ struct StorageSourceResolver {
             return Found(account: storage, secret: credential.secret, origin: .secretFile(credential.option))
         }
         return Found(account: storage, secret: try environmentSecret)
+    }
+
+    /// `--container-url`: a variable's, or a URL without a secret, which the command's other credentials open.
+    private func containerOnCommandLine() throws(CommandFailure) -> Found {
+        let text = options.containerURL ?? ""
+        guard options.containerURLFile == nil, options.connectionStringFile == nil else {
+            throw CommandFailure(
+                .usage,
+                "--container-url and a file that names a container or an account exclude each other"
+            )
+        }
+        if text.hasPrefix("env:") {
+            let name = String(text.dropFirst(4))
+            guard let url = variable(name) else {
+                throw CommandFailure(
+                    .usage,
+                    "--container-url \(text): the variable \(name) is not set",
+                    try: "export \(name)=…"
+                )
+            }
+            return try opened(containerURL(url, "--container-url \(text)"))
+        }
+        if let query = text.firstIndex(of: "?") {
+            // Not printed: what stands behind the question mark is as good as a key.
+            throw CommandFailure(
+                .usage,
+                "--container-url \(text[..<query]) carries a query, and a command line can be read by everybody here",
+                try: "--container-url env:NAME, with the URL in that variable",
+                "--container-url-file FILE, with the URL in a file that only you can read"
+            )
+        }
+        return try opened(containerURL(text, "--container-url"))
+    }
+
+    /// A container whose URL has no SAS, with the key or SAS that the options or the environment have.
+    private func opened(_ found: Found) throws(CommandFailure) -> Found {
+        guard found.secret == nil else { return found }
+        var found = found
+        found.origin = .environment
+        if let file = options.keyFile {
+            (found.secret, found.origin) = (.key(Secret(try secret(in: file, "--key-file"))), .secretFile("--key-file"))
+        } else if let file = options.sasFile {
+            (found.secret, found.origin) = (try sas(in: file, "--sas-file"), .secretFile("--sas-file"))
+        } else {
+            found.secret = try environmentSecret
+        }
+        return found
     }
 
     /// A key before a SAS, as the Azure CLI has it, unless another way was asked for.

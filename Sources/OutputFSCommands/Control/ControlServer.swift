@@ -10,11 +10,18 @@ final class ControlServer: Sendable {
     private let answering = DispatchGroup()
 
     /// Listens at `path`; a socket that a dead daemon left there is replaced.
-    init(at path: String, logger: Logger, answer: @escaping @Sendable (ControlRequest) -> ControlAnswer) throws(Errno) {
+    ///
+    /// - Parameter isShared: other users may ask how the mount is, and for a drain, but not for its end.
+    init(
+        at path: String,
+        isShared: Bool = false,
+        logger: Logger,
+        answer: @escaping @Sendable (ControlRequest) -> ControlAnswer
+    ) throws(Errno) {
         unlink(path)
         listener = try ControlSocket.listening(at: path)
         self.path = path
-        chmod(path, 0o600)
+        chmod(path, isShared ? 0o666 : 0o600)
         PlainThread.start(named: "control") { self.accept(logger, answer) }
     }
 
@@ -43,7 +50,7 @@ final class ControlServer: Sendable {
                 socket.setTimeout(seconds: 10)
                 do throws(Errno) {
                     let request = try socket.receive(ControlRequest.self, limit: ControlProtocol.requestSizeMax)
-                    try socket.send(Self.checked(request, answer))
+                    try socket.send(Self.checked(request, from: socket.peerUserID, answer))
                 } catch {
                     logger.info("a request on the control socket failed: \(error)")
                 }
@@ -53,11 +60,15 @@ final class ControlServer: Sendable {
 
     private static func checked(
         _ request: ControlRequest,
+        from userID: UInt32?,
         _ answer: (ControlRequest) -> ControlAnswer
     ) -> ControlAnswer {
         guard request.version == ControlProtocol.version else {
             let versions = "\(request.version), and this daemon speaks \(ControlProtocol.version)"
             return ControlAnswer(refusal: "the request has control protocol version \(versions)")
+        }
+        guard request.command != .unmount || userID == 0 || userID == System.userID else {
+            return ControlAnswer(refusal: "only the user who mounted it may unmount it")
         }
         return answer(request)
     }

@@ -35,6 +35,21 @@ struct ControlSocket: ~Copyable, Sendable {
         return socket
     }
 
+    /// Who is at the other end of a connection.
+    var peerUserID: UInt32? {
+        var credentials = PeerCredentials()
+        var size = socklen_t(MemoryLayout<PeerCredentials>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 else { return nil }
+        return credentials.userID
+    }
+
+    /// `struct ucred`, which is behind _GNU_SOURCE in <sys/socket.h>.
+    private struct PeerCredentials {
+        var processID: Int32 = 0
+        var userID: UInt32 = .max
+        var groupID: UInt32 = .max
+    }
+
     /// How long one read or write may take; beyond it they fail with EAGAIN.
     borrowing func setTimeout(seconds: Int) {
         var time = timeval(tv_sec: seconds, tv_usec: 0)

@@ -6,6 +6,8 @@ struct MountStatus: Codable, Sendable {
         case serving
         /// Asked to end, and sending what waits.
         case draining
+        /// Gone; only a status file says so.
+        case ended
     }
 
     var mountPoint: String

@@ -20,6 +20,14 @@ enum RuntimeDirectory {
         Path.join(directory, name(of: mountPoint) + ".sock")
     }
 
+    /// The socket of a mount of this user's, or else the one by which a mount on a Batch node answers tasks.
+    static func anySocket(of mountPoint: String) -> String {
+        let own = socket(of: mountPoint)
+        guard access(own, F_OK) != 0, let directory = BatchNode.current?.controlDirectory else { return own }
+        let shared = socket(of: mountPoint, in: directory)
+        return access(shared, F_OK) == 0 ? shared : own
+    }
+
     /// The log of a mount in the background that was given no other.
     static func log(of mountPoint: String, in directory: String = current) -> String {
         Path.join(directory, name(of: mountPoint) + ".log")

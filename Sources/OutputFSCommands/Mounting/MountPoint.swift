@@ -3,6 +3,26 @@ internal import Glibc
 
 /// The checks before a mount: each answer names the thing and the remedy, where the kernel would say one errno.
 enum MountPoint {
+    /// The path that the command line means. On a node, what lies below its mounts is made if it is not there.
+    static func named(_ path: String?, on node: BatchNode?) throws(CommandFailure) -> String {
+        guard let node else { return path ?? "" }
+        let place = node.mountPoint(named: path)
+        guard place != path else { return place }
+        var made = node.mountsDirectory
+        for part in place.dropFirst(made.count).split(separator: "/") {
+            made = Path.join(made, String(part))
+            // EEXIST, also of a dead mount; whatever else is wrong with it is told by the checks to come.
+            guard mkdir(made, 0o755) != 0, errno != EEXIST else { continue }
+            throw CommandFailure(
+                .cannotCreate,
+                "the mount point \(made) cannot be made: \(Errno())",
+                try: "a start task with elevated rights (userIdentity.autoUser.elevationLevel admin)",
+                "a mount point of your own, such as ./outputs"
+            )
+        }
+        return place
+    }
+
     /// Gives the canonical path of a directory that can be mounted on. Takes away a dead mount of ours.
     static func prepare(_ path: String, allowsContent: Bool) throws(CommandFailure) -> String {
         if let place = System.canonicalPath(path), let mounted = MountTable.current().topmost(at: place),
@@ -32,7 +52,15 @@ enum MountPoint {
     static func checkMachine(allowsOthers: Bool) throws(CommandFailure) {
         do throws(SessionError) {
             try MountPreflight.checkMachine(allowsOthers: allowsOthers)
-        } catch { throw CommandFailure(error) }
+        } catch {
+            var failure = CommandFailure(error)
+            if error.code == .notPermitted, BatchNode.current != nil {
+                failure.remedies.append(
+                    "on a Batch node: mount in a start task with elevated rights; root needs no leave"
+                )
+            }
+            throw failure
+        }
     }
 
     /// A place that is written while the mount serves must not lie in the mount: it would wait for itself.

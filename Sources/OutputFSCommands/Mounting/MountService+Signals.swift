@@ -82,7 +82,11 @@ extension MountService {
     private func giveUp(drainTimeout: Duration) -> Never {
         _ = mounted.unmount(lazily: true)
         let pending = mounted.drain(timeout: drainTimeout, isEnding: true)
+        writeLastStatus()
         unlink(RuntimeDirectory.socket(of: configuration.mountPoint))
+        if let directory = configuration.sharedControlDirectory {
+            unlink(RuntimeDirectory.socket(of: configuration.mountPoint, in: directory))
+        }
         guard !pending.isEmpty else { System.exit(.success) }
         Terminal.error(Self.notUploaded(pending, in: configuration.journalDirectory).report)
         System.exit(.notUploaded)

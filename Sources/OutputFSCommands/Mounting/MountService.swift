@@ -28,15 +28,23 @@ final class MountService: Sendable {
     let mounted: MountedTree
     let logger: Logger
     private let log: OpenLog
+    let statusFile: StatusFile?
     private let mountedAt = WallTime.now().seconds
     private let inheritance: Inheritance
     let state = Mutex(State())
 
-    init(configuration: MountConfiguration, mounted: MountedTree, inheritance: Inheritance, log: OpenLog) {
+    init(
+        configuration: MountConfiguration,
+        mounted: MountedTree,
+        inheritance: Inheritance,
+        log: OpenLog,
+        statusFile: StatusFile? = nil
+    ) {
         self.inheritance = inheritance
         self.configuration = configuration
         self.mounted = mounted
         self.log = log
+        self.statusFile = statusFile
         logger = log.logger
     }
 
@@ -44,8 +52,8 @@ final class MountService: Sendable {
     func run(isReady: @escaping @Sendable () -> Void) throws(CommandFailure) {
         let mountPoint = configuration.mountPoint
         try mounted.mount()
-        let control: ControlServer
-        do throws(CommandFailure) { control = try listen() } catch {
+        let controls: [ControlServer]
+        do throws(CommandFailure) { controls = try listen() } catch {
             if inheritance.device == nil { _ = mounted.unmount(lazily: true) }
             throw error
         }
@@ -54,6 +62,7 @@ final class MountService: Sendable {
             // Answered by the root of the tree, once the kernel and the session have agreed.
             var status = stat()
             if stat(mountPoint, &status) == 0 {
+                keepStatusFile()
                 inheritance.link.send(.ready)
                 isReady()
             } else {
@@ -69,7 +78,8 @@ final class MountService: Sendable {
         ServiceManager.notify(.stopping(status: "unmounted; sending what waits"))
         state.withLock { $0.isUnmounted = true }
         let report = mounted.drain(timeout: lastDrainTimeout, isEnding: true)
-        control.stop()
+        writeLastStatus()
+        for control in controls { control.stop() }
         mounted.shutDown()
         if let failure = state.withLock({ $0.failure }) { throw failure }
         guard report.isEmpty else { throw Self.notUploaded(report, in: configuration.journalDirectory) }
@@ -103,11 +113,22 @@ final class MountService: Sendable {
 
     // MARK: Control
 
-    private func listen() throws(CommandFailure) -> ControlServer {
+    private func listen() throws(CommandFailure) -> [ControlServer] {
         try RuntimeDirectory.make()
-        let path = RuntimeDirectory.socket(of: configuration.mountPoint)
+        var servers = [try listen(at: RuntimeDirectory.socket(of: configuration.mountPoint), isShared: false)]
+        if let directory = configuration.sharedControlDirectory {
+            // Only root can make it, below the directory that the agent keeps for mounts.
+            mkdir(directory, 0o755)
+            chmod(directory, 0o755)
+            let path = RuntimeDirectory.socket(of: configuration.mountPoint, in: directory)
+            servers.append(try listen(at: path, isShared: true))
+        }
+        return servers
+    }
+
+    private func listen(at path: String, isShared: Bool) throws(CommandFailure) -> ControlServer {
         do throws(Errno) {
-            return try ControlServer(at: path, logger: logger) { self.answer($0) }
+            return try ControlServer(at: path, isShared: isShared, logger: logger) { self.answer($0) }
         } catch {
             throw CommandFailure(.cannotCreate, "the control socket \(path) cannot be made: \(error)")
         }
@@ -141,7 +162,7 @@ final class MountService: Sendable {
     /// As OpenMetrics has it.
     func metrics() -> String { MountMetrics.exposition(status(), store: mounted.store.counters) }
 
-    private func status() -> MountStatus {
+    func status() -> MountStatus {
         MountStatus(
             mountPoint: configuration.mountPoint,
             source: mounted.source,
@@ -157,7 +178,9 @@ final class MountService: Sendable {
             logFile: log.path,
             logLevel: log.threshold.level.rawValue,
             drainTimeout: Double(configuration.drainTimeout.components.seconds),
-            state: state.withLock { $0.isUnmounting || $0.isSignalled } ? .draining : .serving,
+            state: state.withLock {
+                $0.isUnmounted ? .ended : $0.isUnmounting || $0.isSignalled ? .draining : .serving
+            },
             tree: mounted.treeStatus,
             cache: mounted.cacheStatus,
             diskCache: mounted.diskCacheStatus,

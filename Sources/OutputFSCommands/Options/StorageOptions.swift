@@ -73,19 +73,29 @@ struct StorageOptions: ParsableArguments {
     @Option(
         help: .init(
             "A file with the URL of one container, with its SAS: the tree holds just that job.",
-            discussion: "Environment: JOB_CONTAINER_URL.",
+            discussion: "Environment: JOB_CONTAINER_URL, AZ_BATCH_JOB_OUTPUT_CONTAINER.",
             valueName: "file"
         ),
         completion: .file()
     )
     var containerURLFile: String?
 
+    @Option(
+        help: .init(
+            "The same: the URL itself where it has no SAS, or the variable that holds it.",
+            valueName: "url|env:NAME"
+        )
+    )
+    var containerURL: String?
+
     @OptionGroup(title: "Signing in")
     var identity: IdentityOptions
 
     /// Whether one of them is given.
     var namesSource: Bool {
-        [account, endpoint, keyFile, sasFile, connectionStringFile, containerURLFile].contains { $0 != nil }
+        [account, endpoint, keyFile, sasFile, connectionStringFile, containerURLFile, containerURL].contains {
+            $0 != nil
+        }
     }
 
     @OptionGroup(title: "Network")
@@ -93,7 +103,18 @@ struct StorageOptions: ParsableArguments {
 
     /// The one account or container that these, the argument SOURCE, and the environment name, and the way there.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
-        var source = try StorageSourceResolver(
+        var source = try resolver(named: argument).resolve()
+        let endpoint = dfsEndpoint ?? System.environment["AZURE_STORAGE_DFS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
+        if let endpoint { try source.setDataLakeEndpoint(endpoint) }
+        source.namespace = hns ?? .auto
+        source.network = try NetworkChoice(network, environment: System.environment, readFile: { System.read($0) })
+        try source.checkEncryption()
+        return source
+    }
+
+    /// What knows where a container URL leads that is named elsewhere than on the command line.
+    func resolver(named argument: String? = nil) -> StorageSourceResolver {
+        StorageSourceResolver(
             options: .init(
                 source: argument,
                 account: account,
@@ -102,6 +123,7 @@ struct StorageOptions: ParsableArguments {
                 sasFile: sasFile,
                 connectionStringFile: connectionStringFile,
                 containerURLFile: containerURLFile,
+                containerURL: containerURL,
                 endpointSuffix: endpointSuffix,
                 auth: identity.auth,
                 identity: identity.plan
@@ -109,12 +131,6 @@ struct StorageOptions: ParsableArguments {
             environment: System.environment,
             readFile: { System.read($0) },
             workingDirectory: System.canonicalPath(".") ?? "/"
-        ).resolve()
-        let endpoint = dfsEndpoint ?? System.environment["AZURE_STORAGE_DFS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
-        if let endpoint { try source.setDataLakeEndpoint(endpoint) }
-        source.namespace = hns ?? .auto
-        source.network = try NetworkChoice(network, environment: System.environment, readFile: { System.read($0) })
-        try source.checkEncryption()
-        return source
+        )
     }
 }

@@ -14,6 +14,7 @@ enum SettingTable {
         Setting("sas-file", .path, .proves),
         Setting("connection-string-file", .path, .namesAndProves),
         Setting("container-url-file", .path, .namesAndProves),
+        Setting("container-url", .text, .namesAndProves),
     ]
 
     static let identity = [
@@ -31,11 +32,11 @@ enum SettingTable {
     static let tree = [
         Setting("views", .list, standard: OutputView.allCases.map(\.rawValue).joined(separator: ",")),
         Setting("read-only", .flag, standard: "false"),
-        Setting("allow-other", .flag, standard: "false"),
+        Setting("allow-other", .flag),
         Setting("nonempty", .flag, standard: "false"),
         Setting("uid", .number),
         Setting("gid", .number),
-        Setting("umask", .mode, standard: "022"),
+        Setting("umask", .mode),
         Setting("file-mode", .mode),
         Setting("dir-mode", .mode),
         Setting("posix-metadata", .onOff, standard: "on"),
@@ -73,6 +74,15 @@ enum SettingTable {
         Setting("max-upload", .bytes),
     ]
 
+    static let batch = [
+        Setting("create-container", .flag, standard: "false"),
+        Setting("status-file", .path),
+        Setting("eviction-notice", .onOff),
+        Setting("batch-account-url", .text),
+        Setting("batch-key-file", .path),
+        Setting("batch-token-file", .path),
+    ]
+
     static let process = [
         Setting("log-level", .choice(Logger.Level.allCases.map(\.rawValue)), standard: "notice"),
         Setting("log-file", .path),
@@ -80,7 +90,7 @@ enum SettingTable {
         Setting("metrics", .text),
     ]
 
-    static let all = storage + identity + tree + transfer + network + process
+    static let all = storage + identity + tree + transfer + network + batch + process
 
     /// What commands take that go to the store by themselves.
     private static let wayToStore = storage + identity + network
@@ -89,7 +99,8 @@ enum SettingTable {
     static let byCommand: [String: [Setting]] = [
         "mount": all,
         "config": all,
-        "doctor": wayToStore + tree + transfer,
+        "doctor": wayToStore + tree + transfer + batch,
+        "upload": wayToStore + process.filter { $0.name.hasPrefix("log-") },
         "get": wayToStore,
         "put": wayToStore,
         "sync": wayToStore,
@@ -111,6 +122,7 @@ enum SettingTable {
         ("AZURE_STORAGE_SAS_TOKEN", .proves),
         ("AZURE_STORAGE_SAS_TOKEN_FILE", .proves),
         ("JOB_CONTAINER_URL", .namesAndProves),
+        ("AZ_BATCH_JOB_OUTPUT_CONTAINER", .namesAndProves),
         // Of the identities: they are tried when nothing else is there, and so prove nothing against a key.
         ("AZURE_STORAGE_ENDPOINT_SUFFIX", .belongs),
         ("AZURE_TENANT_ID", .belongs),

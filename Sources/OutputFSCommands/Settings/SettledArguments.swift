@@ -55,7 +55,8 @@ protocol TakingPlaces {
 extension TakingPlaces {
     /// `[source] mountpoint`.
     static func taken(_ places: [String]) -> (source: String?, mountPoint: String?) {
-        (places.count == 2 ? places[0] : nil, places.last.map { System.canonicalPath($0) ?? $0 })
+        let mountPoint = BatchNode.mountPoint(named: places.last)
+        return (places.count == 2 ? places[0] : nil, mountPoint.map { System.canonicalPath($0) ?? $0 })
     }
 }
 

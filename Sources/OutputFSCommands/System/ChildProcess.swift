@@ -77,6 +77,12 @@ struct ChildProcess: Sendable {
         return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
     }
 
+    /// Waits for the end and leaves the process to be waited for: until then its id is nobody else's.
+    func waitWithoutReaping() {
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(processID), &information, WEXITED | WNOWAIT) < 0, errno == EINTR {}
+    }
+
     func signal(_ number: Int32) { kill(processID, number) }
 }
 

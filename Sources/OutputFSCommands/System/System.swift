@@ -73,6 +73,9 @@ enum System {
         return true
     }
 
+    /// Whether this user may make files in a directory.
+    static func isWritable(_ directory: String) -> Bool { access(directory, W_OK | X_OK) == 0 }
+
     /// The names in a directory, without `.` and `..`; nothing where it cannot be read.
     static func names(in directory: String) -> [String] {
         guard let stream = opendir(directory) else { return [] }

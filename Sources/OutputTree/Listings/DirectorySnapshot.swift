@@ -68,6 +68,12 @@ struct SnapshotBuilder {
         directories[FileName(name)] = SnapshotEntry(name: FileName(name), place: place, facts: nil)
     }
 
+    /// A file that is no blob: what is there under its name goes before it.
+    mutating func addRecord(_ entry: SnapshotEntry) {
+        guard directories[entry.name] == nil else { return }
+        directories[entry.name] = entry
+    }
+
     /// `name` without the slash; `facts` of the blob that marks it.
     mutating func addPrefix(_ name: String, facts: FileFacts? = nil) {
         guard let (shown, target) = place.shown(prefix: name + "/") else { return }

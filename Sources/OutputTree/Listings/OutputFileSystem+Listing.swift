@@ -6,7 +6,7 @@ import OutputConventions
 /// Asking the store what is in a directory.
 extension OutputFileSystem {
     /// The metadata key of a container under which outputfs keeps the true id of the job that it made it for.
-    static let jobIDKey = "outputfs_jobid"
+    package static let jobIDKey = "outputfs_jobid"
 
     /// The listing to read the directory by: the one that others began within the validity, or a new one.
     func listing(of directory: DirectoryNode) -> DirectoryListing {
@@ -205,6 +205,8 @@ extension OutputFileSystem {
         let startedAt = clock.monotonic()
         var builder = SnapshotBuilder(of: place)
         for (name, fixed) in planned.fixed { builder.addDirectory(name, fixed) }
+        // Beside the listing, which must not wait for it longer than it takes.
+        let record = options.records == nil ? nil : Task { await recordEntry(in: place) }
         switch planned.source {
         case .nothing: break
         case .containers(let prefix): try await collectContainers(prefix, in: place, &builder)
@@ -214,6 +216,7 @@ extension OutputFileSystem {
             for item in first.items { builder.add(SnapshotBuilder.Item(item)) }
             try await collect(query, after: first.next, &builder)
         }
+        if let record = await record?.value { builder.addRecord(record) }
         let all = builder.finish(startedAt: startedAt, isComplete: true)
         return DirectoryListing.Loaded(content: .collected(all), next: nil)
     }
@@ -224,15 +227,17 @@ extension OutputFileSystem {
         _ builder: inout SnapshotBuilder
     ) async throws(StorageError) {
         if let only = options.onlyContainer {
-            if let (name, target) = place.shown(container: only, jobID: nil) { builder.addDirectory(name, target) }
+            let jobID = place == .view(.jobs) ? await options.records?.jobIDs()[only] : nil
+            if let (name, target) = place.shown(container: only, jobID: jobID) { builder.addDirectory(name, target) }
             return
         }
         let query = ContainerQuery(prefix: prefix, includesMetadata: true)
+        let jobIDs = place == .view(.jobs) ? await options.records?.jobIDs() ?? [:] : [:]
         var marker: ListMarker?
         repeat {
             let page = try await store.listContainers(query, after: marker)
             for container in page.containers {
-                let jobID = container.metadata[Self.jobIDKey]
+                let jobID = jobIDs[container.name] ?? container.metadata[Self.jobIDKey]
                 guard let (name, target) = place.shown(container: container.name, jobID: jobID) else { continue }
                 builder.addDirectory(name, target)
             }

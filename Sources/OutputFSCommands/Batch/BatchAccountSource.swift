@@ -1,0 +1,81 @@
+internal import AzureBlob
+internal import BlobStorage
+
+/// Finds the Batch account and what opens it; `nil` where nothing of the kind is asked for.
+struct BatchAccountSource {
+    /// `--batch-account-url`, `--batch-key-file`, `--batch-token-file`.
+    var url: String?
+    var keyFile: String?
+    var tokenFile: String?
+    var environment: [String: String]
+    /// The content of a small file.
+    var readFile: @Sendable (String) -> Result<[UInt8], Errno>
+
+    /// A URL alone, which Batch gives to every task, asks for nothing: who has no credential for it has no use for it. On
+    /// the command line it is meant.
+    func resolve() throws(CommandFailure) -> BatchAccount? {
+        let key = variable("AZURE_BATCH_ACCESS_KEY")
+        guard url != nil || keyFile != nil || tokenFile != nil || key != nil else { return nil }
+        guard let url = url ?? variable("AZURE_BATCH_ENDPOINT") ?? variable("AZ_BATCH_ACCOUNT_URL") else {
+            throw CommandFailure(
+                .usage,
+                "a credential for Batch is given, and no account",
+                try: "--batch-account-url https://<account>.<region>.batch.azure.com"
+            )
+        }
+        guard keyFile == nil || tokenFile == nil else {
+            throw CommandFailure(.usage, "--batch-key-file and --batch-token-file exclude each other")
+        }
+        let credential: BatchAccount.Credential
+        if let keyFile {
+            credential = .sharedKey(try secret(keyFile, "--batch-key-file"))
+        } else if let tokenFile {
+            _ = try secret(tokenFile, "--batch-token-file")
+            // Tokens live for an hour: whoever renews them puts the next one there.
+            credential = .bearer { [self] in
+                do throws(CommandFailure) { return .success(try secret(tokenFile, "--batch-token-file")) } catch {
+                    return .failure(
+                        StorageError(
+                            .unauthenticated,
+                            .permanent,
+                            operation: "sign in",
+                            resource: tokenFile,
+                            message: error.what
+                        )
+                    )
+                }
+            }
+        } else if let key {
+            credential = .sharedKey(Secret(key))
+        } else {
+            throw CommandFailure(
+                .usage,
+                "--batch-account-url: no credential for Batch is given",
+                try: "--batch-key-file FILE, or export AZURE_BATCH_ACCESS_KEY=…",
+                "--batch-token-file FILE (az account get-access-token --resource \(BatchAccount.audience))"
+            )
+        }
+        do throws(AccountError) {
+            return try BatchAccount(url: url, name: variable("AZURE_BATCH_ACCOUNT"), credential: credential)
+        } catch { throw CommandFailure(.usage, "\(error)", try: "--batch-account-url \"$AZ_BATCH_ACCOUNT_URL\"") }
+    }
+
+    private func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+
+    private func secret(_ file: String, _ option: String) throws(CommandFailure) -> Secret {
+        switch readFile(file) {
+        case .failure(let error):
+            throw CommandFailure(.configuration, "\(option) \(file) cannot be read: \(error)", try: "ls -l \(file)")
+        case .success(let bytes):
+            let text = String(validating: bytes, as: UTF8.self)?.split(whereSeparator: \.isWhitespace) ?? []
+            guard text.count == 1, let secret = text.first else {
+                throw CommandFailure(
+                    .configuration,
+                    "\(option) \(file) is \(text.isEmpty ? "empty" : "more than one word")",
+                    try: "write the secret into it, and nothing else"
+                )
+            }
+            return Secret(String(secret))
+        }
+    }
+}
