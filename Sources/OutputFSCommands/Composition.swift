@@ -42,7 +42,7 @@ enum Composition {
             ),
             logger
         )
-        let records = try records(configuration.batchAccount, logger)
+        let records = try records(configuration.batchAccount, configuration.source.network.settings, logger)
         let store: any BlobStore = records.map { StoreWithRecords(azure, records: $0) } ?? azure
         let verification: RangeVerification = configuration.verifiesReads ? .offered : .none
         if let concern = MemoryBudget.concern(configuration.memory, cgroupMax: ControlGroup.memoryMax()) {
@@ -285,8 +285,8 @@ enum Composition {
 
     /// For `upload`: a way into the store, without tree or journal.
     static func store(for source: StorageSource, _ logger: Logger) throws(CommandFailure) -> any BlobStore {
-        let door = try OpenDoor.open(source.signIn, logger: logger)
-        return try blobStore(source, door, AzureBlobStoreConfiguration(), logger)
+        let door = try OpenDoor.open(source, logger: logger)
+        return try blobStore(source, door, source.network.storeConfiguration(), logger)
     }
 
     private static func uploadScheduler(
@@ -308,11 +308,12 @@ enum Composition {
     /// What Batch knows, where somebody gave a credential for it. Nothing is asked yet: Batch must not keep a mount away.
     private static func records(
         _ account: BatchAccount?,
+        _ network: NetworkSettings,
         _ logger: Logger
     ) throws(CommandFailure) -> (any JobRecords)? {
         guard let account else { return nil }
         do throws(AccountError) {
-            let service = try BatchService(account)
+            let service = try BatchService(account, network: network)
             return BatchRecords(BatchQuestions(service), logger: logger, now: Surroundings.system.uptime)
         } catch { throw CommandFailure(.configuration, "\(error)", try: "the key as the portal shows it") }
     }

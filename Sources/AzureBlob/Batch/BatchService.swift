@@ -20,6 +20,7 @@ package final class BatchService: Sendable {
     package init(
         _ account: BatchAccount,
         pageSize: Int = 1000,
+        network: NetworkSettings = NetworkSettings(),
         surroundings: Surroundings = .system
     ) throws(AccountError) {
         self.account = account
@@ -33,7 +34,7 @@ package final class BatchService: Sendable {
             }
             self.key = key
         }
-        guard let calls = SmallCalls() else { throw AccountError("libcurl or its thread cannot be started") }
+        guard let calls = SmallCalls(network) else { throw AccountError("libcurl or its thread cannot be started") }
         self.calls = calls
     }
 

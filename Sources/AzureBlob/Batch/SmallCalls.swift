@@ -7,8 +7,8 @@ final class SmallCalls: Sendable {
     private static let answerMax = 16 << 20
 
     /// `nil` if libcurl or its thread cannot be started.
-    init?(caFile: String? = nil) {
-        guard let transport = Transport(Transport.Options(connectionsMax: 4, caFile: caFile)) else { return nil }
+    init?(_ network: NetworkSettings = NetworkSettings()) {
+        guard let transport = Transport(Transport.Options(connectionsMax: 4, network: network)) else { return nil }
         self.transport = transport
     }
 
