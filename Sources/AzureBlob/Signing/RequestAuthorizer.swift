@@ -74,7 +74,9 @@ final class RequestAuthorizer: Sendable {
                 headers.append(HTTPHeader("x-ms-copy-source-authorization", "Bearer \(token.revealed())"))
             }
         }
-        if let source = request.renameSource { headers.append(HTTPHeader("x-ms-rename-source", renameSource(source, token: token))) }
+        if let source = request.renameSource {
+            headers.append(HTTPHeader("x-ms-rename-source", renameSource(source, token: token)))
+        }
         let endpoint = request.isForDataLake ? account.dataLakeEndpoint ?? account.endpoint : account.endpoint
         let path = endpoint.path + request.path
         var query = request.encodedQuery
