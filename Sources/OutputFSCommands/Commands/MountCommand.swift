@@ -130,7 +130,6 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             workingDirectory: System.canonicalPath(".") ?? "/",
             makesContainer: batch.createContainer
         )
-        configuration.batchAccount = try batch.account()
         configuration.mountFlags = mountFlag
         try MountPoint.checkOutside(configuration.journalDirectory, mountPoint: mountPoint, option: "--journal-dir")
         try MountPoint.makePrivateDirectory(configuration.journalDirectory, option: "--journal-dir")
@@ -146,6 +145,11 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             log.logger.error("the process of \(mountPoint) \(lastEnd); restart \(inheritance.restarts)")
         }
         System.raiseDescriptorLimit()
+        configuration.batchAccount = try batch.account(
+            identity: storage.resolver().signInResolver,
+            network: source.network.settings,
+            logger: log.logger
+        )
 
         let mounted = try Composition.mountedTree(configuration, inheritance, logger: log.logger)
         let service = MountService(
