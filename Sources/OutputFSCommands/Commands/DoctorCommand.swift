@@ -54,6 +54,7 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
 
     func run() throws {
         TerminationSignals.ignorePipe()
+        System.keepOutOfCoreDumps()
         let report = DoctorReport(programVersion: Program.version, findings: findings())
         Terminal.print(json ? try JSONText.of(report) : report.text)
         System.exit(report.exitStatus)
