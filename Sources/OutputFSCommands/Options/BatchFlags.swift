@@ -62,7 +62,7 @@ struct BatchFlags: ParsableArguments {
         try BatchAccountSource(
             url: batchAccountURL,
             keyFile: batchKeyFile,
-            tokenFile: batchTokenFile,
+            tokenFile: batchTokenFile.map(System.absolutePath),
             environment: System.environment,
             readFile: { System.read($0) },
             signIn: { host throws(CommandFailure) in
