@@ -177,6 +177,7 @@ final class MountService: Sendable {
             logFile: log.path,
             logLevel: log.threshold.level.rawValue,
             drainTimeout: Double(configuration.drainTimeout.components.seconds),
+            credentialRemaining: mounted.credential.remaining.map { Double($0.components.seconds) },
             state: state.withLock {
                 $0.isUnmounted ? .ended : $0.isUnmounting || $0.isSignalled ? .draining : .serving
             },
