@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -451,3 +452,15 @@ def test_a_memory_that_cannot_be_read_is_named(both):
     (folder / ".outputfs-sync").write_bytes(b"{")
     status, error = sync("--both")
     assert status == 78 and ".outputfs-sync cannot be understood" in error
+
+
+def test_who_waits_for_an_identity_can_be_interrupted():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = clean_environment(
+            AZURE_STORAGE_ACCOUNT="farm", AZURE_STORAGE_AUTH_TYPE="msi",
+            AZURE_POD_IDENTITY_AUTHORITY_HOST=f"http://127.0.0.1:{silent.getsockname()[1]}",
+        )
+        process = subprocess.Popen([binary(), "ls"], env=environment)
+        silent.accept()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130

@@ -10,9 +10,13 @@ internal import Synchronization
 struct StoreSession {
     let source: StorageSource
     let tree: StoreTree
+    private let interruption = Interruption()
 
     init(_ storage: StorageOptions) throws(CommandFailure) {
         System.keepOutOfCoreDumps()
+        // Signing in may take as long as an identity service takes: a minute, if it is being updated.
+        let interruption = interruption
+        TerminationSignals.watch { _, _ in interruption.come() }
         source = try storage.source(named: nil)
         tree = try Composition.storeTree(source, Logger(label: "outputfs") { _ in SwiftLogNoOpLogHandler() })
     }
@@ -20,10 +24,7 @@ struct StoreSession {
     /// Runs the work of a command. Ctrl-C and SIGTERM cancel it; a second one ends the program on the spot.
     func run<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) throws(CommandFailure) -> Value {
         let task = Task { await Result(catching: work) }
-        TerminationSignals.watch { _, count in
-            if count > 1 { System.exit(.interrupted) }
-            task.cancel()
-        }
+        interruption.cancels { task.cancel() }
         switch PlainThread.wait(for: { await task.value }) {
         case .success(let value): return value
         case .failure(let error): throw failure(error, isInterrupted: task.isCancelled)
@@ -50,6 +51,18 @@ struct StoreSession {
             ) ?? CommandFailure(.denied, "\(error)", try: "credentials that permit this")
         default: return CommandFailure(.failure, "\(error)")
         }
+    }
+}
+
+/// What a signal ends: the work, so that it leaves nothing half done; the program, where there is none or it was told so.
+private final class Interruption: Sendable {
+    private let cancel = Mutex<(@Sendable () -> Void)?>(nil)
+
+    func cancels(_ work: @escaping @Sendable () -> Void) { cancel.withLock { $0 = work } }
+
+    func come() {
+        guard let cancel = cancel.withLock({ $0.take() }) else { System.exit(.interrupted) }
+        cancel()
     }
 }
 
