@@ -61,7 +61,8 @@ extension OutputFileSystem {
         }
     }
 
-    private func heldFiles(below prefix: BlobAddress) -> [FileNode] {
+    /// Unlinked while they are open, with the blob still there.
+    func heldFiles(below prefix: BlobAddress) -> [FileNode] {
         held.all.map(\.node).filter { node in
             let address = node.address
             return address.container == prefix.container && address.name.utf8.starts(with: prefix.name.utf8)
