@@ -45,7 +45,11 @@ extension OutputFileSystem {
             try await rename(node, to: newName, in: target, flags: flags)
         case .node(let node): try await rename(node, to: newName, in: target, flags: flags)
         case .directory(let place, let facts):
-            try await rename(place, facts, name, to: newName, in: target, flags: flags)
+            guard try await endMoves(touching: place, newName, in: target) else {
+                return try await rename(place, facts, name, to: newName, in: target, flags: flags)
+            }
+            // What the names mean may be something else now.
+            try await rename(name, in: source, to: newName, in: target, flags: flags)
         }
     }
 
