@@ -84,12 +84,10 @@ extension OutputFileSystem {
         // The blob of an unlinked file that somebody still has open is no file's that could be in the way.
         let mustBeNew = flags.contains(.noReplace) && !changes.holdsBlob(destination)
         do throws(StorageError) {
-            let version = try await store.renamePath(
-                source,
-                .file(facts.etag),
-                to: destination,
-                condition: mustBeNew ? .absent : .any
-            )
+            let replacing = mustBeNew ? .absent : condition(over: replaced, destination)
+            let version = try await self.replacing(destination, replacing) { (condition) throws(StorageError) in
+                try await store.renamePath(source, .file(facts.etag), to: destination, condition: condition)
+            }
             let moved = try await properties(of: destination, version, asBefore: before.properties, facts.etag)
             let properties = try await nameType(of: moved, destination)
             if let existing = replaced.node, existing.id != node.id { supersede(existing) }

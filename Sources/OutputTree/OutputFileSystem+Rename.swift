@@ -349,8 +349,8 @@ extension OutputFileSystem {
         }
     }
 
-    /// The version that a copy takes the place of. Of a file in hand: what it is now that its lock is held.
-    private func condition(over replaced: ReplacedFile, _ destination: BlobAddress) -> VersionCondition {
+    /// The version that a renamed file takes the place of. Of a file in hand: what it is now that its lock is held.
+    func condition(over replaced: ReplacedFile, _ destination: BlobAddress) -> VersionCondition {
         let version = replaced.node?.withState { $0.facts?.etag } ?? replaced.version ?? heldVersion(of: destination)
         return version.map { .matches($0) } ?? .vacant
     }
