@@ -184,6 +184,29 @@ extension OutputFileSystem {
         }
     }
 
+    /// A rename is sent again, and its source is gone: the process that had it was killed behind the deed. The directories
+    /// that the kernel knows, and the files in them that are open, go on under the new name.
+    func followDirectory(
+        _ name: FileName,
+        in source: DirectoryNode,
+        to newName: FileName,
+        in target: DirectoryNode
+    ) async throws(FileSystemError) {
+        let place: TreePlace
+        switch resolve(name, in: source.place) {
+        case .folder(let folder), .either(_, let folder): place = folder
+        case .fixed, .container, .file, .impossible: return
+        }
+        guard case .directory(let destination, _) = try await locate(newName, in: target),
+            let from = place.contents, let to = destination.contents
+        else { return }
+        let move = DirectoryMove(from: from, to: to, place: place, destination: destination)
+        // Elsewhere the files have other versions now.
+        if case .hierarchical = store.namespace { moveFiles(files(below: from), move) }
+        nodes.moveDirectories { move.target(of: $0) }
+        if let marker = place.markerBlob { changes.record(folder: marker, .absent, at: clock.monotonic()) }
+    }
+
     /// Whether it took place is not always known: then the store is asked what the names are.
     private func renameFailure(
         _ error: StorageError,

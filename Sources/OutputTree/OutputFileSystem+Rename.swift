@@ -37,7 +37,9 @@ extension OutputFileSystem {
         flags: RenameFlags
     ) async throws(FileSystemError) {
         switch try await locate(name, in: source) {
-        case .absent: throw FileSystemError(errno: ENOENT, "\(name) is not there")
+        case .absent:
+            if flags.contains(.isRepeated) { try await followDirectory(name, in: source, to: newName, in: target) }
+            throw FileSystemError(errno: ENOENT, "\(name) is not there")
         case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
         case .file(let address, let facts, let startedAt):
             let node = nodes.lookUpNode(file: address, facts: facts, startedAt: startedAt)
