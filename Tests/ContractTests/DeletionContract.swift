@@ -30,7 +30,8 @@ struct DeletionContract {
                 left += page.items.map(\.name)
                 marker = page.next
             } while marker != nil
-            #expect(left == [names[7]])
+            // Where directories are real, the one that the names are in stays.
+            #expect(left.filter { $0 != "many" } == [names[7]])
             #expect(try await bench.text(of: names[7]) == "newer")
         }
     }
