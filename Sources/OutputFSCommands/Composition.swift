@@ -101,6 +101,7 @@ enum Composition {
             return MountedTree(
                 source: configuration.source.description,
                 store: azure,
+                credential: door.credential,
                 cache: cache,
                 cleanFiles: cleanFiles,
                 uploads: uploads,

@@ -87,21 +87,27 @@ struct BatchServiceTests {
     }
 
     @Test func `a token is asked for every request`() async throws {
-        let count = Mutex(0)
         let server = try ScriptedServer { _, _ in Self.answer("200 OK", #"{"value":[]}"#) }
-        let service = try Self.service(
-            server,
-            .bearer {
-                .success(
-                    Secret(
-                        "token-\(count.withLock { count in count += 1; return count })"
-                    )
-                )
-            }
-        )
+        let service = try Self.service(server, .bearer(Tokens()))
         _ = try await service.jobs()
         _ = try await service.jobs()
         #expect(server.received.map { $0.headers["authorization"] } == ["Bearer token-1", "Bearer token-2"])
+    }
+
+    @Test func `a token that is refused is renewed once`() async throws {
+        let server = try ScriptedServer { _, number in
+            number == 0 ? Self.answer("401 Unauthorized", "{}") : Self.answer("200 OK", #"{"value":[]}"#)
+        }
+        _ = try await Self.service(server, .bearer(Tokens())).jobs()
+        #expect(server.received.count == 2)
+        #expect(server.received[0].headers["authorization"] != server.received[1].headers["authorization"])
+
+        let stubborn = try ScriptedServer { _, _ in Self.answer("401 Unauthorized", "{}") }
+        let error = await #expect(throws: StorageError.self) {
+            try await Self.service(stubborn, .bearer(Tokens())).jobs()
+        }
+        #expect(error?.status == 401)
+        #expect(stubborn.received.count == 2)
     }
 
     @Test func `what is signed is the method, empty lines, the date, and the resource with its query in order`() {
@@ -135,5 +141,16 @@ struct BatchServiceTests {
             credential: .sharedKey(Secret(Self.key))
         )
         #expect((account.name, account.url) == ("crunch", "https://crunch.westeurope.batch.azure.com"))
+    }
+}
+
+/// Another one whenever it is asked.
+private final class Tokens: CredentialSource {
+    private let count = Mutex(0)
+
+    func ready() -> Secret? { nil }
+
+    func secret(refused: Secret?) async -> Result<Secret, StorageError> {
+        .success(Secret("token-\(count.withLock { count in count += 1; return count })"))
     }
 }

@@ -56,12 +56,25 @@ def test_each_value_has_its_origin(home, tmp_path):
 def test_secrets_are_not_shown(home, server):
     for arguments in [(), ("--json",)]:
         ended = outputfs(
-            "config", *arguments, AZURE_STORAGE_CONNECTION_STRING=server.connection_string,
-            OUTPUTFS_ENDPOINT=f"{server.blob_endpoint}/c?sv=1&sig=c2VjcmV0",
+            "config", *arguments, "-o", f"endpoint={server.blob_endpoint}/c?sv=1&sig=c2VjcmV0",
+            AZURE_STORAGE_CONNECTION_STRING=server.connection_string,
         )
         assert ended.status == 0 and KEY not in ended.out and "c2VjcmV0" not in ended.out + ended.err
     ended = outputfs("config", AZURE_STORAGE_CONNECTION_STRING=server.connection_string)
     assert "(not shown)" in ended.out and "AZURE_STORAGE_CONNECTION_STRING" in ended.out and KEY not in ended.out
+
+
+def test_a_setting_carries_no_secret_to_the_arguments_of_a_process(home, server, place):
+    url = f"{server.blob_endpoint}/c?sv=1&sig=c2VjcmV0"
+    ended = outputfs("mount", place, OUTPUTFS_CONTAINER_URL=url)
+    assert ended.status == 78 and "OUTPUTFS_CONTAINER_URL" in ended.err and "c2VjcmV0" not in ended.err
+
+
+def test_commands_without_a_mount_take_the_file_that_is_named(home, server, tmp_path):
+    (tmp_path / "connection").write_text(server.connection_string)
+    (tmp_path / "mine.toml").write_text(f'connection-string-file = "{tmp_path}/connection"\n')
+    ended = outputfs("ls", "--config", tmp_path / "mine.toml")
+    assert ended.status == 0 and "jobs" in ended.out
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,8 @@ class BatchService:
     def is_authorized(self, request, path, query) -> bool:
         given = request.headers.get("Authorization", "")
         if given.startswith("Bearer "):
-            return self.token is not None and given == f"Bearer {self.token}"
+            wanted = self.token() if callable(self.token) else self.token
+            return wanted is not None and given == f"Bearer {wanted}"
         date = request.headers.get("ocp-date")
         if date is None:
             return False

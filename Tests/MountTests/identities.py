@@ -47,6 +47,8 @@ class Identities:
     def __init__(self, key, address="127.0.0.1"):
         self.key, self.life, self.fault, self.delay = key, 3600, None, 0
         self.tenant, self.clock_offset = TENANT, 0
+        #: What it gives tokens for.
+        self.resource = RESOURCE
         #: Those that are taken.
         self.federated = {"a.federated.token"}
         self.certificate = None
@@ -70,7 +72,7 @@ class Identities:
                     good = self.headers["Metadata"] == "true" and query.get("api-version") == "2018-02-01"
                 else:
                     good = place == "/msi" and self.headers["X-IDENTITY-HEADER"] == outer.HEADER
-                if not good or query.get("resource") != RESOURCE:
+                if not good or query.get("resource") != outer.resource:
                     return self.answer(400, {"error": "invalid_request", "error_description": "Bad request"})
                 self.give(lambda text, life: {"access_token": text, "expires_in": str(life), "token_type": "Bearer"})
 
@@ -86,7 +88,8 @@ class Identities:
             def give(self, form):
                 if outer.fault:
                     return self.answer(*outer.fault)
-                text = token(outer.key, outer.life, outer.tenant, now=time.time() + outer.clock_offset)
+                now = time.time() + outer.clock_offset
+                text = token(outer.key, outer.life, outer.tenant, outer.resource, now)
                 outer.tokens.append(text)
                 self.answer(200, form(text, outer.life))
 

@@ -12,7 +12,8 @@ import time
 import pytest
 
 from batch_service import BatchService
-from mounts import binary, clean_environment, fails_with, run, wait_until
+from identities import Identities
+from mounts import KEY, binary, clean_environment, fails_with, run, wait_until
 
 JOB = "My_Terrific--Job"
 WRONG_KEY = base64.b64encode(b"a key of another account").decode()
@@ -29,6 +30,13 @@ def batch():
     service = BatchService()
     yield service
     service.stop()
+
+
+@pytest.fixture
+def identities():
+    running = Identities(KEY)
+    yield running
+    running.stop()
 
 
 @pytest.fixture
@@ -167,6 +175,19 @@ def test_a_token_is_read_anew_from_its_file(knowing, batch, tmp_path):
     batch.token = "second"
     (tmp_path / "token").write_text("second\n")
     assert json.loads((place / "task-2/.task.json").read_text())["id"] == "task-2"
+
+
+def test_who_opens_the_store_by_a_key_may_ask_batch_by_an_identity(knowing, batch, identities):
+    identities.resource = "https://batch.core.windows.net/"
+    batch.token = lambda: identities.tokens[-1] if identities.tokens else None
+    imds = {"AZURE_POD_IDENTITY_AUTHORITY_HOST": identities.url}
+    mount = knowing("--batch-account-url", batch.url, credentials=imds)
+    # Batch must not keep a mount away, nor its identity: it is asked with the first question.
+    assert identities.asked == []
+    place = mount / "jobs" / JOB / "tasks"
+    assert json.loads((place / "Task-1/.task.json").read_text())["id"] == "Task-1"
+    assert json.loads((place / "task-2/.task.json").read_text())["id"] == "task-2"
+    assert len(identities.tokens) == 1
 
 
 @pytest.mark.timeout(120)

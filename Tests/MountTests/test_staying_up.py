@@ -55,6 +55,23 @@ def test_a_working_directory_stays_where_it_is(mounting, job):
     assert process.returncode == 0 and out == f"{deep}\nxxf\nf\ng\n"
 
 
+def test_a_mount_over_the_directory_that_it_was_started_in_goes_on(server, job, tmp_path):
+    place = tmp_path / "here"
+    place.mkdir()
+    environment = clean_environment(AZURE_STORAGE_CONNECTION_STRING=server.connection_string)
+    command = [binary(), "mount", ".", "--journal-dir", str(tmp_path / "journal"), "--attr-ttl", "0s"]
+    assert subprocess.run(command, cwd=place, env=environment, timeout=30).returncode == 0
+    try:
+        put(server, job, "f", b"x")
+        answer = subprocess.check_output([binary(), "status", "--json", str(place)], env=environment, timeout=30)
+        status = json.loads(answer)["mounts"][0]
+        os.kill(status["workerProcessID"], signal.SIGKILL)
+        read = Background(lambda: (place / "jobs" / job / "JobOutput/f").read_bytes())
+        assert read.join(20) == b"x"
+    finally:
+        subprocess.run([binary(), "unmount", "--lazy", str(place)], env=environment, timeout=30)
+
+
 def test_readers_read_on_what_they_opened(mounting, server, job):
     content = data(24 * MIB, 1)
     for number in range(3):

@@ -1,5 +1,6 @@
 import ArgumentParser
 import AzureBlob
+import BlobStorage
 import Testing
 
 @testable import OutputFSCommands
@@ -95,7 +96,8 @@ struct BatchNodeTests {
             keyFile: keyFile,
             tokenFile: tokenFile,
             environment: environment,
-            readFile: { $0 == "f" ? .success(Array("c2VjcmV0\n".utf8)) : .failure(Errno(2)) }
+            readFile: { $0 == "f" ? .success(Array("c2VjcmV0\n".utf8)) : .failure(Errno(2)) },
+            signIn: { host throws(CommandFailure) in SomebodyAt(host: host) }
         ).resolve()
     }
 
@@ -110,9 +112,47 @@ struct BatchNodeTests {
         #expect(try account(given.merging(["AZURE_BATCH_ACCESS_KEY": "c2VjcmV0"]) { $1 })?.name == "node")
     }
 
+    @Test func `a URL of the command line is enough for who has an identity`() throws {
+        let account = try account(url: "https://crunch.we.batch.azure.com:443/")
+        guard case .bearer(let source as SomebodyAt) = account?.credential else {
+            Issue.record("no identity")
+            return
+        }
+        #expect(source.host == "crunch.we.batch.azure.com")
+    }
+
+    @Test(
+        arguments: [
+            (AuthMethod?.none, [:], 4), (.msi, [:], 1), (.key, [:], 4), (nil, ["AZURE_STORAGE_AUTH_TYPE": "azcli"], 1),
+            (nil, ["AZURE_STORAGE_AUTH_TYPE": "sas"], 4),
+        ] as [(AuthMethod?, [String: String], Int)]
+    )
+    func `who opens the store with a key still is somebody to Batch`(
+        _ method: AuthMethod?,
+        _ environment: [String: String],
+        _ count: Int
+    ) throws {
+        let resolver = SignInResolver(
+            method: method,
+            identity: .init(),
+            environment: environment,
+            workingDirectory: "/"
+        )
+        #expect(try resolver.identity(toHost: "crunch.we.batch.azure.com").count == count)
+    }
+
+    @Test func `az hears no secrets that are none of its business`() {
+        let given = [
+            "AZURE_BATCH_ACCESS_KEY": "k", "AZ_BATCH_JOB_OUTPUT_CONTAINER": "https://a.blob/c?x",
+            "MINE": "https://b?sig=x",
+            "CONNECTION": "AccountName=a;AccountKey=b", "AZURE_STORAGE_KEY": "k", "PATH": "/bin",
+            "AZURE_CONFIG_DIR": "/a",
+        ]
+        #expect(IdentityTools.environment(given).keys.sorted() == ["AZURE_CONFIG_DIR", "PATH"])
+    }
+
     @Test func `what is missing or too much is told with a remedy`() throws {
         let url = "https://crunch.we.batch.azure.com"
-        #expect(throws: CommandFailure.self) { try account(url: url) }
         #expect(throws: CommandFailure.self) { try account(keyFile: "f") }
         #expect(throws: CommandFailure.self) { try account(url: url, keyFile: "f", tokenFile: "f") }
         #expect(throws: CommandFailure.self) { try account(url: url, keyFile: "missing") }
@@ -125,4 +165,12 @@ extension BatchNodeTests {
     fileprivate func account(_ environment: [String: String]) throws -> BatchAccount? {
         try account(url: nil, keyFile: nil, tokenFile: nil, environment)
     }
+}
+
+private struct SomebodyAt: CredentialSource {
+    let host: String
+
+    func ready() -> Secret? { nil }
+
+    func secret(refused: Secret?) async -> Result<Secret, StorageError> { .success(Secret("t")) }
 }

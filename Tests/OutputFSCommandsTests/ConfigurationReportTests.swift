@@ -41,7 +41,7 @@ struct ConfigurationReportTests {
     @Test func `of a secret only the origin is shown`() throws {
         let environment = [
             "AZURE_STORAGE_ACCOUNT": "farm", "AZURE_STORAGE_KEY": "c2VjcmV0",
-            "OUTPUTFS_ENDPOINT": "https://h/c?sig=c2VjcmV0",
+            "OUTPUTFS_ENDPOINT": "https://h/c?x=c2VjcmV0",
         ]
         let report = try report([], environment)
         #expect(
@@ -49,7 +49,7 @@ struct ConfigurationReportTests {
         )
         #expect(row("endpoint", report)?.value == "https://h/c")
         #expect(!report.text.contains("c2VjcmV0"))
-        let misplaced = try self.report([], ["OUTPUTFS_ACCOUNT": "AccountName=farm;AccountKey=c2VjcmV0"])
+        let misplaced = try self.report(["-o", "account=AccountName=farm;AccountKey=c2VjcmV0"], [:])
         #expect(row("account", misplaced)?.value == "(not shown)")
     }
 

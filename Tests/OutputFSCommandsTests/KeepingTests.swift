@@ -5,6 +5,19 @@ import Testing
 
 /// When a worker is followed by another, and what it is told.
 struct KeepingTests {
+    @Test(arguments: [
+        (["mount", "farm", "--account", "farm"], ["farm"], ["mount", "/mnt/farm", "--account", "farm"]),
+        (["mount", "farm", "farm"], ["farm", "farm"], ["mount", "farm", "/mnt/farm"]),
+        (["mount", "--uid", "1"], [], ["mount", "--uid", "1", "/mnt/farm"]),
+    ])
+    func `the mount point is replaced, and no value that reads the same`(
+        _ arguments: [String],
+        _ places: [String],
+        _ expected: [String]
+    ) {
+        #expect(MountCommand.arguments(arguments, places, mountPoint: "/mnt/farm") == expected)
+    }
+
     @Test func `a worker that served a while is followed at once, however often`() {
         var policy = RestartPolicy()
         for _ in 0..<100 { #expect(policy.ended(after: .seconds(1)) == .restart(after: .zero)) }

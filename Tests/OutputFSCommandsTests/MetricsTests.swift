@@ -43,6 +43,15 @@ struct MetricsTests {
         }
     }
 
+    @Test func `only a credential that ends says for how long it is good`() {
+        var status = MountStatus.sample()
+        let name = "outputfs_credential_remaining_seconds"
+        #expect(MountMetrics.exposition(status, store: RequestCounters()).contains("\n\(name) 7200\n"))
+        status.credentialRemaining = nil
+        #expect(!MountMetrics.exposition(status, store: RequestCounters()).contains(name))
+        #expect(status.details(now: 2_000).contains("no end is known"))
+    }
+
     @Test func `buckets count all that was as fast`() throws {
         var latency = LatencyHistogram()
         for milliseconds in [1, 3, 3, 70_000] { latency.add(.milliseconds(milliseconds)) }

@@ -1,4 +1,5 @@
 import BlobStorage
+import Glibc
 import Testing
 
 @testable import OutputFSCommands
@@ -15,6 +16,31 @@ struct MountingTests {
 
     @Test func `composed and decomposed letters are two directories`() {
         #expect(!Path.isInside("/caf\u{65}\u{301}/x", "/caf\u{E9}"))
+    }
+
+    @Test(arguments: [(0o700, 0o700), (0o711, 0o700), (0o755, 0o700), (0o700, 0o755)] as [(UInt32, UInt32)])
+    func `a runtime directory of ours gets the mode that it should have`(_ there: UInt32, _ wanted: UInt32) throws {
+        let path = "/tmp/outputfs-runtime-\(UInt64.random(in: 0...UInt64.max))"
+        mkdir(path, 0o700)
+        chmod(path, there)
+        defer { rmdir(path) }
+        try RuntimeDirectory.make(path, mode: wanted)
+        var status = stat()
+        #expect(lstat(path, &status) == 0 && status.st_mode & 0o7777 == wanted)
+    }
+
+    @Test func `a runtime directory that others could have filled, or that is a link, is refused`() throws {
+        let path = "/tmp/outputfs-runtime-\(UInt64.random(in: 0...UInt64.max))"
+        mkdir(path, 0o700)
+        chmod(path, 0o777)
+        symlink(path, path + ".link")
+        defer {
+            rmdir(path)
+            unlink(path + ".link")
+        }
+        #expect(throws: CommandFailure.self) { try RuntimeDirectory.make(path) }
+        chmod(path, 0o700)
+        #expect(throws: CommandFailure.self) { try RuntimeDirectory.make(path + ".link", mode: 0o755) }
     }
 
     @Test func `each mount point has a socket of its own that fits into an address`() {

@@ -32,6 +32,17 @@ struct NetworkChoiceTests {
         #expect(try choice() == NetworkChoice())
     }
 
+    @Test func `certificates are found from any directory later on`() throws {
+        let words = [
+            "--ca-file", "a", "--proxy", "https://p", "--proxy-certificate-file", "b", "--proxy-key-file", "/c",
+        ]
+        var choice = try choice(words, files: ["a": pem, "b": pem, "/c": pem])
+        choice.readsFiles(from: "/here")
+        #expect(choice.settings.caFile == "/here/a")
+        #expect(choice.settings.proxies.secure?.certificateFile == "/here/b")
+        #expect(choice.settings.proxies.secure?.keyFile == "/c")
+    }
+
     @Test func `the certificates are those of the option, curl, OpenSSL, or Python, in this order`() throws {
         let files = ["a": pem, "b": pem, "c": pem, "d": pem]
         var environment = ["REQUESTS_CA_BUNDLE": "d"]

@@ -60,6 +60,51 @@ struct SettingTests {
         #expect(back.arguments == ["mount", "m"])
     }
 
+    /// The keeper settles; what its worker found in a file again would bring back what `-o rw` took.
+    @Test func `a worker's arguments are settled already`() throws {
+        let text = "read-only = true\nuid = 1\n"
+        let keeper = try settled(["mount", "m", "-o", "rw"], text).arguments
+        #expect(keeper == ["mount", "--uid", "1", "m"])
+        let own = KeeperOptions.arguments(
+            socket: 5,
+            survivors: 6,
+            device: nil,
+            restarts: 0,
+            lastEnd: nil,
+            mountPoint: nil,
+            isInBackground: false
+        )
+        let worker = ["mount"] + own + keeper.dropFirst()
+        #expect(try settled(worker, text).arguments == worker)
+        // Nor does a file end it that somebody is just writing.
+        #expect(try settled(worker, "read-only = ").arguments == worker)
+    }
+
+    @Test(arguments: [
+        ("OUTPUTFS_CONTAINER_URL", "https://a.blob.core.windows.net/c?sv=1&sig=c2VjcmV0"),
+        ("OUTPUTFS_ENDPOINT", "https://a.blob.core.windows.net/?sig=c2VjcmV0"),
+        ("OUTPUTFS_PROXY", "http://me:c2VjcmV0@proxy:3128"), ("OUTPUTFS_PROXY", "me:c2VjcmV0@proxy:3128"),
+    ])
+    func `no secret gets among the arguments by way of a setting`(_ variable: String, _ value: String) {
+        #expect {
+            try settled(["mount", "m"], environment: [variable: value])
+        } throws: { error in
+            (error as? CommandFailure).map { $0.what.contains(variable) && !$0.report.contains("c2VjcmV0") } ?? false
+        }
+    }
+
+    @Test(arguments: ["get a b", "put a b", "sync --both a b", "ls", "find a", "cat a", "upload --pattern x -- y"])
+    func `every command that takes settings takes the file that they are in`(_ words: String) throws {
+        let given = words.split(separator: " ").map(String.init)
+        let settled = try settled(
+            [given[0], "--config", "/c"] + given.dropFirst(),
+            "account = \"farm\"\n",
+            file: "/c"
+        )
+        #expect(settled.arguments.prefix(3) == [given[0], "--account", "farm"])
+        _ = try RootCommand.parseAsRoot(settled.arguments)
+    }
+
     @Test func `a table is for the mount point that it names`() throws {
         let text =
             "memory = \"100M\"\n[mount.\"/mnt/a\"]\nmemory = \"200M\"\naccount = \"one\"\n[mount.\"/b\"]\nuid = 9\n"

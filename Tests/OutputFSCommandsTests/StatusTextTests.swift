@@ -19,6 +19,7 @@ extension MountStatus {
             durability: "commit",
             logFile: nil,
             drainTimeout: 60,
+            credentialRemaining: 7_200,
             state: .serving,
             tree: TreeStatus(pendingFiles: [], keptFiles: [], knownNodes: 12, openHandles: 3, errors: []),
             cache: isIdle

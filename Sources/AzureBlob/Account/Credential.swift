@@ -22,4 +22,21 @@ package protocol CredentialSource: Sendable {
     /// What may be sent now. `refused` is the one to which the service just said that it does not know us (401, or 403
     /// with AuthenticationFailed): then another is wanted, and the same again means that there is none.
     func secret(refused: Secret?) async -> Result<Secret, StorageError>
+
+    /// How long the present one is good; `nil` where there is none, or nobody says.
+    var remaining: Duration? { get }
+}
+
+extension CredentialSource {
+    package var remaining: Duration? { nil }
+}
+
+extension Credential {
+    /// How long it is good as it is; `nil` for what does not end.
+    package var remaining: Duration? {
+        switch self {
+        case .changingSAS(let source), .bearer(let source): source.remaining
+        case .sharedKey, .sas, .anonymous: nil
+        }
+    }
 }

@@ -93,9 +93,16 @@ package final class BatchService: Sendable {
         _ type: Value.Type
     ) async throws(StorageError) -> Value {
         var attempt = 0
+        var refused: Secret?
         while true {
             attempt += 1
-            do throws(StorageError) { return try await once(path, query, type) } catch {
+            let token = try await token(refused: refused)
+            do throws(StorageError) { return try await once(path, query, token, type) } catch {
+                // It may have been taken back before its time: one new one is tried, if there is one.
+                if error.status == 401, refused == nil, let token, try await self.token(refused: token) != token {
+                    refused = token
+                    continue
+                }
                 guard error.persistence == .temporary, attempt < Self.attemptsMax else { throw error }
                 let pause = Duration.milliseconds(250) * (1 << attempt) * (0.5 + surroundings.random() / 2)
                 let asked = error.retryAfter ?? .zero
@@ -106,19 +113,26 @@ package final class BatchService: Sendable {
         }
     }
 
+    /// `nil` for an account that is opened with its key.
+    private func token(refused: Secret?) async throws(StorageError) -> Secret? {
+        guard case .bearer(let source) = account.credential else { return nil }
+        if refused == nil, let token = source.ready() { return token }
+        return try await source.secret(refused: refused).get()
+    }
+
     private func once<Value: Decodable & Sendable>(
         _ path: String,
         _ query: [(String, String)],
+        _ token: Secret?,
         _ type: Value.Type
     ) async throws(StorageError) -> Value {
         let date = HTTPDate.format(surroundings.wallClock())
         var headers = [
             HTTPHeader("Accept", "application/json; odata=minimalmetadata"), HTTPHeader("ocp-date", date),
         ]
-        switch account.credential {
-        case .bearer(let token):
-            headers.append(HTTPHeader("Authorization", "Bearer \(try await token().get().revealed())"))
-        case .sharedKey:
+        if let token {
+            headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())"))
+        } else {
             let text = BatchSharedKey.stringToSign(account: account.name, path: path, query: query, date: date)
             headers.append(HTTPHeader("Authorization", "SharedKey \(account.name):\(key?.signature(of: text) ?? "")"))
         }

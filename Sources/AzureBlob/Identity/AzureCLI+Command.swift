@@ -18,9 +18,9 @@ package enum IdentityCommandOutcome: Sendable, Hashable {
 }
 
 extension AzureCLI {
-    var command: IdentityCommand {
+    func command(for audience: TokenAudience) -> IdentityCommand {
         var arguments = [
-            "account", "get-access-token", "--resource", StorageAudience.resource, "--output", "json",
+            "account", "get-access-token", "--resource", audience.resource, "--output", "json",
         ]
         if let tenantID { arguments += ["--tenant", tenantID] }
         return IdentityCommand(
@@ -32,7 +32,11 @@ extension AzureCLI {
     }
 
     /// - Parameter now: seconds since the epoch.
-    func token(_ outcome: IdentityCommandOutcome, now: Int64) -> Result<AccessToken, SignInFailure> {
+    func token(
+        _ outcome: IdentityCommandOutcome,
+        for audience: TokenAudience,
+        now: Int64
+    ) -> Result<AccessToken, SignInFailure> {
         switch outcome {
         case .notStarted(let reason):
             return .failure(
@@ -43,7 +47,7 @@ extension AzureCLI {
                 SignInFailure(
                     .unavailable,
                     "az did not answer within \(timeout.components.seconds) s",
-                    try: "az account get-access-token --resource \(StorageAudience.resource)"
+                    try: "az account get-access-token --resource \(audience.resource)"
                 )
             )
         case .ended(0, let output, _):

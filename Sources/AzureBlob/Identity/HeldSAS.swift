@@ -55,6 +55,8 @@ package final class HeldSAS: CredentialSource {
     /// When it expires, in seconds since the epoch, if it says so.
     package var expiry: Int64? { state.withLock { $0.term.expiry } }
 
+    package var remaining: Duration? { expiry.map { .seconds(max(0, $0 - surroundings.wallClock())) } }
+
     package func ready() -> Secret? {
         let (wall, uptime) = (surroundings.wallClock(), surroundings.uptime())
         let (token, looks, warns) = state.withLock { state in

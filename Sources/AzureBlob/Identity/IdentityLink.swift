@@ -108,11 +108,3 @@ package struct AzureCLI: Sendable, Hashable {
         self.timeout = timeout
     }
 }
-
-/// What tokens are asked for: any storage account.
-enum StorageAudience {
-    /// Of the v2 token endpoint.
-    static let scope = "https://storage.azure.com/.default"
-    /// Of IMDS, App Service and the CLI.
-    static let resource = "https://storage.azure.com/"
-}

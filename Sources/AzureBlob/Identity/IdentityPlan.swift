@@ -25,13 +25,13 @@ package struct IdentityPlan: Sendable {
 
     private let options: Options
     private let environment: [String: String]
-    /// Of the Blob endpoint: it tells the cloud.
-    private let storageHost: String
+    /// Of the service that is signed in to: it tells the cloud.
+    private let host: String
 
-    package init(_ options: Options, environment: [String: String], storageHost: String) {
+    package init(_ options: Options, environment: [String: String], host: String) {
         self.options = options
         self.environment = environment
-        self.storageHost = storageHost
+        self.host = host
     }
 
     /// The links in their order. Fails with what is missing for the one that was asked for.
@@ -151,11 +151,11 @@ package struct IdentityPlan: Sendable {
 
     // MARK: Clouds
 
-    /// The login service of the cloud that the storage is in, unless another one is named.
+    /// The login service of the cloud that the service is in, unless another one is named.
     private func authority() throws(SignInFailure) -> String {
         guard let given = options.authorityHost ?? variable("AZURE_AUTHORITY_HOST") else {
-            if storageHost.hasSuffix(".chinacloudapi.cn") { return "https://login.chinacloudapi.cn" }
-            if storageHost.hasSuffix(".usgovcloudapi.net") { return "https://login.microsoftonline.us" }
+            if host.hasSuffix(".chinacloudapi.cn") { return "https://login.chinacloudapi.cn" }
+            if host.hasSuffix(".usgovcloudapi.net") { return "https://login.microsoftonline.us" }
             return "https://login.microsoftonline.com"
         }
         var host = given.contains("://") ? given : "https://\(given)"

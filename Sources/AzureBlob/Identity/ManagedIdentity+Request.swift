@@ -1,7 +1,7 @@
 /// Requests for a managed identity's token, and what their answers mean.
 extension ManagedIdentity {
-    var request: HTTPRequest {
-        var query = "resource=\(PercentEncoding.queryValue(StorageAudience.resource))"
+    func request(for audience: TokenAudience) -> HTTPRequest {
+        var query = "resource=\(PercentEncoding.queryValue(audience.resource))"
         if let selector {
             let (name, value) =
                 switch (selector, service) {

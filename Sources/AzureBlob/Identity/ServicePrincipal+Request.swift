@@ -7,9 +7,9 @@ extension ServicePrincipal {
         case assertion(Secret)
     }
 
-    func request(_ proof: ShownProof) -> (request: HTTPRequest, body: [UInt8]) {
+    func request(_ proof: ShownProof, for audience: TokenAudience) -> (request: HTTPRequest, body: [UInt8]) {
         var fields = [
-            ("grant_type", "client_credentials"), ("client_id", clientID), ("scope", StorageAudience.scope),
+            ("grant_type", "client_credentials"), ("client_id", clientID), ("scope", audience.scope),
         ]
         switch proof {
         case .secret(let secret): fields.append(("client_secret", secret.revealed()))

@@ -25,6 +25,7 @@ package struct IdentityTools: Sendable {
 /// Asks identity services.
 struct TokenRequester: Sendable {
     let tools: IdentityTools
+    let audience: TokenAudience
 
     /// - Parameter isSearch: others may follow: who is not there is not waited for.
     func token(_ link: IdentityLink, isSearch: Bool) async -> Result<AccessToken, SignInFailure> {
@@ -33,8 +34,8 @@ struct TokenRequester: Sendable {
         case .servicePrincipal(let principal): return await token(principal)
         case .managedIdentity(let identity): return await token(identity, isSearch: isSearch)
         case .azureCLI(let cli):
-            let outcome = await BlockingWork.run { tools.run(cli.command) }
-            return cli.token(outcome, now: tools.surroundings.wallClock())
+            let outcome = await BlockingWork.run { tools.run(cli.command(for: audience)) }
+            return cli.token(outcome, for: audience, now: tools.surroundings.wallClock())
         }
     }
 
@@ -46,7 +47,7 @@ struct TokenRequester: Sendable {
         while true {
             // It is on this machine's link: who does not answer the call at once is not there.
             let connect = Duration.seconds(isSearch ? 1 : 2)
-            let result = await send(identity.request, body: nil, connect: connect, usesProxy: false)
+            let result = await send(identity.request(for: audience), body: nil, connect: connect, usesProxy: false)
             if let head = result.head, head.isSuccess, result.failure == nil,
                 !isSearch || TokenAnswer(result.body) != nil
             {
@@ -85,7 +86,7 @@ struct TokenRequester: Sendable {
         let (request, body): (HTTPRequest, [UInt8])
         switch proof {
         case .failure(let failure): return .failure(failure)
-        case .success(let proof): (request, body) = principal.request(proof)
+        case .success(let proof): (request, body) = principal.request(proof, for: audience)
         }
         var failures = 0
         while true {

@@ -10,6 +10,8 @@ struct BatchAccountSource {
     var environment: [String: String]
     /// The content of a small file.
     var readFile: @Sendable (String) -> Result<[UInt8], Errno>
+    /// Tokens of an identity for the account at this host.
+    var signIn: (_ host: String) throws(CommandFailure) -> any CredentialSource
 
     /// A URL alone, which Batch gives to every task, asks for nothing: who has no credential for it has no use for it. On
     /// the command line it is meant.
@@ -32,37 +34,36 @@ struct BatchAccountSource {
         } else if let tokenFile {
             _ = try secret(tokenFile, "--batch-token-file")
             // Tokens live for an hour: whoever renews them puts the next one there.
-            credential = .bearer { [self] in
-                do throws(CommandFailure) { return .success(try secret(tokenFile, "--batch-token-file")) } catch {
-                    return .failure(
-                        StorageError(
-                            .unauthenticated,
-                            .permanent,
-                            operation: "sign in",
-                            resource: tokenFile,
-                            message: error.what
-                        )
-                    )
-                }
-            }
+            credential = .bearer(BatchTokenFile(path: tokenFile, readFile: readFile))
         } else if let key {
             credential = .sharedKey(Secret(key))
         } else {
-            throw CommandFailure(
-                .usage,
-                "--batch-account-url: no credential for Batch is given",
-                try: "--batch-key-file FILE, or export AZURE_BATCH_ACCESS_KEY=…",
-                "--batch-token-file FILE (az account get-access-token --resource \(BatchAccount.audience))"
+            credential = .bearer(
+                try signIn(try Self.checked { () throws(AccountError) in try BatchAccount.host(url: url) })
             )
         }
-        do throws(AccountError) {
-            return try BatchAccount(url: url, name: variable("AZURE_BATCH_ACCOUNT"), credential: credential)
-        } catch { throw CommandFailure(.usage, "\(error)", try: "--batch-account-url \"$AZ_BATCH_ACCOUNT_URL\"") }
+        return try Self.checked { () throws(AccountError) in
+            try BatchAccount(url: url, name: variable("AZURE_BATCH_ACCOUNT"), credential: credential)
+        }
+    }
+
+    private static func checked<Value>(_ body: () throws(AccountError) -> Value) throws(CommandFailure) -> Value {
+        do throws(AccountError) { return try body() } catch {
+            throw CommandFailure(.usage, "\(error)", try: "--batch-account-url \"$AZ_BATCH_ACCOUNT_URL\"")
+        }
     }
 
     private func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
 
     private func secret(_ file: String, _ option: String) throws(CommandFailure) -> Secret {
+        try Self.secret(file, option, readFile)
+    }
+
+    fileprivate static func secret(
+        _ file: String,
+        _ option: String,
+        _ readFile: (String) -> Result<[UInt8], Errno>
+    ) throws(CommandFailure) -> Secret {
         switch readFile(file) {
         case .failure(let error):
             throw CommandFailure(.configuration, "\(option) \(file) cannot be read: \(error)", try: "ls -l \(file)")
@@ -76,6 +77,30 @@ struct BatchAccountSource {
                 )
             }
             return Secret(String(secret))
+        }
+    }
+}
+
+/// A token that somebody else renews. Tokens live for an hour: it is read for every request.
+private struct BatchTokenFile: CredentialSource {
+    let path: String
+    let readFile: @Sendable (String) -> Result<[UInt8], Errno>
+
+    func ready() -> Secret? { nil }
+
+    func secret(refused: Secret?) async -> Result<Secret, StorageError> {
+        do throws(CommandFailure) {
+            return .success(try BatchAccountSource.secret(path, "--batch-token-file", readFile))
+        } catch {
+            return .failure(
+                StorageError(
+                    .unauthenticated,
+                    .permanent,
+                    operation: "sign in",
+                    resource: path,
+                    message: error.what
+                )
+            )
         }
     }
 }

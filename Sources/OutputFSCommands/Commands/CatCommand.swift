@@ -16,6 +16,8 @@ struct CatCommand: ParsableCommand {
     @Argument(help: .init("Paths of files in the tree, perhaps with wildcards.", valueName: "path"))
     var paths: [String]
 
+    @OptionGroup var settings: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import AzureBlob
 internal import BlobStorage
 internal import Glibc
+internal import Logging
 
 struct DoctorCommand: ParsableCommand, TakingPlaces {
     static let configuration = CommandConfiguration(
@@ -53,6 +54,7 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
 
     func run() throws {
         TerminationSignals.ignorePipe()
+        System.keepOutOfCoreDumps()
         let report = DoctorReport(programVersion: Program.version, findings: findings())
         Terminal.print(json ? try JSONText.of(report) : report.text)
         System.exit(report.exitStatus)
@@ -81,7 +83,12 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
             findings.append(DirectoryChecks.journal(configuration.journalDirectory, mountPoint: mountPoint))
             findings.append(DirectoryChecks.cache(configuration.diskCache, mountPoint: mountPoint))
             findings += network(source, try Composition.probe(source), isReadOnly: configuration.isReadOnly)
-            if let account = try batch.account() { findings.append(BatchChecks.run(account)) }
+            let account = try batch.account(
+                identity: storage.resolver().signInResolver,
+                network: source.network.settings,
+                logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }
+            )
+            if let account { findings.append(BatchChecks.run(account, network: source.network.settings)) }
         } catch { findings.append(Finding("arguments", error)) }
         return findings + MountChecks.running(running)
     }

@@ -28,6 +28,8 @@ struct FindCommand: ParsableCommand {
     @Flag(help: "For programs: one JSON object a line.")
     var json = false
 
+    @OptionGroup var settings: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 

@@ -47,6 +47,8 @@ struct GetCommand: ParsableCommand {
     @Flag(help: "For programs: one JSON object on stdout, and no progress.")
     var json = false
 
+    @OptionGroup var settings: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 

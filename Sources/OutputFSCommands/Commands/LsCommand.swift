@@ -23,6 +23,8 @@ struct LsCommand: ParsableCommand {
     @Flag(help: "For programs: a JSON array of objects.")
     var json = false
 
+    @OptionGroup var settings: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 

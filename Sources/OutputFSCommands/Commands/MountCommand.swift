@@ -78,6 +78,8 @@ struct MountCommand: ParsableCommand, TakingPlaces {
     }
 
     func run() throws {
+        // The keeper holds what the environment has of secrets, and the worker everything.
+        System.keepOutOfCoreDumps()
         guard foreground else {
             // As they were given: the child finds the same in files and environment.
             try BackgroundMount.start(Program.arguments)
@@ -92,16 +94,10 @@ struct MountCommand: ParsableCommand, TakingPlaces {
         let node = BatchNode.current
         let place = try MountPoint.named(places.last, on: node)
         let mountPoint = System.canonicalPath(place) ?? place
-        var arguments = try Program.settledArguments.arguments
-        // Who asks for the place of a mount that does not answer yet waits for himself.
-        if let named = places.last {
-            if let index = arguments.lastIndex(of: named) { arguments[index] = mountPoint }
-        } else {
-            arguments.append(mountPoint)
-        }
         let keeper = Keeper(
-            // Settled: a file that is changed while the mount serves says nothing to the workers that follow.
-            arguments: arguments,
+            // Settled: a file that is changed while the mount serves says nothing to the workers that follow. Who asks
+            // for the place of a mount that does not answer yet waits for himself.
+            arguments: Self.arguments(try Program.settledArguments.arguments, places, mountPoint: mountPoint),
             mountPoint: mountPoint,
             ready: readyDescriptor,
             logFile: readyDescriptor == nil
@@ -113,9 +109,22 @@ struct MountCommand: ParsableCommand, TakingPlaces {
         Glibc.exit(status)
     }
 
+    /// The same with the mount point's canonical path.
+    ///
+    /// - Parameter places: what they were parsed to. A word of the same letters may stand there as an option's value.
+    static func arguments(_ arguments: [String], _ places: [String], mountPoint: String) -> [String] {
+        guard let named = places.last else { return arguments + [mountPoint] }
+        for index in arguments.indices.reversed() where arguments[index] == named {
+            var replaced = arguments
+            replaced[index] = mountPoint
+            let parsed = (try? RootCommand.parseAsRoot(replaced)) as? MountCommand
+            if parsed?.places == places.dropLast() + [mountPoint] { return replaced }
+        }
+        return arguments
+    }
+
     private func serve(_ inheritance: Inheritance) throws {
         TerminationSignals.block()
-        System.keepOutOfCoreDumps()
         let source = try storage.source(named: places.count == 2 ? places[0] : nil)
         let ready = readyDescriptor.map { ReadySignal(descriptor: $0) }
         let node = BatchNode.current
@@ -130,7 +139,6 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             workingDirectory: System.canonicalPath(".") ?? "/",
             makesContainer: batch.createContainer
         )
-        configuration.batchAccount = try batch.account()
         configuration.mountFlags = mountFlag
         try MountPoint.checkOutside(configuration.journalDirectory, mountPoint: mountPoint, option: "--journal-dir")
         try MountPoint.makePrivateDirectory(configuration.journalDirectory, option: "--journal-dir")
@@ -138,7 +146,8 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             try MountPoint.checkCacheDirectory(cache.directory, mountPoint: mountPoint)
             try MountPoint.makePrivateDirectory(cache.directory, option: "--cache-dir")
         }
-        let statusFile = batch.statusFile ?? node?.shownFile(BatchNode.statusName)
+        // A mount in the background leaves the directory, and goes on writing it.
+        let statusFile = batch.statusFile.map(System.absolutePath) ?? node?.shownFile(BatchNode.statusName)
         if let statusFile { try MountPoint.checkOutside(statusFile, mountPoint: mountPoint, option: "--status-file") }
         let log = try openLog(mountPoint: mountPoint, node: node, inBackground: ready != nil || keeper.background)
         if keeper.background, ready == nil { ReadySignal.leaveTerminal(logDescriptor: log.descriptor) }
@@ -146,6 +155,11 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             log.logger.error("the process of \(mountPoint) \(lastEnd); restart \(inheritance.restarts)")
         }
         System.raiseDescriptorLimit()
+        configuration.batchAccount = try batch.account(
+            identity: storage.resolver().signInResolver,
+            network: source.network.settings,
+            logger: log.logger
+        )
 
         let mounted = try Composition.mountedTree(configuration, inheritance, logger: log.logger)
         let service = MountService(
@@ -156,9 +170,7 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             statusFile: statusFile.map { StatusFile(path: $0) }
         )
         if batch.watchesEvents(on: node) { service.watchForEviction(metadataBase: BatchFlags.metadataBase) }
-        let metrics = try logging.metrics.map { address throws(CommandFailure) in
-            try MetricsServer(at: address, logger: log.logger) { service.metrics() }
-        }
+        let metrics = try metrics(of: service, isFirst: inheritance.restarts == 0, logger: log.logger)
         defer { metrics?.stop() }
         let (places, isFirst) = (places, inheritance.restarts == 0)
         try service.run {
@@ -174,6 +186,22 @@ struct MountCommand: ParsableCommand, TakingPlaces {
         // A log that nobody asked for is kept only when something went wrong, or where Batch shows it.
         let isShown = log.path == node?.shownFile(BatchNode.logName)
         if let path = log.path, logging.logFile == nil, isFirst, !isShown { unlink(path) }
+    }
+
+    /// A mount that serves already does not end because somebody else has its port meanwhile.
+    private func metrics(
+        of service: MountService,
+        isFirst: Bool,
+        logger: Logger
+    ) throws(CommandFailure) -> MetricsServer? {
+        guard let address = logging.metrics else { return nil }
+        do throws(CommandFailure) {
+            return try MetricsServer(at: address, logger: logger) { service.metrics() }
+        } catch {
+            guard !isFirst else { throw error }
+            logger.error("\(error.what); the mount goes on without")
+            return nil
+        }
     }
 
     /// Canonical. Where the mount is there already nothing may touch it: nobody would answer yet.

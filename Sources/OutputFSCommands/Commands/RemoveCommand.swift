@@ -44,6 +44,7 @@ struct RemoveCommand: ParsableCommand {
 
     func run() throws {
         TerminationSignals.block()
+        System.keepOutOfCoreDumps()
         let isTerminal = !json && isatty(STDERR_FILENO) == 1
         let session = RemovalSession(
             places: try places(),

@@ -43,6 +43,8 @@ struct SyncCommand: ParsableCommand {
     @Flag(help: "For programs: one JSON object on stdout, and no progress.")
     var json = false
 
+    @OptionGroup var settings: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 

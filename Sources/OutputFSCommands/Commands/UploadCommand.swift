@@ -88,6 +88,8 @@ struct UploadCommand: ParsableCommand {
 
     func run() throws {
         WatchedCommand.blockSignals()
+        // Of this process; the command's are its own business.
+        System.keepOutOfCoreDumps()
         // What is wrong with the words is told before the command runs, not hours later.
         var environment = System.environment
         let directory = try taskDir.map { path throws(CommandFailure) in try TaskDirectory.make(path) }
@@ -101,6 +103,7 @@ struct UploadCommand: ParsableCommand {
         let session = UploadSession(
             destinations: try UploadDestinations(
                 resolver: storage.resolver(),
+                completed: { source throws(CommandFailure) in try storage.completed(source) },
                 jobID: environment["AZ_BATCH_JOB_ID"],
                 logger: log.logger
             ).resolve(try requests(environment)),

@@ -62,6 +62,17 @@ struct NetworkChoice: Sendable, Equatable {
         return choice
     }
 
+    /// Certificates are read again with later connections, when a mount in the background has left the directory.
+    mutating func readsFiles(from directory: String) {
+        func absolute(_ path: String?) -> String? { path.map { $0.hasPrefix("/") ? $0 : Path.join(directory, $0) } }
+        settings.caFile = absolute(settings.caFile)
+        for path in [\ProxySettings.secure, \ProxySettings.plain] {
+            guard var proxy = settings.proxies[keyPath: path] else { continue }
+            (proxy.certificateFile, proxy.keyFile) = (absolute(proxy.certificateFile), absolute(proxy.keyFile))
+            settings.proxies[keyPath: path] = proxy
+        }
+    }
+
     // MARK: Files
 
     private static func caFile(

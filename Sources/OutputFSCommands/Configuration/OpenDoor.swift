@@ -31,9 +31,14 @@ struct OpenDoor: Sendable {
             let source = file.map { ", read again from \($0.path)" } ?? ""
             return OpenDoor(credential: .changingSAS(held), kind: .secret, words: "a SAS\(end)\(source)")
         case .identity(let links):
-            let signedIn = SignedIn(links, tools: tools(source.network.settings), logger: logger)
+            let signedIn = SignedIn(
+                links,
+                for: .storage,
+                tools: IdentityTools(forNetwork: source.network.settings),
+                logger: logger
+            )
             guard asksFirst else {
-                return OpenDoor(credential: signedIn.credential, kind: .identity, words: "an identity")
+                return OpenDoor(credential: .bearer(signedIn.token), kind: .identity, words: "an identity")
             }
             switch PlainThread.wait(for: { await signedIn.signIn() }) {
             case .failure(let failure):
@@ -45,37 +50,8 @@ struct OpenDoor: Sendable {
             case .success(let (link, lifetime)):
                 let words = "\(link), with a token for \(HumanUnits.age(seconds: Int(lifetime.components.seconds)))"
                 logger.notice("signed in as \(words)")
-                return OpenDoor(credential: signedIn.credential, kind: .identity, words: words)
+                return OpenDoor(credential: .bearer(signedIn.token), kind: .identity, words: words)
             }
         }
-    }
-
-    /// The way to who gives tokens is that to the store, without its limits.
-    private static func tools(_ network: NetworkSettings) -> IdentityTools {
-        IdentityTools(
-            readFile: { path in
-                System.read(path).mapError {
-                    SignInFailure(.refused, "\(path) cannot be read: \($0)", try: "ls -l \(path)")
-                }
-            },
-            run: { command in
-                ChildProcess.run(
-                    command.program,
-                    command.arguments,
-                    environment: childEnvironment.merging(command.environment) { $1 },
-                    timeout: command.timeout
-                )
-            },
-            network: NetworkSettings(caFile: network.caFile, proxies: network.proxies)
-        )
-    }
-
-    /// Without what is none of its business.
-    private static var childEnvironment: [String: String] {
-        let secrets: Set = [
-            "AZURE_STORAGE_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_CLIENT_SECRET",
-            "AZURE_CLIENT_CERTIFICATE_PASSWORD", "JOB_CONTAINER_URL", "IDENTITY_HEADER",
-        ]
-        return System.environment.filter { !secrets.contains($0.key) }
     }
 }

@@ -28,11 +28,11 @@ struct SignInResolver {
 
     /// - Parameters:
     ///   - given: the secret that came with the account, or that the environment has; `nil` if there is none.
-    ///   - storageHost: it tells the cloud.
+    ///   - host: of the endpoint; it tells the cloud.
     func resolve(
         _ given: SignIn?,
         from origin: SecretOrigin,
-        storageHost: String
+        host: String
     ) throws(CommandFailure) -> SignIn {
         // The command line's secret wins over the environment's method.
         if method == nil, origin != .environment, let given { return given }
@@ -55,7 +55,14 @@ struct SignInResolver {
             )
         }
         if method == .anonymous { return .anonymous }
-        return .identity(try links(method, storageHost: storageHost))
+        return .identity(try links(method, host: host))
+    }
+
+    /// Who we are to another service than the store: by the method that was asked for, if it is an identity's, else by
+    /// whichever gives a token.
+    func identity(toHost host: String) throws(CommandFailure) -> [IdentityLink] {
+        let method = try chosenMethod
+        return try links([.key, .sas, .anonymous].contains(method) ? .auto : method, host: host)
     }
 
     /// Of the command line, else of the environment, else `auto`.
@@ -74,13 +81,13 @@ struct SignInResolver {
         }
     }
 
-    private func links(_ method: AuthMethod, storageHost: String) throws(CommandFailure) -> [IdentityLink] {
+    private func links(_ method: AuthMethod, host: String) throws(CommandFailure) -> [IdentityLink] {
         var options = identity
         options.clientSecretFile = options.clientSecretFile.map(absolute)
         options.clientCertificateFile = options.clientCertificateFile.map(absolute)
         options.federatedTokenFile = options.federatedTokenFile.map(absolute)
         do throws(SignInFailure) {
-            let plan = IdentityPlan(options, environment: environment, storageHost: storageHost)
+            let plan = IdentityPlan(options, environment: environment, host: host)
             let links = try plan.links(IdentityPlan.Method(rawValue: method.rawValue) ?? .auto)
             for link in links { try checkStays(link) }
             return links

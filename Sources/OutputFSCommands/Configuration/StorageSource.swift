@@ -79,12 +79,12 @@ struct StorageSourceResolver {
         let signIn = try signInResolver.resolve(
             found.secret,
             from: found.origin,
-            storageHost: found.account.endpoint.host
+            host: found.account.endpoint.host
         )
         return StorageSource(account: found.account, signIn: signIn, container: found.container)
     }
 
-    private var signInResolver: SignInResolver {
+    var signInResolver: SignInResolver {
         SignInResolver(
             method: options.auth,
             identity: options.identity,

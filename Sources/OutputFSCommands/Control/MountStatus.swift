@@ -33,6 +33,8 @@ struct MountStatus: Codable, Sendable {
     var logLevel: String?
     /// In seconds.
     var drainTimeout: Double
+    /// For how many seconds the SAS or the token is good as it is; absent for what does not end, and without a token.
+    var credentialRemaining: Double?
     var state: State
     var tree: TreeStatus
     var cache: CacheStatus

@@ -49,10 +49,11 @@ enum RuntimeDirectory {
         System.names(in: directory).filter { $0.hasSuffix(".sock") }.sorted().map { Path.join(directory, $0) }
     }
 
-    /// Makes the directory, or checks that what is there is a directory of ours that nobody else can enter: in /tmp
-    /// somebody else might have been there first.
-    static func make(_ directory: String = current) throws(CommandFailure) {
-        if mkdir(directory, 0o700) != 0, errno != EEXIST {
+    /// Makes the directory, or checks that what is there is a directory of ours that nobody else could put anything into:
+    /// in /tmp somebody else might have been there first. One that others may look into, as other versions made it,
+    /// gets the mode that is wanted.
+    static func make(_ directory: String = current, mode: UInt32 = 0o700) throws(CommandFailure) {
+        if mkdir(directory, mode) != 0, errno != EEXIST {
             throw CommandFailure(
                 .cannotCreate,
                 "\(directory) cannot be made: \(Errno())",
@@ -61,11 +62,12 @@ enum RuntimeDirectory {
         }
         var status = stat()
         guard lstat(directory, &status) == 0, status.st_mode & S_IFMT == S_IFDIR, status.st_uid == System.userID,
-            status.st_mode & 0o077 == 0
+            status.st_mode & 0o022 == 0,
+            status.st_mode & 0o7777 == mode || chmod(directory, mode) == 0
         else {
             throw CommandFailure(
                 .cannotCreate,
-                "\(directory) is not a directory that only you can enter",
+                "\(directory) is not a directory that only you can change",
                 try: "remove it",
                 "chmod 700 \(directory)"
             )

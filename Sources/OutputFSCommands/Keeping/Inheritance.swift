@@ -53,6 +53,11 @@ struct KeeperOptions: ParsableArguments {
     /// Of a mount whose command has returned: its log is a file.
     @Flag(help: .hidden) var background = false
 
+    /// What the arguments of a worker begin with, behind the command.
+    private static let mark = "--keeper-socket"
+
+    static func areOfWorker(_ arguments: [String]) -> Bool { arguments.dropFirst().first == mark }
+
     /// What the keeper adds to the mount's own arguments.
     static func arguments(
         socket: Int32,
@@ -63,7 +68,7 @@ struct KeeperOptions: ParsableArguments {
         mountPoint: String?,
         isInBackground: Bool
     ) -> [String] {
-        var arguments = ["--keeper-socket", "\(socket)", "--survivors", "\(survivors)", "--restarts", "\(restarts)"]
+        var arguments = [Self.mark, "\(socket)", "--survivors", "\(survivors)", "--restarts", "\(restarts)"]
         if let device { arguments += ["--device", "\(device)"] }
         if let lastEnd { arguments += ["--last-end", lastEnd] }
         if let mountPoint { arguments += ["--mounted-on", mountPoint] }

@@ -22,7 +22,8 @@ final class Keeper: Sendable {
     private let arguments: [String]
     private let inherited: [Int32]
     private let mountPoint: String
-    private let workingDirectory: String
+    /// Where workers begin; `nil` for the mount point itself, which nobody serves while one begins.
+    private let workingDirectory: String?
     private let logFile: String?
     private let ready: Int32?
     private let held = Mutex(Held())
@@ -34,7 +35,8 @@ final class Keeper: Sendable {
     init(arguments: [String], mountPoint: String, ready: Int32?, logFile: String?) {
         (self.arguments, inherited) = InheritedFiles.keep(arguments)
         self.mountPoint = mountPoint
-        workingDirectory = System.canonicalPath(".") ?? "/"
+        let directory = System.canonicalPath(".") ?? "/"
+        workingDirectory = Path.isInside(directory, mountPoint) ? nil : directory
         self.ready = ready
         self.logFile = logFile
         if let ready { System.closeInherited(except: [ready] + inherited) }

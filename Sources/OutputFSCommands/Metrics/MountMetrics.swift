@@ -16,7 +16,7 @@ enum MountMetrics {
         let labels = [
             ("mount_point", status.mountPoint), ("source", status.source), ("version", status.programVersion),
         ]
-        return [
+        var families = [
             MetricFamily(
                 name: "outputfs_mount",
                 kind: .info,
@@ -36,6 +36,17 @@ enum MountMetrics {
             ),
             .gauge("outputfs_open_handles", "Files and directories that are open.", Double(status.tree.openHandles)),
         ]
+        if let remaining = status.credentialRemaining {
+            families.append(
+                .gauge(
+                    "outputfs_credential_remaining_seconds",
+                    unit: "seconds",
+                    "How long the SAS or the token is good as it is.",
+                    remaining
+                )
+            )
+        }
+        return families
     }
 
     private static func reading(_ cache: CacheStatus) -> [MetricFamily] {

@@ -117,9 +117,8 @@ final class MountService: Sendable {
         try RuntimeDirectory.make()
         var servers = [try listen(at: RuntimeDirectory.socket(of: configuration.mountPoint), isShared: false)]
         if let directory = configuration.sharedControlDirectory {
-            // Only root can make it, below the directory that the agent keeps for mounts.
-            mkdir(directory, 0o755)
-            chmod(directory, 0o755)
+            // Below the directory that the agent keeps for mounts. A link that a task put there is not followed.
+            try RuntimeDirectory.make(directory, mode: 0o755)
             let path = RuntimeDirectory.socket(of: configuration.mountPoint, in: directory)
             servers.append(try listen(at: path, isShared: true))
         }
@@ -178,6 +177,7 @@ final class MountService: Sendable {
             logFile: log.path,
             logLevel: log.threshold.level.rawValue,
             drainTimeout: Double(configuration.drainTimeout.components.seconds),
+            credentialRemaining: mounted.credential.remaining.map { Double($0.components.seconds) },
             state: state.withLock {
                 $0.isUnmounted ? .ended : $0.isUnmounting || $0.isSignalled ? .draining : .serving
             },

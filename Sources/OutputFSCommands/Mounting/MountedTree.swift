@@ -11,6 +11,7 @@ struct MountedTree: Sendable {
     /// As in /proc/mounts; without secrets.
     let source: String
     let store: AzureBlobStore
+    let credential: Credential
     let cache: BlockCache
     let cleanFiles: CleanFiles?
     let uploads: UploadScheduler

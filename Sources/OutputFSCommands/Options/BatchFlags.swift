@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import AzureBlob
+internal import Logging
 
 /// What a mount does on a node of Azure Batch.
 struct BatchFlags: ParsableArguments {
@@ -27,7 +28,7 @@ struct BatchFlags: ParsableArguments {
 
     @Option(
         help: .init(
-            "The Batch account: true job ids, and records of jobs and tasks, with a credential for it.",
+            "The Batch account: true job ids, and records of jobs and tasks. Without key or token: by the identity of --auth.",
             discussion: "Environment: AZURE_BATCH_ENDPOINT, AZ_BATCH_ACCOUNT_URL.",
             valueName: "url"
         )
@@ -50,13 +51,28 @@ struct BatchFlags: ParsableArguments {
     )
     var batchTokenFile: String?
 
-    func account() throws(CommandFailure) -> BatchAccount? {
+    /// - Parameters:
+    ///   - identity: who signs in where neither key nor token is given.
+    ///   - network: the way to who gives tokens.
+    func account(
+        identity: SignInResolver,
+        network: NetworkSettings,
+        logger: Logger
+    ) throws(CommandFailure) -> BatchAccount? {
         try BatchAccountSource(
             url: batchAccountURL,
             keyFile: batchKeyFile,
-            tokenFile: batchTokenFile,
+            tokenFile: batchTokenFile.map(System.absolutePath),
             environment: System.environment,
-            readFile: { System.read($0) }
+            readFile: { System.read($0) },
+            signIn: { host throws(CommandFailure) in
+                SignedIn(
+                    try identity.identity(toHost: host),
+                    for: .batch(host: host),
+                    tools: IdentityTools(forNetwork: network),
+                    logger: logger
+                ).token
+            }
         ).resolve()
     }
 

@@ -103,11 +103,17 @@ struct StorageOptions: ParsableArguments {
 
     /// The one account or container that these, the argument SOURCE, and the environment name, and the way there.
     func source(named argument: String?) throws(CommandFailure) -> StorageSource {
-        var source = try resolver(named: argument).resolve()
+        try completed(try resolver(named: argument).resolve())
+    }
+
+    /// With what belongs to the way there, and not to whose bytes these are.
+    func completed(_ source: StorageSource) throws(CommandFailure) -> StorageSource {
+        var source = source
         let endpoint = dfsEndpoint ?? System.environment["AZURE_STORAGE_DFS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
         if let endpoint { try source.setDataLakeEndpoint(endpoint) }
         source.namespace = hns ?? .auto
         source.network = try NetworkChoice(network, environment: System.environment, readFile: { System.read($0) })
+        source.network.readsFiles(from: System.canonicalPath(".") ?? "/")
         try source.checkEncryption()
         return source
     }

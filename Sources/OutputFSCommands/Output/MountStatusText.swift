@@ -25,9 +25,15 @@ extension MountStatus {
                 ("state", "\(state.rawValue), \(access), for \(HumanUnits.age(seconds: now - mountedAt))"),
                 ("process", "\(processID) (outputfs \(programVersion)), served by \(workerProcessID)\(lives)"),
                 ("log", (logFile ?? "stderr") + (logLevel.map { ", from \($0) on" } ?? "")),
+                ("credential", credential),
                 ("tree", "\(tree.knownNodes) nodes known, \(tree.openHandles) handles open"),
             ]
         )
+    }
+
+    private var credential: String {
+        guard let credentialRemaining else { return "no end is known" }
+        return "good for \(HumanUnits.age(seconds: Int(credentialRemaining)))"
     }
 
     private var lives: String {

@@ -74,6 +74,17 @@ struct Setting: Sendable, Equatable {
         return value.hasPrefix("-") ? ["\(option)=\(value)"] : [option, value]
     }
 
+    /// Settings end up among the arguments of the process that serves, which everybody on the machine can read.
+    private func secret(in text: String) -> String? {
+        if text.contains("AccountKey=") { return "a key has no place here: --key-file, or --connection-string-file" }
+        if text.contains("sig=") { return "a SAS has no place here: --sas-file, or --container-url-file" }
+        let authority = text.firstRange(of: "://").map { text[$0.upperBound...].prefix { $0 != "/" } }
+        guard !(authority ?? (name == "proxy" ? text[...] : "")).contains("@") else {
+            return "a user and password have no place here: --proxy-credentials-file"
+        }
+        return nil
+    }
+
     /// Why this text is no value of the setting; `nil` where it is one.
     func objection(to text: String) -> String? {
         do {
@@ -87,7 +98,8 @@ struct Setting: Sendable, Equatable {
             case .choice(let words):
                 return words.contains(text.lowercased()) ? nil : "write one of \(words.joined(separator: ", "))"
             case .path: return text.isEmpty ? "write a path" : nil
-            case .text, .list: return nil
+            case .list: return nil
+            case .text: return secret(in: text)
             }
             return nil
         } catch { return "\(error)" }

@@ -18,6 +18,9 @@ struct SettledArguments: Sendable {
     ) throws(CommandFailure) {
         arguments = given
         guard let command = given.first, let allowed = SettingTable.byCommand[command] else { return }
+        // A worker's were settled by its keeper: what `-o rw` took back would come again out of a file, and what is
+        // written into a file while the mount serves would count for the next worker.
+        guard !KeeperOptions.areOfWorker(given) else { return }
         let line = try CommandLineSettings(given.dropFirst())
         let own = [command] + line.others
         // What ArgumentParser refuses, and --help, it tells by itself.

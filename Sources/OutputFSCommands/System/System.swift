@@ -39,6 +39,11 @@ enum System {
         return Path.join(String(cString: resolved), name)
     }
 
+    /// For what is opened again after a mount in the background has left the directory.
+    static func absolutePath(_ path: String) -> String {
+        path.hasPrefix("/") ? path : Path.join(canonicalPath(".") ?? "/", path)
+    }
+
     /// A whole small file (a secret, a table of /proc). Fails with the errno.
     static func read(_ path: String, limit: Int = 1 << 20) -> Result<[UInt8], Errno> {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)

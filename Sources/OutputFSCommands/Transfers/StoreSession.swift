@@ -12,6 +12,7 @@ struct StoreSession {
     let tree: StoreTree
 
     init(_ storage: StorageOptions) throws(CommandFailure) {
+        System.keepOutOfCoreDumps()
         source = try storage.source(named: nil)
         tree = try Composition.storeTree(source, Logger(label: "outputfs") { _ in SwiftLogNoOpLogHandler() })
     }

@@ -43,6 +43,8 @@ struct OutputFileDocument {
 /// Finds the containers of output files, with one store for each.
 struct UploadDestinations {
     var resolver: StorageSourceResolver
+    /// Adds the way to the store: certificates, proxy, limits. Refuses one in the clear.
+    var completed: (StorageSource) throws(CommandFailure) -> StorageSource
     /// `AZ_BATCH_JOB_ID`: an account alone means this job's container.
     var jobID: String?
     var logger: Logger
@@ -73,8 +75,8 @@ struct UploadDestinations {
     }
 
     private func source(for url: Secret?) throws(CommandFailure) -> StorageSource {
-        if let url { return try resolver.source(ofContainer: url.revealed(), "containerUrl") }
-        var source = try resolver.resolve()
+        if let url { return try completed(try resolver.source(ofContainer: url.revealed(), "containerUrl")) }
+        var source = try completed(try resolver.resolve())
         if source.container == nil, let jobID, JobContainer.isJobID(jobID) {
             source.container = JobContainer.name(forJob: jobID)
         }

@@ -31,6 +31,16 @@ struct HeldSASTests {
         #expect(SASTerm.isSAS(text) == isOne)
     }
 
+    @Test func `how long it is good can be asked, and is never less than nothing`() {
+        var surroundings = Surroundings.system
+        surroundings.wallClock = { Self.now }
+        let logger = Logger(label: "sas") { _ in SwiftLogNoOpLogHandler() }
+        let remaining = ["se=2026-11-11T10:30:00Z&sig=x", "se=2026-11-11T09:00:00Z&sig=x", "si=policy&sig=x"].map {
+            Credential.changingSAS(HeldSAS(Secret($0), file: nil, surroundings: surroundings, logger: logger)).remaining
+        }
+        #expect(remaining == [.seconds(3600), .zero, nil])
+    }
+
     /// What a logger was told.
     private final class Lines: LogHandler, Sendable {
         let lines = Mutex<[String]>([])

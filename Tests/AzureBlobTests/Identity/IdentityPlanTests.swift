@@ -10,7 +10,7 @@ struct IdentityPlanTests {
         _ options: IdentityPlan.Options = .init(),
         host: String = "farm.blob.core.windows.net"
     ) throws -> [IdentityLink] {
-        try IdentityPlan(options, environment: environment, storageHost: host).links(method)
+        try IdentityPlan(options, environment: environment, host: host).links(method)
     }
 
     private let principal = ["AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c"]

@@ -11,6 +11,7 @@ struct IdentityServiceTests {
     private func ask(
         _ link: IdentityLink,
         isSearch: Bool = false,
+        for audience: TokenAudience = .storage,
         files: [String: String] = [:],
         run: @escaping @Sendable (IdentityCommand) -> IdentityCommandOutcome = { _ in .timedOut }
     ) async -> Result<AccessToken, SignInFailure> {
@@ -22,7 +23,7 @@ struct IdentityServiceTests {
             },
             run: run
         )
-        return await TokenRequester(tools: tools).token(link, isSearch: isSearch)
+        return await TokenRequester(tools: tools, audience: audience).token(link, isSearch: isSearch)
     }
 
     private static let token = answer("200 OK", body: #"{"access_token":"tok","expires_in":"600"}"#)
@@ -49,6 +50,27 @@ struct IdentityServiceTests {
                 + "&resource=https%3A%2F%2Fstorage.azure.com%2F" + suffix
         )
         #expect(request.headers["metadata"] == "true")
+    }
+
+    @Test func `each way in is asked for the service that the token is for`() async throws {
+        let server = try ScriptedServer([.answer(Self.token)])
+        let batch = TokenAudience.batch(host: "crunch.westeurope.batch.azure.com")
+        _ = await ask(imds(server), for: batch)
+        _ = await ask(principal(server, .secret(Secret("s"))), for: batch)
+        #expect(server.received[0].target.hasSuffix("&resource=https%3A%2F%2Fbatch.core.windows.net%2F"))
+        let body = String(decoding: server.received[1].body, as: UTF8.self)
+        #expect(body.contains("&scope=https%3A%2F%2Fbatch.core.windows.net%2F.default&"))
+        let command = AzureCLI().command(for: batch)
+        #expect(command.arguments.contains("https://batch.core.windows.net/"))
+    }
+
+    @Test(arguments: [
+        ("crunch.westeurope.batch.azure.com", "https://batch.core.windows.net/"),
+        ("crunch.chinaeast2.batch.chinacloudapi.cn", "https://batch.chinacloudapi.cn/"),
+        ("crunch.usgovvirginia.batch.usgovcloudapi.net", "https://batch.core.usgovcloudapi.net/"),
+    ])
+    func `tokens for Batch are those of the account's cloud`(_ host: String, _ resource: String) {
+        #expect(TokenAudience.batch(host: host).resource == resource)
     }
 
     @Test func `App Service is asked with its header`() async throws {
