@@ -104,7 +104,7 @@ package protocol BlobStore: AnyObject, Sendable {
     /// How the account keeps directories; what follows is for `.hierarchical` only.
     var namespace: Namespace { get }
     /// Gives a file, or a directory with all that is in it, another name within the account, in one step. A file in its
-    /// place is replaced with `.any`; a directory never is. Directories on the way to the new name are made. Answers
+    /// place is replaced if `condition` permits; a directory never is. Directories on the way to the new name are made. Answers
     /// which version has the new name: as a rule the one that had the old.
     func renamePath(
         _ source: BlobAddress,

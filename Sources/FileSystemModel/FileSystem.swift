@@ -180,6 +180,8 @@ package struct RenameFlags: Sendable, Hashable, OptionSet {
 
     package static let noReplace = RenameFlags(rawValue: 1)
     package static let exchange = RenameFlags(rawValue: 2)
+    /// Not the kernel's: it sent the request before, to a process that was killed.
+    package static let isRepeated = RenameFlags(rawValue: 1 << 31)
 }
 
 /// The flags of setxattr(2).

@@ -93,7 +93,7 @@ extension fuse_lowlevel_ops {
                 in: NodeID(parent),
                 to: newName,
                 in: NodeID(newParent),
-                flags: flags
+                flags: arrival.isRepeated ? flags.union(.isRepeated) : flags
             )
         }
         link = { raw, _, _, _ in Arrival(raw)?.refuse(EPERM, "blobs have no hard links") }

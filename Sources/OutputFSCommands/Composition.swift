@@ -368,8 +368,12 @@ enum Composition {
     static func removal(from source: StorageSource, atOnce: Int) throws(CommandFailure) -> MassRemoval {
         let logger = Logger(label: "rm") { _ in SwiftLogNoOpLogHandler() }
         let door = try OpenDoor.open(source, logger: logger)
+        let plain = try blobStore(source, door, source.network.storeConfiguration(), logger)
+        // Directories of a hierarchical namespace go behind what is in them.
+        let namespace = try namespace(of: source, plain, logger)
+        let configuration = source.network.storeConfiguration(namespace: namespace)
         return MassRemoval(
-            store: try blobStore(source, door, source.network.storeConfiguration(), logger),
+            store: namespace == .flat ? plain : try blobStore(source, door, configuration, logger),
             views: Set(OutputView.allCases),
             onlyContainer: source.container
         )

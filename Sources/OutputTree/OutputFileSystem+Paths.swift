@@ -61,7 +61,8 @@ extension OutputFileSystem {
         }
     }
 
-    private func heldFiles(below prefix: BlobAddress) -> [FileNode] {
+    /// Unlinked while they are open, with the blob still there.
+    func heldFiles(below prefix: BlobAddress) -> [FileNode] {
         held.all.map(\.node).filter { node in
             let address = node.address
             return address.container == prefix.container && address.name.utf8.starts(with: prefix.name.utf8)
@@ -83,12 +84,10 @@ extension OutputFileSystem {
         // The blob of an unlinked file that somebody still has open is no file's that could be in the way.
         let mustBeNew = flags.contains(.noReplace) && !changes.holdsBlob(destination)
         do throws(StorageError) {
-            let version = try await store.renamePath(
-                source,
-                .file(facts.etag),
-                to: destination,
-                condition: mustBeNew ? .absent : .any
-            )
+            let replacing = mustBeNew ? .absent : condition(over: replaced, destination)
+            let version = try await self.replacing(destination, replacing) { (condition) throws(StorageError) in
+                try await store.renamePath(source, .file(facts.etag), to: destination, condition: condition)
+            }
             let moved = try await properties(of: destination, version, asBefore: before.properties, facts.etag)
             let properties = try await nameType(of: moved, destination)
             if let existing = replaced.node, existing.id != node.id { supersede(existing) }
@@ -183,6 +182,29 @@ extension OutputFileSystem {
             changes.record(file: old, .absent, at: now)
             if node.hasUnsentContent { changes.record(file: new, .present(node), at: now) }
         }
+    }
+
+    /// A rename is sent again, and its source is gone: the process that had it was killed behind the deed. The directories
+    /// that the kernel knows, and the files in them that are open, go on under the new name.
+    func followDirectory(
+        _ name: FileName,
+        in source: DirectoryNode,
+        to newName: FileName,
+        in target: DirectoryNode
+    ) async throws(FileSystemError) {
+        let place: TreePlace
+        switch resolve(name, in: source.place) {
+        case .folder(let folder), .either(_, let folder): place = folder
+        case .fixed, .container, .file, .impossible: return
+        }
+        guard case .directory(let destination, _) = try await locate(newName, in: target),
+            let from = place.contents, let to = destination.contents
+        else { return }
+        let move = DirectoryMove(from: from, to: to, place: place, destination: destination)
+        // Elsewhere the files have other versions now.
+        if case .hierarchical = store.namespace { moveFiles(files(below: from), move) }
+        nodes.moveDirectories { move.target(of: $0) }
+        if let marker = place.markerBlob { changes.record(folder: marker, .absent, at: clock.monotonic()) }
     }
 
     /// Whether it took place is not always known: then the store is asked what the names are.

@@ -37,7 +37,9 @@ extension OutputFileSystem {
         flags: RenameFlags
     ) async throws(FileSystemError) {
         switch try await locate(name, in: source) {
-        case .absent: throw FileSystemError(errno: ENOENT, "\(name) is not there")
+        case .absent:
+            if flags.contains(.isRepeated) { try await followDirectory(name, in: source, to: newName, in: target) }
+            throw FileSystemError(errno: ENOENT, "\(name) is not there")
         case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
         case .file(let address, let facts, let startedAt):
             let node = nodes.lookUpNode(file: address, facts: facts, startedAt: startedAt)
@@ -45,7 +47,11 @@ extension OutputFileSystem {
             try await rename(node, to: newName, in: target, flags: flags)
         case .node(let node): try await rename(node, to: newName, in: target, flags: flags)
         case .directory(let place, let facts):
-            try await rename(place, facts, name, to: newName, in: target, flags: flags)
+            guard try await endMoves(touching: place, newName, in: target) else {
+                return try await rename(place, facts, name, to: newName, in: target, flags: flags)
+            }
+            // What the names mean may be something else now.
+            try await rename(name, in: source, to: newName, in: target, flags: flags)
         }
     }
 
@@ -345,8 +351,8 @@ extension OutputFileSystem {
         }
     }
 
-    /// The version that a copy takes the place of. Of a file in hand: what it is now that its lock is held.
-    private func condition(over replaced: ReplacedFile, _ destination: BlobAddress) -> VersionCondition {
+    /// The version that a renamed file takes the place of. Of a file in hand: what it is now that its lock is held.
+    func condition(over replaced: ReplacedFile, _ destination: BlobAddress) -> VersionCondition {
         let version = replaced.node?.withState { $0.facts?.etag } ?? replaced.version ?? heldVersion(of: destination)
         return version.map { .matches($0) } ?? .vacant
     }

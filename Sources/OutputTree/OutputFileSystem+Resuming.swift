@@ -100,16 +100,15 @@ extension OutputFileSystem {
     }
 
     private func enter(_ node: FileNode, _ names: inout [RecoveredName], at now: Duration) {
-        let (address, isUnlinked, isPending, hasLocal) = node.withState { file in
-            (file.address, file.isUnlinked, file.isRemovalPending, file.local != nil)
+        let (address, etag, isUnlinked, isPending, hasLocal) = node.withState { file in
+            (file.address, file.facts?.etag, file.isUnlinked, file.isRemovalPending, file.local != nil)
+        }
+        let index = names.firstIndex { name in
+            guard case .removal(let removal) = name.change else { return false }
+            return removal.blob == address && removal.etag == etag
         }
         if isUnlinked {
             guard isPending else { return }
-            let etag = node.withState { $0.facts?.etag }
-            let index = names.firstIndex { name in
-                guard case .removal(let removal) = name.change else { return false }
-                return removal.blob == address && removal.etag == etag
-            }
             guard let index else {
                 // The journal says that it is gone.
                 node.withState { $0.isRemovalPending = false }
@@ -117,6 +116,11 @@ extension OutputFileSystem {
             }
             held.insert(HeldBlobs.Removal(node: node, entry: names.remove(at: index).entry))
             changes.record(file: address, .held(node), at: now)
+        } else if let index {
+            // Noted, and cut off before the name was gone: the kernel sends the unlink again, which finds it done. Who has
+            // the file open reads on.
+            held.insert(HeldBlobs.Removal(node: node, entry: names.remove(at: index).entry))
+            removeLocally(node, holdsBlob: true)
         } else if hasLocal || node.hasUnsentContent {
             unsent.insert(node)
             changes.record(file: address, .present(node), at: now)

@@ -1,7 +1,9 @@
 import BlobStorage
 import BlobWriting
 import FileSystemModel
+import Glibc
 import Logging
+import OutputConventions
 import Synchronization
 
 /// Renames of directories that did not come to their end, until they have: those of this mount that failed half-way, and
@@ -12,6 +14,8 @@ final class UnfinishedMoves: Sendable {
         let move: UnfinishedMove
         /// Says what was done, as long as something is to be done.
         let entry: NameEntry
+        /// Held over each attempt.
+        let turn = AsyncLock()
         var failedAttempts = 0
         var lastError: String?
     }
@@ -57,14 +61,20 @@ extension OutputFileSystem {
 
     /// One attempt to bring a directory's rename to one of its ends.
     func attemptResolution(_ item: UnfinishedMoves.Item) async -> BackgroundCommits.Outcome {
-        guard moves.all.contains(where: { $0.id == item.id }) else { return .done }
+        do throws(FileSystemError) {
+            try await item.turn.withLock { () async throws(FileSystemError) in try await resolve(item) }
+            return .done
+        } catch {
+            if !Task.isCancelled { moves.noteFailure(item, error) }
+            return BackgroundCommits.Outcome(after: error)
+        }
+    }
+
+    private func resolve(_ item: UnfinishedMoves.Item) async throws(FileSystemError) {
+        guard moves.all.contains(where: { $0.id == item.id }) else { return }
         do throws(StorageError) {
             try await MoveResolver(item.move, store: store).run { [self] blob in noteGone(blob) }
-        } catch {
-            let answer = failure(error, "rename", error.resource)
-            if !Task.isCancelled { moves.noteFailure(item, answer) }
-            return BackgroundCommits.Outcome(after: answer)
-        }
+        } catch { throw failure(error, "rename", error.resource) }
         if let marker = UnfinishedMove.marker(of: item.move.goingSide) {
             changes.record(folder: marker, .absent, at: clock.monotonic())
         }
@@ -73,7 +83,27 @@ extension OutputFileSystem {
         logger.notice(
             "the rename of \(item.move.from) to \(item.move.to) is \(item.move.isCopied ? "finished" : "undone")"
         )
-        return .done
+    }
+
+    /// Before a directory is renamed: an earlier rename there that was cut short has to be at its end. What undoes it takes
+    /// copies that it never heard of for its own, and would take those of a second rename, whose sources are about to go.
+    ///
+    /// - Returns: whether there was one.
+    func endMoves(
+        touching place: TreePlace,
+        _ newName: FileName,
+        in target: DirectoryNode
+    ) async throws(FileSystemError) -> Bool {
+        let unfinished = moves.all
+        guard !unfinished.isEmpty, let from = place.contents, let to = try newDirectory(newName, in: target).contents
+        else { return false }
+        let touched = unfinished.filter { $0.move.touches(from) || $0.move.touches(to) }
+        for item in touched {
+            guard await attemptResolution(item) == .done else {
+                throw FileSystemError(errno: Task.isCancelled ? EINTR : EBUSY, item.move.description)
+            }
+        }
+        return !touched.isEmpty
     }
 
     /// The store has deleted it, here or there: what was known of the name is no longer so.

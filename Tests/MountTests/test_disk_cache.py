@@ -1,4 +1,4 @@
-"""Bytes that a mount left on the local disk: SEMANTICS.md §2.5, §2.8."""
+"""Bytes that a mount left on the local disk: SEMANTICS.md §2.5, §2.11."""
 
 import errno
 import os

@@ -5,6 +5,7 @@ import datetime
 import errno
 import os
 import stat
+import subprocess
 import threading
 import time
 
@@ -12,7 +13,7 @@ import pytest
 from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 from azure.storage.filedatalake import DataLakeServiceClient
 
-from mounts import ACCOUNT, KEY, Background, Mount, Server, fails_with
+from mounts import ACCOUNT, KEY, Background, Mount, Server, binary, clean_environment, fails_with, wait_until
 
 # What people's programs do, here as well: these run with the fixtures of this file.
 from test_tools import (  # noqa: F401
@@ -310,6 +311,30 @@ def test_a_mount_that_is_killed_in_a_rename_leaves_one_of_two_names(mounting, se
     assert sorted(os.listdir(again.job(job) / name), key=int) == [str(number) for number in range(20)]
 
 
+def test_a_directory_that_moved_when_the_worker_was_killed_stays_open(mounting, server, job, outputs):
+    mount = mounting()
+    folder = mount.job(job)
+    (folder / "old/sub").mkdir(parents=True)
+    content = os.urandom(3 << 20)
+    (folder / "old/sub/f").write_bytes(content)
+    directory = os.open(folder / "old/sub", os.O_RDONLY | os.O_DIRECTORY)
+    with open(folder / "old/sub/f", "rb", buffering=0) as file:
+        # The store does it, and nobody hears of it.
+        server.faults(
+            {"operation": "Path Rename", "effect": "stall", "part": "head", "bytes": 0, "milliseconds": 5_000, "times": 1}
+        )
+        renaming = Background(lambda: os.rename(folder / "old", folder / "new"))
+        time.sleep(0.7)
+        assert renaming.is_running()
+        server.faults()
+        mount.kill_worker()
+        renaming.join()
+        assert os.listdir(directory) == ["f"] and os.stat("f", dir_fd=directory).st_size == len(content)
+        assert file.read() == content
+    assert os.listdir(folder) == ["new"] and os.listdir(folder / "new/sub") == ["f"]
+    os.close(directory)
+
+
 # Rights
 
 
@@ -372,3 +397,21 @@ def test_a_flat_account_is_asked_nothing_more(own_server, mounting):
     requests = own_server.requests()
     assert requests.pop("Get Account Information") == 1
     assert not [operation for operation in requests if operation.startswith(("Path", "Filesystem"))]
+
+
+@pytest.mark.parametrize("way", ["mount", "account"])
+def test_rm_takes_directories_behind_what_is_in_them(shared_mount, server, job, outputs, lake, tmp_path, way):
+    for name in ("d/f", "d/sub/deep/g", "d/sub/h", "keep"):
+        (outputs / name).parent.mkdir(parents=True, exist_ok=True)
+        (outputs / name).write_bytes(b"x")
+    (outputs / "d/empty").mkdir()
+    key_file = tmp_path / "key"
+    key_file.write_text(KEY)
+    account = ["--account", ACCOUNT, "--endpoint", server.endpoint, "--key-file", str(key_file)]
+    for name in ("d", "keep"):
+        path = f"/jobs/{job}/JobOutput/{name}"
+        where = [str(outputs / name)] if way == "mount" else [*account, path]
+        ended = subprocess.run([binary(), "rm", "-r", *where], env=clean_environment(), capture_output=True, text=True)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert names(lake) == []
+    wait_until(lambda: os.listdir(outputs) == [], 10, "that the names are gone")

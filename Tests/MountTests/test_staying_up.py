@@ -435,6 +435,38 @@ def test_without_a_whole_table_there_is_a_new_mount_at_once(mounting, server, jo
     assert [file["reason"] for file in mount.status()["tree"]["keptFiles"]] == ["written, and never closed"]
 
 
+def test_who_has_a_file_open_goes_on_under_the_name_that_it_got_when_the_worker_was_killed(mounting, own_server, job):
+    content = data(3 * MIB, 11)
+    put(own_server, job, "read", content)
+    mount = mounting(server=own_server)
+    outputs = mount.job(job)
+
+    def rename(old, new):
+        # From here on this worker knows that it may delete.
+        (outputs / "x").write_bytes(b"x")
+        os.rename(outputs / "x", outputs / "y")
+        # Copied and deleted, and nobody hears of it.
+        stall = {"effect": "stall", "part": "head", "bytes": 0, "milliseconds": 5_000, "times": 1}
+        own_server.faults({"operation": "Delete Blob", **stall})
+        renaming = Background(lambda: os.rename(outputs / old, outputs / new))
+        wait_until(lambda: not own_server.blob(f"job-{job}", f"$JobOutput/{old}").exists(), 10, "that it is deleted")
+        time.sleep(0.3)
+        assert renaming.is_running()
+        own_server.faults()
+        mount.kill_worker()
+        renaming.join()
+
+    with open(outputs / "read", "rb", buffering=0) as reader, open(outputs / "log", "wb", buffering=0) as writer:
+        writer.write(b"one ")
+        os.fsync(writer.fileno())
+        rename("log", "log.1")
+        writer.write(b"two")
+        rename("read", "read.1")
+        assert reader.read(4 * MIB) == content
+    assert own_server.bytes(f"job-{job}", "$JobOutput/log.1") == b"one two"
+    assert sorted(os.listdir(outputs)) == ["log.1", "read.1", "y"]
+
+
 @pytest.mark.parametrize("target", ["new", "old"])
 def test_a_directory_whose_rename_is_cut_off_loses_nothing(mounting, own_server, job, target):
     mount = mounting(server=own_server)

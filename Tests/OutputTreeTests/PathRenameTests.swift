@@ -70,6 +70,20 @@ struct PathRenameTests {
         }
     }
 
+    @Test func `names the version that it replaces`() async throws {
+        try await withWorld { (world) throws in
+            world.put("f", "new")
+            world.put("g", "old")
+            #expect(try world.files.status(world.path("g")).size == 3)
+            world.put("g", "newer")
+            world.store.resetCounts()
+            try world.files.rename(world.path("f"), to: world.path("g"))
+            // A request for the version that was known, which a store that is late must not carry out, and one for what is there.
+            #expect(world.store.count(of: .renamePath) == 2)
+            #expect(world.stored("g") == "new" && world.stored("f") == nil)
+        }
+    }
+
     @Test func `of a file that was replaced elsewhere a moment ago moves what is there now`() async throws {
         try await withWorld { (world) throws in
             world.put("f", "old")

@@ -231,6 +231,29 @@ struct RenameTests {
         }
     }
 
+    @Test func `of a directory first ends an earlier one that was cut short there`() async throws {
+        try await onOwnThread {
+            let world = try TreeWorld()
+            defer { world.end() }
+            world.put("d/f", "x")
+            #expect(try world.files.names(world.path("d")) == ["f"])
+            // A copy that nobody hears of, and that cannot be looked for.
+            world.store.hold(.copy)
+            world.store.failNext(.copy, error: .test(.unavailable, .persistent), takesEffect: true)
+            let renaming = Self.rename(world, "d", "e")
+            try blocking { await world.store.waitUntilHeld(.copy) }
+            world.store.failNext(.listBlobs, count: .max, error: .test(.unavailable, .persistent))
+            world.store.release(.copy)
+            #expect(try renaming.join() == .ioError)
+            let isNamed = eventually { world.tree.status().pendingFiles.contains { $0.failedAttempts > 1 } }
+            #expect(isNamed && world.stored("e/f") == "x")
+            world.store.removeFaults()
+            try world.files.rename(world.path("d"), to: world.path("e"))
+            #expect(world.stored("e/f") == "x" && world.stored("d/f") == nil)
+            #expect(world.tree.status().pendingFiles.isEmpty)
+        }
+    }
+
     @Test func `of a directory cannot be interrupted any more once sources go`() async throws {
         try await onOwnThread {
             let world = try TreeWorld()

@@ -43,6 +43,15 @@ package struct UnfinishedMove: Sendable {
     package var goingSide: BlobAddress { isCopied ? from : to }
     package var stayingSide: BlobAddress { isCopied ? to : from }
 
+    /// Whether the directory with this prefix is one of the two, or in one, or has one in it.
+    package func touches(_ directory: BlobAddress) -> Bool {
+        [from, to].contains { side in
+            side.container == directory.container
+                && (side.name.utf8.starts(with: directory.name.utf8)
+                    || directory.name.utf8.starts(with: side.name.utf8))
+        }
+    }
+
     /// Whether `going`, a blob below `goingSide`, is to be deleted, as `staying` has the same name on the other side.
     package func deletes(_ going: BlobProperties, twin staying: BlobProperties) -> Bool {
         let (source, copy) = isCopied ? (going, staying) : (staying, going)

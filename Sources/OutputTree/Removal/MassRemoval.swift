@@ -22,12 +22,48 @@ package struct MassRemoval: Sendable {
         let target = try await target(of: step) { _ in false }
         let (doomed, next) = try await page(of: target, after: step.marker)
         var answer = RemovalAnswer(next: next)
-        if step.isDryRun {
+        guard !step.isDryRun else {
             answer.blobs = doomed.map(\.told)
-        } else {
-            answer.add(doomed, await store.deleteEach(doomed.map(\.deletion), atOnce: step.atOnce))
+            return answer
         }
+        let blobs = doomed.filter { !isDirectory($0) }
+        answer.add(blobs, await store.deleteEach(blobs.map(\.deletion), atOnce: step.atOnce))
+        if next == nil { _ = try await removeDirectories(of: target, atOnce: step.atOnce, &answer) }
         return answer
+    }
+
+    /// A directory of a hierarchical namespace is listed among the blobs, and goes only when nothing is in it.
+    func isDirectory(_ doomed: Doomed) -> Bool {
+        store.namespace == .hierarchical && FileFacts(doomed.properties).isDirectoryMarker
+    }
+
+    /// Behind the last page: what has become empty of the directories in a hierarchical namespace, the deepest first.
+    /// Returns those that are gone.
+    func removeDirectories(
+        of target: RemovalTarget,
+        atOnce: Int,
+        _ answer: inout RemovalAnswer
+    ) async throws(RemovalRefusal) -> [BlobAddress] {
+        guard store.namespace == .hierarchical, target.directory != nil else { return [] }
+        var levels: [Int: [Doomed]] = [:]
+        var marker: String?
+        repeat {
+            let (found, next) = try await page(of: target, after: marker)
+            for directory in found where isDirectory(directory) {
+                let depth = directory.address.name.utf8.count { $0 == UInt8(ascii: "/") }
+                levels[depth, default: []].append(directory)
+            }
+            marker = next
+        } while marker != nil
+        var gone: [BlobAddress] = []
+        for (_, level) in levels.sorted(by: { $0.key > $1.key }) {
+            let failures = await store.deleteEach(level.map(\.deletion), atOnce: atOnce)
+            answer.add(level, failures)
+            for (directory, failure) in zip(level, failures) where failure == nil || failure?.kind == .notFound {
+                gone.append(directory.address)
+            }
+        }
+        return gone
     }
 
     /// `isKnown`: whether a file, or a directory's prefix, is there though the store does not have it.
@@ -64,7 +100,13 @@ package struct MassRemoval: Sendable {
         guard let contents = place.contents else { return false }
         do throws(StorageError) {
             let query = BlobQuery(container: contents.container, prefix: contents.name, pageSize: 1)
-            if try await hasBlobs(query) || isKnown(contents) { return true }
+            do throws(StorageError) {
+                if try await hasBlobs(query) { return true }
+            } catch {
+                // A hierarchical namespace refuses to list below what is a file.
+                guard error.kind == .invalid else { throw error }
+            }
+            if isKnown(contents) { return true }
             guard let marker = place.markerBlob else { return false }
             return try await directoryMarker(marker) != nil
         } catch { throw RemovalRefusal(error) }

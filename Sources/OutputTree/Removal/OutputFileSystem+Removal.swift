@@ -21,7 +21,7 @@ extension OutputFileSystem {
             return answer
         }
         var (batch, held): ([MassRemoval.Doomed], [(FileNode, MassRemoval.Doomed)]) = ([], [])
-        for blob in doomed {
+        for blob in doomed where !removal.isDirectory(blob) {
             // Unlinked already, and there for those who read on.
             if changes.holdsBlob(blob.address) { continue }
             if let node = nodes.liveFile(at: blob.address), node.withState({ $0.isBusy }) {
@@ -37,7 +37,17 @@ extension OutputFileSystem {
         }
         for (node, blob) in held { await unlink(node, blob.told, &answer) }
         for node in unsent { await unlink(node, node.told, &answer) }
-        forgetDirectories(of: target, above: batch.map(\.address) + held.map(\.1.address), isLast: next == nil)
+        guard store.namespace == .hierarchical else {
+            forgetDirectories(of: target, above: batch.map(\.address) + held.map(\.1.address), isLast: next == nil)
+            return answer
+        }
+        if next == nil, target.directory != nil {
+            // Blobs of files that are unlinked and open would keep their directories.
+            for node in heldFiles(below: target.address) { _ = await attemptRemoval(node) }
+            let gone = try await removal.removeDirectories(of: target, atOnce: step.atOnce, &answer)
+            for directory in gone { changes.record(folder: directory, .absent, at: clock.monotonic()) }
+        }
+        if let place = target.directory { nodes.directory(at: place)?.withState { $0.listing = nil } }
         return answer
     }
 
