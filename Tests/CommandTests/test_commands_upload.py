@@ -107,8 +107,8 @@ def test_the_condition_looks_at_the_exit_status_which_is_kept(container, task, c
 
 def test_the_way_to_the_store_is_that_of_the_options(container, task):
     arguments = ["--ca-file", task / "nothing.pem", "--pattern", "out/1.csv"]
-    ended = upload(container, task, *arguments, "--", "touch", "ran")
-    assert ended.status == 78 and "nothing.pem" in ended.err and not (task / "wd/ran").exists()
+    ended = upload(container, task, *arguments, "--", "touch", task / "ran")
+    assert ended.status == 78 and "nothing.pem" in ended.err and not (task / "ran").exists()
     ended = upload(container, task, "--pattern", "out/1.csv", "--", "true", HTTP_PROXY="", http_proxy="nonsense://x")
     assert ended.status == 78 and "http_proxy" in ended.err
 
