@@ -61,7 +61,14 @@ struct ControlSocket: ~Copyable, Sendable {
     /// One JSON object, and the end of this direction.
     borrowing func send(_ value: some Encodable) throws(Errno) {
         guard let data = try? JSONEncoder().encode(value) else { throw Errno(EINVAL) }
-        guard System.write(data, to: descriptor) else { throw Errno() }
+        var rest = data[...]
+        while !rest.isEmpty {
+            // Without SIGPIPE: a worker that is killed meanwhile is an errno to the command that asks it.
+            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw Errno() }
+            rest = rest.dropFirst(count)
+        }
         shutdown(descriptor, Int32(SHUT_WR))
     }
 

@@ -8,7 +8,10 @@ enum InheritedFiles {
     static func keep(_ arguments: [String]) -> (arguments: [String], descriptors: [Int32]) {
         var kept: [Int32] = []
         let replaced = arguments.map { argument -> String in
-            guard let (prefix, descriptor) = descriptor(in: argument) else { return argument }
+            // One that is not there is the worker's to name: it knows what the option is for.
+            guard let (prefix, descriptor) = descriptor(in: argument), fcntl(descriptor, F_GETFD) >= 0 else {
+                return argument
+            }
             guard isPipe(descriptor), let copy = copy(of: descriptor) else {
                 kept.append(descriptor)
                 return argument
