@@ -161,13 +161,13 @@ def test_a_file_that_is_written_again_meanwhile_stays_and_is_named(own_server, k
     own_server.service.create_container("job-r")
     populate(own_server, 300)
     blob = "$JobOutput/many/0000007"
-    # The listing is here, and the batch waits.
-    own_server.faults({"operation": "Blob Batch", "effect": "delay", "milliseconds": 6000})
+    own_server.faults({"operation": "Blob Batch", "effect": "delay", "milliseconds": 3000})
     own_server.reset_counters()
     command = [binary(), "rm", "--json", "-r", "--account", ACCOUNT, "--endpoint", own_server.endpoint]
     command += ["--key-file", key_file, "/jobs/r/JobOutput"]
     process = subprocess.Popen(command, env=clean_environment(), stdout=subprocess.PIPE)
-    wait_until(lambda: own_server.requests().get("Blob Batch"), what="the batch")
+    # The listing is here, and the batch waits: requests count when they are answered.
+    wait_until(lambda: own_server.requests().get("List Blobs"), what="the listing")
     own_server.blob("job-r", blob).upload_blob(b"newer", overwrite=True)
     summary = json.loads(process.communicate(timeout=30)[0])
     assert process.returncode == 1
