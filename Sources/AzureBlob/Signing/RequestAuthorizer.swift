@@ -79,26 +79,7 @@ final class RequestAuthorizer: Sendable {
         }
         let endpoint = request.isForDataLake ? account.dataLakeEndpoint ?? account.endpoint : account.endpoint
         let path = endpoint.path + request.path
-        var query = request.encodedQuery
-        switch means {
-        case .key(let key):
-            let text = SharedKey.stringToSign(
-                method: request.method.rawValue,
-                account: account.name,
-                path: path,
-                query: request.query,
-                headers: headers
-            )
-            let value = SharedKey.authorization(account: account.name, key: key, stringToSign: text)
-            headers.append(HTTPHeader("Authorization", value))
-        case .sas(let sas):
-            query += (query.isEmpty ? "" : "&") + sas.revealed()
-        case .changingSAS:
-            if let token { query += (query.isEmpty ? "" : "&") + token.revealed() }
-        case .anonymous: break
-        case .bearer:
-            if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
-        }
+        let query = prove(request, path: path, &headers, token)
         let url = "\(endpoint.scheme)://\(endpoint.authority)\(path.isEmpty ? "/" : path)"
         return HTTPRequest(method: request.method, url: query.isEmpty ? url : "\(url)?\(query)", headers: headers)
     }
@@ -109,7 +90,21 @@ final class RequestAuthorizer: Sendable {
         headers.append(HTTPHeader("x-ms-date", HTTPDate.format(wallClock() + clockOffset.load(ordering: .relaxed))))
         headers.append(HTTPHeader("Content-Length", "0"))
         let path = account.endpoint.path + request.path
-        var query = request.encodedQuery
+        let query = prove(request, path: path, &headers, token)
+        let target = query.isEmpty ? path : "\(path)?\(query)"
+        return (["\(request.method.rawValue) \(target) HTTP/1.1"] + headers.map { "\($0.name): \($0.value)" })
+            .joined(separator: "\r\n")
+    }
+
+    /// Adds what shows that we may: to the headers, or to the query, which is the answer. Last of all, since a signature is
+    /// over the headers that are there.
+    private func prove(
+        _ request: StorageRequest,
+        path: String,
+        _ headers: inout [HTTPHeader],
+        _ token: Secret?
+    ) -> String {
+        let query = request.encodedQuery
         switch means {
         case .key(let key):
             let text = SharedKey.stringToSign(
@@ -121,16 +116,14 @@ final class RequestAuthorizer: Sendable {
             )
             let value = SharedKey.authorization(account: account.name, key: key, stringToSign: text)
             headers.append(HTTPHeader("Authorization", value))
-        case .sas(let sas): query += (query.isEmpty ? "" : "&") + sas.revealed()
-        case .changingSAS:
-            if let token { query += (query.isEmpty ? "" : "&") + token.revealed() }
-        case .anonymous: break
+            return query
+        case .sas(let sas): return query + (query.isEmpty ? "" : "&") + sas.revealed()
+        case .changingSAS: return token.map { query + (query.isEmpty ? "" : "&") + $0.revealed() } ?? query
+        case .anonymous: return query
         case .bearer:
             if let token { headers.append(HTTPHeader("Authorization", "Bearer \(token.revealed())")) }
+            return query
         }
-        let target = query.isEmpty ? path : "\(path)?\(query)"
-        return (["\(request.method.rawValue) \(target) HTTP/1.1"] + headers.map { "\($0.name): \($0.value)" })
-            .joined(separator: "\r\n")
     }
 
     /// Where the service finds the source of a copy, with the right to read it: it does not take our Shared Key for

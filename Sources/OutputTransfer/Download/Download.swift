@@ -149,14 +149,10 @@ package final class Download: Sendable {
         let isNew = state.withLock { state in
             state.counters.found += 1
             state.counters.foundBytes += file.properties.length
-            return state.targets.insert(Self.hash(target)).inserted
+            return state.targets.insert(NameHash.fnv1a(target)).inserted
         }
         guard isNew else { return fail(job, LocalFileError(target, "is the target of two sources")) }
         await give(job)
-    }
-
-    private static func hash(_ text: String) -> UInt64 {
-        text.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
     }
 
     // MARK: One file

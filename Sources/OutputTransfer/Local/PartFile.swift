@@ -42,11 +42,7 @@ final class PartFile: Sendable {
         let (folder, name) = (String(target[..<start]), String(target[start...]))
         // NAME_MAX is 255: a longer name gives way to its hash, which tells it from others in the folder.
         guard name.utf8.count + suffix.utf8.count + 1 > 255 else { return folder + "." + name + suffix }
-        return folder + "." + String(fnv1a(name.utf8), radix: 16) + suffix
-    }
-
-    private static func fnv1a(_ bytes: some Sequence<UInt8>) -> UInt64 {
-        bytes.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
+        return folder + "." + String(NameHash.fnv1a(name), radix: 16) + suffix
     }
 
     private static func openLocked(_ path: String) throws(LocalFileError) -> Int32 {
