@@ -16,7 +16,7 @@ from .mounts import Tools
 from .processes import run
 from .results import Results
 from .servers import Emulator, Nginx
-from .workloads import catalogue, listings, small, streams
+from .workloads import catalogue, listings, small, streams, transfers
 from .workloads.parties import outputfs, outputfs_on_nginx
 
 SIZE, TRIALS = 1024, 5
@@ -37,8 +37,9 @@ def main() -> None:
         return
     results = Results(chosen)
     with contextlib.ExitStack() as stack:
-        bench = prepare(arguments, scale, stack)
-        check(bench, results)
+        bench = prepare(arguments, scale, chosen, stack)
+        if any(workload.is_mounted for workload in chosen):
+            check(bench, results)
         trials = arguments.trials or (1 if arguments.quick else TRIALS)
         facts = report.machine_facts(bench, trials, time.strftime("%Y-%m-%d"))
         for workload in chosen:
@@ -61,6 +62,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--output", type=pathlib.Path, default=pathlib.Path("results"))
     parser.add_argument("--binary", required=True)
     parser.add_argument("--rclone", required=True)
+    parser.add_argument("--python", required=True)
+    parser.add_argument("--azureml-python", required=True)
     parser.add_argument("--tools", type=pathlib.Path, required=True)
     return parser.parse_args()
 
@@ -73,19 +76,26 @@ def scale_of(arguments: argparse.Namespace) -> Scale:
     return Scale(size, 1000, [1000, 100_000, 1_000_000], 10_000, 1.0, arguments.full)
 
 
-def prepare(arguments: argparse.Namespace, scale: Scale, stack: contextlib.ExitStack) -> Bench:
-    """The servers with the same bytes in both; they end with the stack."""
-    tools = Tools(arguments.binary, arguments.rclone, arguments.tools)
+def prepare(
+    arguments: argparse.Namespace, scale: Scale, chosen: list[Workload], stack: contextlib.ExitStack
+) -> Bench:
+    """The servers, with what the chosen workloads read; they end with the stack."""
+    tools = Tools(
+        arguments.binary, arguments.rclone, arguments.python, arguments.azureml_python, arguments.tools.absolute()
+    )
     directory = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="outputfs-benchmark-servers-")))
     nginx = Nginx(directory)
-    run([tools.stream, "write", str(scale.size), str(nginx.blob)])
-    nginx.start()
-    stack.callback(nginx.stop)
     emulator = Emulator(tools.outputfs)
     stack.callback(emulator.stop)
     bench = Bench(tools, nginx, emulator, scale, directory)
-    for part in (streams, small, listings):
-        part.prepare(bench)
+    if any(workload.is_mounted for workload in chosen):
+        run([tools.stream, "write", str(scale.size), str(nginx.blob)])
+        nginx.start()
+        stack.callback(nginx.stop)
+        for part in (streams, small, listings):
+            part.prepare(bench)
+    if not all(workload.is_mounted for workload in chosen):
+        stack.enter_context(transfers.prepared(bench))
     return bench
 
 
@@ -111,24 +121,26 @@ def measure(bench: Bench, workload: Workload, trials: int, texts: list[str], res
     machine whose host takes free pages back, the first touch of each runs at 0.3 GiB/s instead of 4 to 10: that would
     be measured, and not the file systems.
     """
-    failed = set()
+    done = set()
     for round in range(min(trials, workload.most_trials)):
         for contender in workload.contenders:
             # Who fails once would fail again, often by taking as long as is allowed.
-            if contender.name in failed or not any(text in contender.name for text in texts):
+            if contender.name in done or not any(text in contender.name for text in texts):
                 continue
             try:
                 if workload.runs_twice:
                     contender.run(bench, workload.network)
                 measured = contender.run(bench, workload.network)
             except Exception as error:
-                failed.add(contender.name)
+                done.add(contender.name)
                 results.failures.append(f"{workload.key}, {contender.name}, round {round + 1}: {error}")
                 print(f"{workload.key}: {contender.name} FAILED: {error}", file=sys.stderr, flush=True)
                 continue
             for step in workload.steps:
                 if trial := measured.get(step.name):
                     results.note(workload, step.name, contender, round, trial)
+                    if trial.span > workload.long:
+                        done.add(contender.name)
                     figure = step.figure.format.format(step.figure.of(trial))
                     place = f"{workload.key}/{step.name} {round + 1}/{trials}"
                     print(f"{place}: {contender.name}: {figure} {step.figure.unit}", file=sys.stderr, flush=True)

@@ -1,9 +1,11 @@
 """What is measured: workloads, who takes part, and which number counts."""
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Callable
 
+from .folders import Folder
 from .mounts import Tools
 from .servers import Emulator, Network, Nginx
 from .trials import GIB, Trial
@@ -38,6 +40,8 @@ class Bench:
     emulator: Emulator
     scale: Scale
     scratch: pathlib.Path
+    folders: dict[str, Folder] = dataclasses.field(default_factory=dict)
+    """What the transfers move, by name."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,3 +111,7 @@ class Workload:
     runs_twice: bool = False
     """Each trial twice in a row, and the second counts: it gets memory that was in use a moment ago."""
     most_trials: int = 100
+    long: float = math.inf
+    """Who takes more seconds than this is not asked again: one figure says enough."""
+    is_mounted: bool = True
+    """Whether file systems are compared: their bytes are checked before, and the directories made."""

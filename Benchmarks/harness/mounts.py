@@ -20,6 +20,10 @@ class Tools:
 
     outputfs: str
     rclone: str
+    python: str
+    """With azure-storage-blob."""
+    azureml_python: str
+    """With azure-ai-ml."""
     directory: pathlib.Path
     """Of the raw tools."""
 
@@ -85,18 +89,22 @@ def rclone(
     cache: pathlib.Path | None = None,
 ) -> Iterator[Mount]:
     """Fresh, with a cache directory of its own unless one is given."""
-    environment = clean_environment() | {
+    with scratch() as place:
+        command = [tools.rclone, "mount", f"bench:{container}", str(place / "mount")]
+        command += ["--cache-dir", str(cache or place / "cache"), "--log-level", "ERROR", *options]
+        with mounted(command, rclone_environment(server), place / "mount") as process:
+            yield Mount(process, place / "mount")
+
+
+def rclone_environment(server: Emulator) -> dict[str, str]:
+    """In which `bench:` is the account."""
+    return clean_environment() | {
         "RCLONE_CONFIG": "/dev/null",
         "RCLONE_CONFIG_BENCH_TYPE": "azureblob",
         "RCLONE_CONFIG_BENCH_ACCOUNT": ACCOUNT,
         "RCLONE_CONFIG_BENCH_KEY": KEY,
         "RCLONE_CONFIG_BENCH_ENDPOINT": server.endpoint,
     }
-    with scratch() as place:
-        command = [tools.rclone, "mount", f"bench:{container}", str(place / "mount")]
-        command += ["--cache-dir", str(cache or place / "cache"), "--log-level", "ERROR", *options]
-        with mounted(command, environment, place / "mount") as process:
-            yield Mount(process, place / "mount")
 
 
 @contextlib.contextmanager

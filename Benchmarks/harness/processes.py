@@ -3,8 +3,10 @@
 import dataclasses
 import os
 import pathlib
+import select
 import signal
 import subprocess
+import tempfile
 import time
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -97,6 +99,41 @@ def run(command: list[str], timeout: float = 600) -> str:
     if process.popen.returncode != 0:
         raise RuntimeError(f"{' '.join(command[:3])} … ended with status {process.popen.returncode}")
     return output
+
+
+@dataclasses.dataclass
+class Ended:
+    """A program that did what it should."""
+
+    output: str
+    seconds: float
+    """From before its start to its end."""
+    cpu: float
+    peak_memory: int
+    """VmHWM in bytes, as it was at most 10 ms before the end. (The rusage of a child begins with what its parent had.)"""
+
+
+def run_measured(command: list[str], environment: dict[str, str], timeout: float = 120) -> Ended:
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as said:
+        started, peak = time.monotonic(), 0
+        process = Process.start(command, env=environment, stdout=output, stderr=said)
+        end = os.pidfd_open(process.pid)
+        try:
+            while not select.select([end], [], [], 0.01)[0]:
+                peak = max(peak, memory(process.pid, "VmHWM"))
+                if time.monotonic() - started > timeout:
+                    raise RuntimeError(f"{' '.join(command[:3])} … took longer than {timeout:.0f} s")
+            seconds = time.monotonic() - started
+            cpu = cpu_seconds([process.pid])
+        finally:
+            os.close(end)
+            process.kill()
+        output.seek(0)
+        said.seek(0)
+        if process.popen.returncode != 0:
+            why = said.read()[-500:].strip()
+            raise RuntimeError(f"{' '.join(command[:3])} … ended with status {process.popen.returncode}: {why}")
+        return Ended(output.read(), seconds, cpu, peak)
 
 
 def wait_until(condition, what: str, seconds: float = 60) -> None:

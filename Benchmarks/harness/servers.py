@@ -138,7 +138,7 @@ class Emulator:
         self.endpoint = f"http://127.0.0.1:{self.port}/{ACCOUNT}"
         self.token = account_sas()
         self.made = 0
-        self.expect(201, "PUT", f"/{ACCOUNT}/{CONTAINER}?restype=container&{self.token}")
+        self.make_container(CONTAINER)
 
     @property
     def pids(self) -> list[int]:
@@ -157,11 +157,14 @@ class Emulator:
         """A container for one trial's writes; it and all that was written go at the end."""
         self.made += 1
         name = f"written-{self.made}"
-        self.expect(201, "PUT", f"/{ACCOUNT}/{name}?restype=container&{self.token}")
+        self.make_container(name)
         try:
             yield name
         finally:
             self.ask("DELETE", f"/{ACCOUNT}/{name}?restype=container&{self.token}")
+
+    def make_container(self, name: str) -> None:
+        self.expect(201, "PUT", f"/{ACCOUNT}/{name}?restype=container&{self.token}")
 
     def populate(self, container: str, prefix: str, count: int, size: int) -> None:
         """Makes blobs of one size at once, named by seven digits."""

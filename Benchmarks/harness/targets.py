@@ -191,6 +191,21 @@ def writes() -> list[Target]:
     ]
 
 
+def transfers() -> list[Target]:
+    titles = {"get-big": "get of one file", "put-big": "put of one file"}
+    titles |= {"get-files": "get of small files", "put-files": "put of small files"}
+    return [
+        at_least(f"{title}{where}: of the best rival", 1, ratio(key + suffix, key[:3], OURS, "rival"))
+        for key, title in titles.items()
+        for suffix, where in (("", ""), ("-store", ", 20 ms"))
+    ]
+
+
 def table(results: Results) -> list[str]:
+    """What this run measured something for."""
+    rows = [target.cells(results) for target in reads() + writes() + transfers()]
+    measured = [row for row in rows if row[-1] != "not measured"]
     lines = ["| target | wanted | measured | |", "|---|---|---|---|"]
-    return lines + ["| " + " | ".join(target.cells(results)) + " |" for target in reads() + writes()]
+    lines += ["| " + " | ".join(row) + " |" for row in measured]
+    missing = len(rows) - len(measured)
+    return lines + (["", f"Not measured in this run: {missing}."] if missing else [])

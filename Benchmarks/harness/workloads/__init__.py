@@ -1,7 +1,7 @@
 """All workloads, in the order of the report."""
 
 from ..model import Scale, Workload
-from . import listings, namespace, randoms, small, small_writes, streams, writes
+from . import listings, namespace, randoms, small, small_writes, streams, transfers, writes
 
 
 def catalogue(scale: Scale) -> list[Workload]:
@@ -13,4 +13,5 @@ def catalogue(scale: Scale) -> list[Workload]:
         *writes.workloads(scale),
         *small_writes.workloads(scale),
         *namespace.workloads(scale),
+        *transfers.workloads(scale),
     ]
