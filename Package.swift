@@ -183,7 +183,9 @@ let package = Package(
                 "FileSystemSuite", "TestSupport", "CLinux",
                 .product(name: "SystemPackage", package: "swift-system"),
                 .product(name: "Logging", package: "swift-log"),
-            ]
+            ],
+            // Beside it lie the suites of Python, which drive the built program.
+            path: "Tests/MountTests/Kernel"
         ),
         .testTarget(
             name: "ContractTests",

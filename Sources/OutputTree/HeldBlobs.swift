@@ -89,6 +89,14 @@ extension OutputFileSystem {
     /// place.
     func attemptRemoval(_ node: FileNode) async -> BackgroundCommits.Outcome {
         do throws(FileSystemError) {
+            try await removeHeld(node)
+            return .done
+        } catch { return BackgroundCommits.Outcome(after: error) }
+    }
+
+    /// As `attemptRemoval`, for who must not go on while the blob is there.
+    func removeHeld(_ node: FileNode) async throws(FileSystemError) {
+        do throws(FileSystemError) {
             try await node.changes.withLock { () async throws(FileSystemError) in
                 guard held.contains(node) else { return }
                 let isGone = try await deleteVersion(of: node)
@@ -102,10 +110,9 @@ extension OutputFileSystem {
                 node.withState { $0.isRemovalPending = false }
                 await removal?.entry.end()
             }
-            return .done
         } catch {
             if !Task.isCancelled { held.noteFailure(node, error) }
-            return BackgroundCommits.Outcome(after: error)
+            throw error
         }
     }
 

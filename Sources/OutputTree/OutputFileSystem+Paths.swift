@@ -49,7 +49,7 @@ extension OutputFileSystem {
         guard !unlinked.isEmpty else { return try await removeDirectory(directory) }
         // Of files that are unlinked and open the blobs are still there; where nothing else is, they go now.
         try await requireEmpty(place, name)
-        for node in unlinked { _ = await attemptRemoval(node) }
+        for node in unlinked { try await removeHeld(node) }
         try await removeDirectory(directory)
     }
 
@@ -122,8 +122,9 @@ extension OutputFileSystem {
         _ newName: FileName
     ) async throws(FileSystemError) {
         guard let source = move.place.markerBlob, let destination = move.destination.markerBlob else { return }
+        // The store moves all that is there, and what nobody sees any more would come back under the new name.
+        for node in heldFiles(below: move.from) { try await removeHeld(node) }
         if let replaced { try await removePath(replaced, newName) }
-        for node in heldFiles(below: move.from) { _ = await attemptRemoval(node) }
         let below = files(below: move.from)
         try await below.withChangesLocked { () async throws(FileSystemError) in
             // What is on this mount only has to be in the store to be found there.

@@ -93,7 +93,8 @@ extension OutputFileSystem {
                 // A file that was renamed meanwhile is another reader's: each name has its own tries.
                 let hasNewReader = handle.node.withState { $0.reader !== reader }
                 if error.kind == .conditionFailed, hasNewReader || retriesLeft > 0 {
-                    repin(pending, handle, offset, size, retriesLeft: hasNewReader ? 1 : retriesLeft - 1)
+                    let retriesLeft = hasNewReader ? 1 : retriesLeft - 1
+                    repin(pending, handle, reader, offset, size, retriesLeft: retriesLeft)
                 } else {
                     let address = handle.node.address
                     pending.fail(failure(error, "read", address.description, pinned: true))
@@ -108,7 +109,16 @@ extension OutputFileSystem {
 
     /// The store has another version than the one that the handle reads. If only metadata changed, the bytes are the
     /// same and reading goes on; else the handle's version is gone.
-    private func repin(_ pending: PendingRead, _ handle: FileHandle, _ offset: UInt64, _ size: Int, retriesLeft: Int) {
+    ///
+    /// - Parameter failed: the reader that the store refused. A rename here may put another one in its place at any moment.
+    private func repin(
+        _ pending: PendingRead,
+        _ handle: FileHandle,
+        _ failed: BlobReader,
+        _ offset: UInt64,
+        _ size: Int,
+        retriesLeft: Int
+    ) {
         Task { [self] in
             let node = handle.node
             let address = node.address
@@ -122,10 +132,10 @@ extension OutputFileSystem {
                     pending.fail(gone)
                     return
                 }
-                readMissing(pending, handle, reader, offset, size, retriesLeft: retriesLeft)
+                readMissing(pending, handle, reader, offset, size, retriesLeft: reader === failed ? retriesLeft : 1)
             } catch {
                 if error.kind == .notFound, await hasMoved(node, from: address) {
-                    repin(pending, handle, offset, size, retriesLeft: 1)
+                    repin(pending, handle, failed, offset, size, retriesLeft: 1)
                 } else {
                     pending.fail(failure(error, "read", address.description, pinned: true))
                 }

@@ -161,6 +161,53 @@ struct PathRenameTests {
         }
     }
 
+    @Test func `moves nothing while what was unlinked in it cannot be deleted`() async throws {
+        try await withWorld { (world) throws in
+            world.put("d/f", "unlinked")
+            world.put("d/g", "kept")
+            try world.files.makeDirectory(world.path("empty"))
+            let reader = try world.files.open(world.path("d/f"), O_RDONLY)
+            try world.files.unlink(world.path("d/f"))
+            world.store.failNext(.delete, error: .test(.denied))
+            expect(.permissionDenied) { try world.files.rename(world.path("d"), to: world.path("empty")) }
+            #expect(world.store.count(of: .renamePath) == 0)
+            #expect(try world.files.names(world.folder).sorted() == ["d", "empty"])
+            // The next one gets through.
+            try world.files.rename(world.path("d"), to: world.path("empty"))
+            try world.files.close(reader)
+            world.letValidityPass()
+            #expect(try world.files.names(world.path("empty")) == ["g"])
+            #expect(world.stored("empty/f") == nil && world.stored("d/f") == nil)
+        }
+    }
+
+    @Test func `aside, rmdir says why what was unlinked cannot be deleted`() async throws {
+        try await withWorld { (world) throws in
+            world.put("d/f", "unlinked")
+            let reader = try world.files.open(world.path("d/f"), O_RDONLY)
+            try world.files.unlink(world.path("d/f"))
+            world.store.failNext(.delete, error: .test(.denied))
+            expect(.permissionDenied) { try world.files.removeDirectory(world.path("d")) }
+            try world.files.removeDirectory(world.path("d"))
+            try world.files.close(reader)
+        }
+    }
+
+    @Test func `and the next one never cut a read short that is looking for the file`() async throws {
+        try await withWorld { (world) throws in
+            world.put("d/f", String(repeating: "x", count: 600_000))
+            let reader = try world.files.open(world.path("d/f"), O_RDONLY)
+            // The store has renamed, for which the read knows only when it has asked; and again, when it asks there.
+            world.store.failNext(.read, count: 2, error: .test(.conditionFailed))
+            world.store.afterNext(.properties) { [files = world.files, from = world.path("d"), to = world.path("e")] in
+                do { try files.rename(from, to: to) } catch { Issue.record(error) }
+            }
+            let bytes = try world.files.pread(reader, count: 1_000, at: 500_000)
+            #expect(bytes.count == 1_000 && world.stored("e/f") != nil)
+            try world.files.close(reader)
+        }
+    }
+
     @Test func `of a directory that has only what was never sent makes it under its new name`() async throws {
         try await withWorld { (world) throws in
             let writer = try world.files.open(world.path("f"), O_WRONLY | O_CREAT)

@@ -36,6 +36,7 @@ final class FaultDesk: Sendable {
         var waiters: [StoreOperation: [Waiter]] = [:]
         var cancelled: Set<UInt64> = []
         var watchers: [Watcher] = []
+        var sequels: [StoreOperation: @Sendable () -> Void] = [:]
         var nextID: UInt64 = 0
 
         /// The watchers whose moment has come.
@@ -112,7 +113,16 @@ final class FaultDesk: Sendable {
         waiter?.resume(false)
     }
 
+    /// What is to happen between the effect of this call and its answer.
+    func takeSequel(of operation: StoreOperation) -> (@Sendable () -> Void)? {
+        state.withLock { $0.sequels.removeValue(forKey: operation) }
+    }
+
     // MARK: The test's side
+
+    func setSequel(of operation: StoreOperation, _ body: @escaping @Sendable () -> Void) {
+        state.withLock { $0.sequels[operation] = body }
+    }
 
     func add(operation: StoreOperation?, skipping skipCount: Int, count: Int, _ fault: Fault) {
         state.withLock {
@@ -185,6 +195,12 @@ extension MemoryStore {
     }
 
     package func removeFaults() { desk.removeFaults() }
+
+    /// When the next call of `operation` has done what it should, and nobody knows it yet, `body` runs, on a thread that may
+    /// block.
+    package func afterNext(_ operation: StoreOperation, _ body: @escaping @Sendable () -> Void) {
+        desk.setSequel(of: operation, body)
+    }
 
     /// Calls so far, those that failed included.
     package func count(of operation: StoreOperation) -> Int { desk.counts[operation, default: 0] }

@@ -48,9 +48,11 @@ package final class MemoryStore: BlobStore {
         guard await desk.pass(operation) else { throw failures.cancelled }
         if let fault, !fault.takesEffect { throw fault.error }
         let result = await withCheckedContinuation { continuation in
-            queue.async {
+            queue.async { [desk] in
                 do throws(StorageError) {
-                    continuation.resume(returning: Result<Value, StorageError>.success(try effect(failures)))
+                    let value = try effect(failures)
+                    desk.takeSequel(of: operation)?()
+                    continuation.resume(returning: Result<Value, StorageError>.success(value))
                 } catch {
                     continuation.resume(returning: Result<Value, StorageError>.failure(error))
                 }
