@@ -1,4 +1,5 @@
 package import BlobStorage
+package import LocalStore
 
 /// How files go up. The defaults are what a task node wants; each figure is a bound, too.
 package struct UploadConfiguration: Sendable {
@@ -13,6 +14,8 @@ package struct UploadConfiguration: Sendable {
     package var journalDirectory: String
     /// Whose bytes they are: only a mount of the same account, or container, takes over what a process left there.
     package var journalOwner = ""
+    /// What earlier processes of the same mount left is this one's, however they ended.
+    package var journalSuccession: JournalSuccession?
     /// The length of a file's first 25,000 blocks, in bytes; see `BlockLayout`.
     package var blockSize: UInt64 = 8 << 20
     /// A file up to this length that was never staged goes up as one Put Blob: one round trip instead of two.

@@ -45,8 +45,15 @@ package final class UploadScheduler: Sendable {
         self.logger = logger
         disk = WorkerThreads(name: "spool", count: min(4, max(2, cores)))
         hashing = WorkerThreads(name: "hash", count: min(4, cores))
-        let (path, owner) = (configuration.journalDirectory, configuration.journalOwner)
-        self.journal = if let journal { journal } else { try JournalDirectory(path: path, owner: owner, threads: disk) }
+        self.journal =
+            if let journal { journal } else {
+                try JournalDirectory(
+                    path: configuration.journalDirectory,
+                    owner: configuration.journalOwner,
+                    threads: disk,
+                    succession: configuration.journalSuccession
+                )
+            }
         commits = AsyncLimiter(configuration.commitsInFlightMax)
         fetches = AsyncLimiter(configuration.fetchesInFlightMax)
         line = Mutex(Line())

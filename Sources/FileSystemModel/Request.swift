@@ -26,13 +26,17 @@ package protocol RequestSink: AnyObject, Sendable {
 /// (a hand-off to another thread costs 48 µs against 6 µs for the whole round trip); the others call `later`.
 package struct Request<Value: Answering>: ~Copyable, Sendable {
     package let caller: Caller
+    /// What the kernel calls it, also when it sends it again to the process that follows a killed one; 0: it has no name
+    /// for it. Never that of another request on this mount.
+    package let number: UInt64
     private let token: RequestToken
     private let sink: any RequestSink
     private var isAnswered = false
 
-    package init(_ token: RequestToken, caller: Caller, sink: any RequestSink) {
+    package init(_ token: RequestToken, caller: Caller, number: UInt64 = 0, sink: any RequestSink) {
         self.token = token
         self.caller = caller
+        self.number = number
         self.sink = sink
     }
 

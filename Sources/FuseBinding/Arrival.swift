@@ -6,6 +6,8 @@ struct Arrival {
     let dispatcher: Dispatcher
     let token: RequestToken
     let caller: Caller
+    /// See `Request.number`.
+    let number: UInt64
     /// The kernel sent it before, to a process that was killed.
     let isRepeated: Bool
 
@@ -19,7 +21,8 @@ struct Arrival {
     ) {
         guard let raw, let dispatcher = Dispatcher.from(fuse_req_userdata(raw)) else { return nil }
         var context = context
-        isRepeated = dispatcher.repetition.isSet
+        let arriving = dispatcher.arriving.value
+        (number, isRepeated) = (arriving & ~Repetition.uniqueBit, arriving & Repetition.uniqueBit != 0)
         if isRepeated, let repetition = repetition() { context = .repeated(repetition) }
         self.dispatcher = dispatcher
         if let who = fuse_req_ctx(raw)?.pointee {
@@ -61,7 +64,7 @@ struct Arrival {
 
     var fileSystem: any FileSystem { dispatcher.fileSystem }
 
-    func request<Value>() -> Request<Value> { Request(token, caller: caller, sink: dispatcher) }
+    func request<Value>() -> Request<Value> { Request(token, caller: caller, number: number, sink: dispatcher) }
 
     func readRequest() -> ReadRequest { ReadRequest(token, caller: caller, sink: dispatcher) }
 

@@ -25,8 +25,8 @@ final class Dispatcher: Sendable {
     let mount = Mutex<MountTableEntry?>(nil)
     /// What the process that follows this one needs; `nil` where none will.
     let survivors: Survivors?
-    /// Set while a reader works on a request that the kernel sends again.
-    let repetition = ThreadFlag()
+    /// The kernel's number of the request that a reader works on, with `Repetition.uniqueBit` if it was sent before.
+    let arriving = ThreadNumber()
 
     /// What libfuse calls its user data; the dispatcher is not retained by it.
     private nonisolated(unsafe) let userData: UnsafeMutablePointer<Unmanaged<Dispatcher>?>
@@ -131,10 +131,8 @@ final class Dispatcher: Sendable {
         let opcode = message.loadUnaligned(fromByteOffset: 4, as: UInt32.self)
         counters.count(opcode: opcode)
         guard opcode == FUSE_INIT_OPCODE else {
-            let isRepeated = message.loadUnaligned(fromByteOffset: 8, as: UInt64.self) & Repetition.uniqueBit != 0
-            if isRepeated { repetition.set(true) }
+            arriving.set(message.loadUnaligned(fromByteOffset: 8, as: UInt64.self))
             fuse_session_process_buf(session, &buffer)
-            if isRepeated { repetition.set(false) }
             return
         }
         let isPrivileged = hasSystemAdministration()

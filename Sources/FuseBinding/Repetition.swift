@@ -38,8 +38,8 @@ enum Repetition: Sendable, Equatable {
     }
 }
 
-/// A flag of each thread.
-final class ThreadFlag: Sendable {
+/// A number of each thread; 0 to begin with.
+final class ThreadNumber: Sendable {
     private let key: pthread_key_t
 
     init() {
@@ -50,6 +50,6 @@ final class ThreadFlag: Sendable {
 
     deinit { pthread_key_delete(key) }
 
-    var isSet: Bool { pthread_getspecific(key) != nil }
-    func set(_ value: Bool) { pthread_setspecific(key, value ? UnsafeRawPointer(bitPattern: 1) : nil) }
+    var value: UInt64 { UInt64(UInt(bitPattern: pthread_getspecific(key))) }
+    func set(_ value: UInt64) { pthread_setspecific(key, UnsafeRawPointer(bitPattern: UInt(value))) }
 }

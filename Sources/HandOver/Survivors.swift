@@ -23,6 +23,8 @@ package final class Survivors: Sendable {
         case handle
         /// How the account keeps directories.
         case namespace
+        /// A folder of the journal that a process of this mount made.
+        case journal
     }
 
     /// Numbers that only grow.

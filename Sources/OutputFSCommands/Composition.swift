@@ -60,7 +60,7 @@ enum Composition {
             account: configuration.source.account.endpoint.description,
             logger: logger
         )
-        let uploads = try uploadScheduler(store, configuration, verification, logger)
+        let uploads = try uploadScheduler(store, configuration, verification, survivors, logger)
         var options = TreeOptions(userID: configuration.userID, groupID: configuration.groupID)
         options.views = Set(configuration.views)
         options.onlyContainer = configuration.source.container
@@ -294,10 +294,12 @@ enum Composition {
         _ store: any BlobStore,
         _ configuration: MountConfiguration,
         _ verification: RangeVerification,
+        _ survivors: Survivors,
         _ logger: Logger
     ) throws(CommandFailure) -> UploadScheduler {
         var uploads = UploadConfiguration(journalDirectory: configuration.journalDirectory)
         uploads.journalOwner = configuration.source.journalOwner
+        uploads.journalSuccession = .init(survivors)
         uploads.verification = verification
         do throws(LocalStoreError) {
             return try UploadScheduler(store: store, configuration: uploads, logger: logger)

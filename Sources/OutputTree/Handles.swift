@@ -27,6 +27,8 @@ final class HandleTable: Sendable {
     private struct State {
         var files: [HandleID: FileHandle] = [:]
         var directories: [HandleID: DirectoryHandle] = [:]
+        /// What an earlier process gave out, by the request that it was for: the kernel may not have heard of it.
+        var restored: [UInt64: HandleID] = [:]
         var next: UInt64
     }
 
@@ -38,20 +40,21 @@ final class HandleTable: Sendable {
         state = Mutex(State(next: (survivors?.mark(.handle) ?? 0) + 1))
     }
 
-    func insert(_ handle: FileHandle) -> HandleID {
+    /// - Parameter request: the number of the open that it is the answer to.
+    func insert(_ handle: FileHandle, for request: UInt64) -> HandleID {
         state.withLock { state in
             let id = newID(&state)
             state.files[id] = handle
-            survivors?.set(handle: id, of: handle.node.id, handle.flags, isBacked: handle.isBacked)
+            survivors?.set(handle: id, of: handle.node.id, handle.flags, isBacked: handle.isBacked, for: request)
             return id
         }
     }
 
-    func insert(_ handle: DirectoryHandle) -> HandleID {
+    func insert(_ handle: DirectoryHandle, for request: UInt64) -> HandleID {
         state.withLock { state in
             let id = newID(&state)
             state.directories[id] = handle
-            survivors?.set(handle: id, of: handle.node.id, nil, isBacked: false)
+            survivors?.set(handle: id, of: handle.node.id, nil, isBacked: false, for: request)
             return id
         }
     }
@@ -62,9 +65,23 @@ final class HandleTable: Sendable {
         return HandleID(rawValue: state.next)
     }
 
-    /// What an earlier process gave to the kernel.
-    func restore(_ id: HandleID, _ handle: FileHandle) { state.withLock { $0.files[id] = handle } }
-    func restore(_ id: HandleID, _ handle: DirectoryHandle) { state.withLock { $0.directories[id] = handle } }
+    /// What an earlier process gave to the kernel, or was about to.
+    func restore(_ id: HandleID, _ handle: FileHandle, for request: UInt64) {
+        state.withLock { state in
+            state.files[id] = handle
+            if request != 0 { state.restored[request] = id }
+        }
+    }
+    func restore(_ id: HandleID, _ handle: DirectoryHandle, for request: UInt64) {
+        state.withLock { state in
+            state.directories[id] = handle
+            if request != 0 { state.restored[request] = id }
+        }
+    }
+
+    /// The handle that an earlier process made for this request. The kernel, which sends it again, has not heard of it,
+    /// and would never release it.
+    func takeUnheard(_ request: UInt64) -> HandleID? { state.withLock { $0.restored.removeValue(forKey: request) } }
 
     func file(_ id: HandleID) -> FileHandle? { state.withLock { $0.files[id] } }
     func directory(_ id: HandleID) -> DirectoryHandle? { state.withLock { $0.directories[id] } }

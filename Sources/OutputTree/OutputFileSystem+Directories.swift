@@ -5,8 +5,9 @@ import OutputConventions
 
 extension OutputFileSystem {
     package func opendir(_ request: consuming Request<Opened>, _ node: NodeID) {
+        if let unheard = handles.takeUnheard(request.number) { handles.removeDirectory(unheard) }
         do throws(FileSystemError) {
-            let handle = handles.insert(DirectoryHandle(node: try directoryNode(node)))
+            let handle = handles.insert(DirectoryHandle(node: try directoryNode(node)), for: request.number)
             request.succeed(Opened(handle: handle))
         } catch { request.fail(error) }
     }

@@ -8,6 +8,8 @@ import OutputConventions
 
 extension OutputFileSystem {
     package func open(_ request: consuming Request<Opened>, _ node: NodeID, flags: OpenFlags) {
+        let number = request.number
+        if let unheard = handles.takeUnheard(number) { release(unheard) }
         let file: FileNode
         do throws(FileSystemError) {
             file = try fileNode(node)
@@ -24,7 +26,7 @@ extension OutputFileSystem {
             }
             // What was changed here is known best here: no request.
             if file.hasUnsentContent && !flags.truncates {
-                request.succeed(try opened(file, flags))
+                request.succeed(try opened(file, flags, for: number))
                 return
             }
         } catch {
@@ -38,9 +40,9 @@ extension OutputFileSystem {
                 try await truncateAtOpen(file)
             } else if try await pinVersion(file, flags) {
                 // Not even if it is small and has got to the disk by now: who reads what is in memory should not turn on that.
-                return try opened(file, flags)
+                return try opened(file, flags, for: number)
             }
-            return try opened(file, flags, await backing(for: file, flags))
+            return try opened(file, flags, await backing(for: file, flags), for: number)
         }
     }
 
@@ -51,9 +53,18 @@ extension OutputFileSystem {
         permissions: UInt16,
         flags: OpenFlags
     ) {
-        let caller = request.caller
+        let (caller, number) = (request.caller, request.number)
         do throws(FileSystemError) {
             try requireWritable()
+            if let unheard = handles.takeUnheard(number) {
+                defer { release(unheard) }
+                // It was made, and O_EXCL would find it in its own way.
+                if let known = try? fileHandle(unheard).node, !known.withState({ $0.isUnlinked }) {
+                    nodes.lookUp(known)
+                    request.complete(creating(known, flags, for: number))
+                    return
+                }
+            }
             let directory = try directoryNode(parent)
             let unsent = try unsentFile(name, in: directory)
             if unsent != nil, flags.isExclusive { throw FileSystemError(errno: EEXIST, "\(name) is there") }
@@ -66,24 +77,21 @@ extension OutputFileSystem {
                     if let known {
                         if flags.truncates { try await truncateAtOpen(known) }
                         nodes.lookUp(known)
-                        do throws(FileSystemError) { return try created(known, flags) } catch {
-                            nodes.forget(known.id, count: 1)
-                            throw error
-                        }
+                        return try creating(known, flags, for: number).get()
                     }
-                    return try created(try makeFile(name, in: directory, permissions, caller, flags), flags)
+                    return try created(try makeFile(name, in: directory, permissions, caller, flags), flags, number)
                 }
                 return
             }
             let made = try makeFile(name, in: directory, permissions, caller, flags)
             guard flags.isExclusive, options.exclusiveCreation == .open else {
-                request.succeed(try created(made, flags))
+                request.succeed(try created(made, flags, number))
                 return
             }
             request.later { [self] () async throws(FileSystemError) in
                 do throws(FileSystemError) {
                     try await commit(made, placesUntouched: true)
-                    return try created(made, flags)
+                    return try created(made, flags, number)
                 } catch {
                     removeLocally(made)
                     nodes.forget(made.id, count: 1)
@@ -93,9 +101,22 @@ extension OutputFileSystem {
         } catch { request.fail(error) }
     }
 
-    private func created(_ node: FileNode, _ flags: OpenFlags) throws(FileSystemError) -> Created {
-        let opened = try opened(node, flags)
+    /// `request`: see `Request.number`.
+    private func created(_ node: FileNode, _ flags: OpenFlags, _ request: UInt64) throws(FileSystemError) -> Created {
+        let opened = try opened(node, flags, for: request)
         return Created(entry: entry(node), opened: opened)
+    }
+
+    /// As `created`, of a file that is there; its lookup, which is counted, is given back where it cannot be opened.
+    private func creating(
+        _ known: FileNode,
+        _ flags: OpenFlags,
+        for request: UInt64
+    ) -> Result<Created, FileSystemError> {
+        do throws(FileSystemError) { return .success(try created(known, flags, request)) } catch {
+            nodes.forget(known.id, count: 1)
+            return .failure(error)
+        }
     }
 
     private func makeFile(
@@ -215,7 +236,8 @@ extension OutputFileSystem {
     func opened(
         _ node: FileNode,
         _ flags: OpenFlags,
-        _ backing: Backing? = nil
+        _ backing: Backing? = nil,
+        for request: UInt64
     ) throws(FileSystemError) -> Opened {
         struct Decision {
             var keepsPageCache: Bool
@@ -242,7 +264,10 @@ extension OutputFileSystem {
             return Decision(keepsPageCache: file.pageCacheVersion == version, lease: lease, isBacked: isBacked)
         }
         guard let decision else { throw detach(node) }
-        let handle = handles.insert(FileHandle(node: node, flags: flags, isBacked: decision.isBacked))
+        let handle = handles.insert(
+            FileHandle(node: node, flags: flags, isBacked: decision.isBacked),
+            for: request
+        )
         return Opened(
             handle: handle,
             keepsPageCache: decision.keepsPageCache,
@@ -283,10 +308,17 @@ extension OutputFileSystem {
     }
 
     package func release(_ request: consuming Request<Done>, _ node: NodeID, handle: HandleID) {
-        guard let handle = handles.removeFile(handle) else {
+        guard release(handle) else {
             request.fail(FileSystemError(errno: EBADF, "no open file"))
             return
         }
+        request.succeed(Done())
+    }
+
+    /// False if there is no such handle.
+    @discardableResult
+    private func release(_ handle: HandleID) -> Bool {
+        guard let handle = handles.removeFile(handle) else { return false }
         let file = handle.node
         file.withState { $0.reader }?.end(handle.stream)
         if handle.isBacked { _ = file.withState { $0.giveBackLease() } }
@@ -305,7 +337,7 @@ extension OutputFileSystem {
         case .commit: commitInBackground(file)
         case .remove: removeNow(file)
         }
-        request.succeed(Done())
+        return true
     }
 }
 

@@ -133,10 +133,11 @@ extension OutputFileSystem {
             let isLost = lost.contains(handle.node)
             handles.restore(
                 handle.id,
-                FileHandle(node: node, flags: flags, isBacked: handle.isBacked, isLost: isLost)
+                FileHandle(node: node, flags: flags, isBacked: handle.isBacked, isLost: isLost),
+                for: handle.request
             )
         } else if handle.flags == nil, let node = nodes.directory(handle.node) {
-            handles.restore(handle.id, DirectoryHandle(node: node))
+            handles.restore(handle.id, DirectoryHandle(node: node), for: handle.request)
         } else {
             survivors?.remove(.handle, handle.id.rawValue)
         }

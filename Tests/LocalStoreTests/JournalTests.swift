@@ -106,6 +106,43 @@ struct JournalTests {
         #expect(try third.survivors { _ in true }.entries.isEmpty)
     }
 
+    @Test func `What a process that has a successor left is the successor's, and nobody else's`() throws {
+        let kept = Mutex<[String: Int32]>([:])
+        let succession = { (folders: [String]) in
+            JournalSuccession(folders) { folder, lock in
+                kept.withLock { $0[folder] = dup(lock) }
+            } ended: { folder in
+                if let lock = kept.withLock({ $0.removeValue(forKey: folder) }) { close(lock) }
+            }
+        }
+        let make = { (folders: [String]) throws(LocalStoreError) in
+            try JournalDirectory(
+                path: place.path,
+                owner: "account",
+                threads: threads,
+                succession: succession(folders),
+                gate: FileGate()
+            )
+        }
+        // As a process does that is killed: everything is closed, and nothing taken back.
+        try {
+            let entry = try make([]).makeEntry()
+            try entry.append([[1]])
+            write([1, 2], to: entry)
+        }()
+        let stranger = try directory()
+        let seen = try stranger.survivors { _ in true }
+        #expect(seen.entries.isEmpty && seen.livingFolders.count == 1)
+        let folders = kept.withLock { Array($0.keys) }
+        let successor = try make(folders)
+        let found = try successor.survivors { _ in true }
+        #expect(found.entries.count == 1 && found.livingFolders.isEmpty)
+        #expect(try found.entries.first?.entry.records().payloads == [[1]])
+        found.entries.first?.entry.remove()
+        successor.close()
+        #expect(kept.withLock { $0.isEmpty } && access(folders[0], F_OK) != 0)
+    }
+
     @Test func `The bytes of another account are left alone`() throws {
         let one = try directory(owner: "mine")
         write([1], to: try one.makeEntry())

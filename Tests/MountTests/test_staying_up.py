@@ -173,6 +173,26 @@ def test_a_file_being_written_goes_on_being_written(mounting, server, job):
     assert (outputs / "f").read_bytes() == content
 
 
+def test_mounts_that_share_a_journal_and_lose_their_workers_at_once_keep_what_is_theirs(mounting, server, job, tmp_path):
+    # The later option counts.
+    mounts = [mounting("--journal-dir", str(tmp_path / "journal")) for _ in range(2)]
+    files = [open(mount.job(job) / f"f{number}", "wb", buffering=0) for number, mount in enumerate(mounts)]
+    for round in range(3):
+        for file in files:
+            file.write(b"%d" % round * 1000)
+        workers = [mount.worker for mount in mounts]
+        # One of them comes back first, and finds the other's folder without its process.
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        for mount, worker in zip(mounts, workers):
+            wait_until(lambda: mount.worker not in (None, worker), 20, "that another worker is started")
+    for number, file in enumerate(files):
+        file.close()
+        assert server.bytes(f"job-{job}", f"$JobOutput/f{number}") == b"0" * 1000 + b"1" * 1000 + b"2" * 1000
+    assert [mount.unmount() for mount in mounts] == [0, 0]
+    assert os.listdir(tmp_path / "journal") == []
+
+
 def test_an_edit_goes_on_where_it_was(mounting, server, job):
     content = bytearray(data(12 * MIB, 6))
     put(server, job, "f", bytes(content))

@@ -12,15 +12,29 @@ package final class JournalDirectory: Sendable {
     private let owner: String
     private let threads: WorkerThreads
     private let gate: FileGate
+    /// `nil`: nobody outlives this process.
+    private let succession: JournalSuccession?
     private let folder = Mutex<JournalFolder?>(nil)
 
     /// Makes the directory, and its parents, unless it is there. `threads` do what may block, such as freeing a file.
-    package convenience init(path: String, owner: String, threads: WorkerThreads) throws(LocalStoreError) {
-        try self.init(path: path, owner: owner, threads: threads, gate: FileGate())
+    package convenience init(
+        path: String,
+        owner: String,
+        threads: WorkerThreads,
+        succession: JournalSuccession? = nil
+    ) throws(LocalStoreError) {
+        try self.init(path: path, owner: owner, threads: threads, succession: succession, gate: FileGate())
     }
 
-    init(path: String, owner: String, threads: WorkerThreads, gate: FileGate) throws(LocalStoreError) {
+    init(
+        path: String,
+        owner: String,
+        threads: WorkerThreads,
+        succession: JournalSuccession? = nil,
+        gate: FileGate
+    ) throws(LocalStoreError) {
         (self.path, self.owner, self.threads, self.gate) = (path, owner, threads, gate)
+        self.succession = succession
         try Self.makeDirectory(path)
     }
 
@@ -39,7 +53,10 @@ package final class JournalDirectory: Sendable {
 
     /// Gives the folder up, and removes what is empty. Nothing is recorded after it.
     package func close() {
-        folder.withLock { $0 = nil }
+        folder.withLock { folder in
+            if let folder { succession?.noteLeft(folder.path) }
+            folder = nil
+        }
         _ = try? survivors { _ in false }
     }
 
@@ -59,6 +76,7 @@ package final class JournalDirectory: Sendable {
             Glibc.close(descriptor)
             throw error
         }
+        succession?.noteMade(folder, lock: descriptor)
         return JournalFolder(path: folder, owner: descriptor, threads: threads, gate: gate)
     }
 
@@ -76,7 +94,7 @@ package final class JournalDirectory: Sendable {
                 continue
             }
             defer { Glibc.close(descriptor) }
-            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            guard succession?.isOwn(folder) == true || flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 found.livingFolders.append(folder)
                 continue
             }
@@ -95,6 +113,7 @@ package final class JournalDirectory: Sendable {
         guard !ids.isEmpty else {
             unlink("\(folder)/owner")
             rmdir(folder)
+            succession?.noteEnded(folder)
             return
         }
         let lines = Self.text(of: ownerFile).split(separator: "\n").map(String.init)

@@ -26,6 +26,8 @@ struct SurvivingHandle {
     /// `nil`: a directory.
     let flags: OpenFlags?
     let isBacked: Bool
+    /// The open that it was the answer to; 0: of a process that did not say.
+    let request: UInt64
 
     init?(_ key: UInt64, _ bytes: [UInt8]) {
         var reader = RecordReader(bytes)
@@ -33,6 +35,7 @@ struct SurvivingHandle {
             let bits = reader.optional({ $0.integer(UInt8.self) })
         else { return nil }
         (id, self.node, self.isBacked) = (HandleID(rawValue: key), NodeID(rawValue: node), isBacked)
+        request = reader.integer(UInt64.self) ?? 0
         flags = bits.map { OpenFlags(bits: $0) }
     }
 }
@@ -48,11 +51,12 @@ extension Survivors {
         set(.directory, node.rawValue, writer.bytes)
     }
 
-    func set(handle id: HandleID, of node: NodeID, _ flags: OpenFlags?, isBacked: Bool) {
+    func set(handle id: HandleID, of node: NodeID, _ flags: OpenFlags?, isBacked: Bool, for request: UInt64) {
         var writer = RecordWriter()
         writer.add(node.rawValue)
         writer.add(isBacked)
         writer.add(flags) { $0.add($1.bits) }
+        writer.add(request)
         set(.handle, id.rawValue, writer.bytes)
     }
 }

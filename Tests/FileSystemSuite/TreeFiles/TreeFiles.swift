@@ -32,6 +32,7 @@ package final class TreeFiles: FileOperations {
 
     private struct State {
         var caller: Caller
+        var number: UInt64 = 0
         /// Lookups that were counted and not forgotten.
         var lookups: [NodeID: UInt64] = [:]
         var open: [Int32: OpenFile] = [:]
@@ -66,6 +67,12 @@ package final class TreeFiles: FileOperations {
     package var caller: Caller {
         get { state.withLock { $0.caller } }
         set { state.withLock { $0.caller = newValue } }
+    }
+
+    /// What the next requests are called, until it is set again.
+    package var requestNumber: UInt64 {
+        get { state.withLock { $0.number } }
+        set { state.withLock { $0.number = newValue } }
     }
 
     /// Requests that wait for an answer now.
@@ -163,8 +170,10 @@ package final class TreeFiles: FileOperations {
         _: Value.Type,
         _ start: (consuming Request<Value>) -> Void
     ) throws(Errno) -> Answer {
-        let caller = caller
-        let reply = sink.ask { token in start(Request<Value>(token, caller: caller, sink: sink)) }
+        let (caller, number) = state.withLock { ($0.caller, $0.number) }
+        let reply = sink.ask { token in
+            start(Request<Value>(token, caller: caller, number: number, sink: sink))
+        }
         guard case .answer(let answer) = reply else { throw .ioError }
         if case .failure(let error) = answer {
             guard (1..<4096).contains(error.errno) else {
