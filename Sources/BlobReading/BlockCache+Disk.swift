@@ -49,6 +49,19 @@ extension BlockCache {
         }
     }
 
+    /// A version of a blob that does not grow: its name and its ETag.
+    package struct Renamed: Sendable {
+        let old: VersionKey
+        let new: VersionKey
+
+        package init(_ blob: BlobAddress, _ etag: ETag, to newBlob: BlobAddress, _ newETag: ETag) {
+            (old, new) = (VersionKey(blob, etag), VersionKey(newBlob, newETag))
+        }
+    }
+
+    /// These versions have other names, or other ETags, and the same bytes: on the disk, too.
+    package func rename(_ versions: [Renamed]) { disk?.rename(versions) }
+
     // MARK: What was made here
 
     /// Whether there are clean files.

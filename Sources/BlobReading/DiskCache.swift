@@ -59,6 +59,21 @@ final class DiskCache: Sendable {
         return file.save(bytes, at: save.range.lowerBound, isDirect: isDirect)
     }
 
+    /// Behind the saves that were asked for before: they make the files. What stays open after its last reader is let go.
+    func rename(_ versions: [BlockCache.Renamed]) {
+        saving.run { [self] in
+            for version in versions {
+                let old = version.old.cleanFileKey(account: account)
+                files.rename(old, to: version.new.cleanFileKey(account: account))
+                let dropped = kept.withLock { kept -> CleanFile? in
+                    guard let index = kept.firstIndex(where: { $0.key == old }) else { return nil }
+                    return kept.remove(at: index)
+                }
+                withExtendedLifetime(dropped) {}
+            }
+        }
+    }
+
     func read(isForeground: Bool, _ job: @escaping @Sendable () -> Void) {
         (isForeground ? reading : ahead).run(job)
     }
@@ -68,7 +83,7 @@ final class DiskCache: Sendable {
     /// The last reader of a version is closed.
     func letGo(_ attached: AttachedFile) {
         attached.whenKnown { [self] file in
-            guard let file else { return }
+            guard let file, !files.isToBeRenamed(file) else { return }
             // Closed by whom drops the last reference: not under the lock.
             let dropped = kept.withLock { kept -> CleanFile? in
                 kept.removeAll { $0 === file }

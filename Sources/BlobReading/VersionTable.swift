@@ -27,7 +27,8 @@ struct VersionKey: Hashable, Sendable {
         }
     }
 
-    private init(_ blob: BlobAddress, _ etag: ETag) {
+    /// Of a blob that does not grow.
+    init(_ blob: BlobAddress, _ etag: ETag) {
         self.blob = blob
         identity = .etag(etag)
         self.etag = etag

@@ -219,6 +219,7 @@ extension OutputFileSystem {
             do throws(StorageError) {
                 let version = try await store.setMetadata(metadata, of: address, condition: .matches(etag))
                 let now = clock.monotonic()
+                renameLocalCopy(of: node, to: address, version.etag)
                 node.withState { file in
                     guard var properties = file.properties else { return }
                     let oldVersion = properties.version.etag

@@ -21,6 +21,14 @@ extension OutputFileSystem {
         nodes.settle(node)
     }
 
+    /// The file gets another name or version with the same bytes: those on the local disk stay its. Before the change.
+    func renameLocalCopy(of node: FileNode, to blob: BlobAddress, _ etag: ETag) {
+        guard cache.isOnDisk else { return }
+        let (old, facts) = node.withState { ($0.address, $0.facts) }
+        guard let facts, facts.type == .block, facts.length > 0 else { return }
+        cache.rename([BlockCache.Renamed(old, facts.etag, to: blob, etag)])
+    }
+
     /// What was written here need not be fetched to be read again: with a cache on disk its bytes go there. Nobody
     /// writes to them any more.
     private func keep(_ local: DirtyFile, as committed: (blob: BlobAddress, properties: BlobProperties)?) {

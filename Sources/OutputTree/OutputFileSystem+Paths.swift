@@ -171,6 +171,7 @@ extension OutputFileSystem {
         for node in files {
             let old = node.address
             let new = move.target(of: old)
+            if let etag = node.withState({ $0.facts?.etag }) { renameLocalCopy(of: node, to: new, etag) }
             nodes.move(node, to: new) { file in
                 file.local?.move(
                     to: new,
@@ -231,7 +232,13 @@ extension OutputFileSystem {
     /// Whether a file whose blob is not where it was is being renamed, or was. In one step the old name is gone, before
     /// this mount knows that the new one is there: a rename holds the file's lock as long.
     func hasMoved(_ node: FileNode, from address: BlobAddress) async -> Bool {
-        guard case .hierarchical = store.namespace else { return false }
+        guard case .hierarchical = store.namespace else {
+            // A directory's rename that another process began to finish takes the files that it had open along.
+            for item in moves.all where item.move.isCopied && item.move.touches(address) {
+                _ = await attemptResolution(item)
+            }
+            return node.address != address
+        }
         try? await node.changes.withLock { () async throws(FileSystemError) in }
         return node.address != address
     }

@@ -260,6 +260,7 @@ extension OutputFileSystem {
         _ properties: BlobProperties
     ) {
         let (now, version) = (clock.monotonic(), properties.version)
+        renameLocalCopy(of: node, to: destination, version.etag)
         nodes.move(node, to: destination) { file in
             let old = file.facts?.etag
             file.local?.move(to: destination, version: version)

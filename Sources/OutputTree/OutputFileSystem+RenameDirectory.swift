@@ -164,6 +164,9 @@ extension OutputFileSystem {
     /// All copies stand: open files go on there, then the sources go. Returns why one of them could not.
     private func finish(_ move: DirectoryMove, _ copies: CopiedBlobs) async -> StorageError? {
         let known = moveFiles(move, copies.all)
+        if cache.isOnDisk {
+            cache.rename(copies.all.map { BlockCache.Renamed($0.source, $0.etag, to: $0.copy, $0.version.etag) })
+        }
         let failures = RemainingBlobs()
         await delete(copies.all.map { ($0.source, $0.etag) }) { failures.insert($0, $1) }
         let now = clock.monotonic()

@@ -72,6 +72,7 @@ extension OutputFileSystem {
 
     private func resolve(_ item: UnfinishedMoves.Item) async throws(FileSystemError) {
         guard moves.all.contains(where: { $0.id == item.id }) else { return }
+        if item.move.isCopied { try await followCopies(of: item.move) }
         do throws(StorageError) {
             try await MoveResolver(item.move, store: store).run { [self] blob in noteGone(blob) }
         } catch { throw failure(error, "rename", error.resource) }
@@ -83,6 +84,26 @@ extension OutputFileSystem {
         logger.notice(
             "the rename of \(item.move.from) to \(item.move.to) is \(item.move.isCopied ? "finished" : "undone")"
         )
+    }
+
+    /// Files that were open when another process was killed behind the last copy go on there, before their blobs go.
+    private func followCopies(of move: UnfinishedMove) async throws(FileSystemError) {
+        for node in files(below: move.from) {
+            try await node.changes.withLock { () async throws(FileSystemError) in
+                let (source, etag) = node.withState { ($0.address, $0.facts?.etag) }
+                guard let etag, let copy = move.copy(of: etag), !node.withState({ $0.isUnlinked }) else { return }
+                let target = move.target(of: source)
+                do throws(StorageError) {
+                    let properties = try await store.properties(of: target)
+                    // Somebody else wrote there since: who reads the old version has lost it.
+                    guard properties.version.etag == copy else { return }
+                    follow(node, to: target, properties)
+                    if node.hasUnsentContent { changes.record(file: target, .present(node), at: clock.monotonic()) }
+                } catch {
+                    guard error.kind == .notFound else { throw failure(error, "rename", target.description) }
+                }
+            }
+        }
     }
 
     /// Before a directory is renamed: an earlier rename there that was cut short has to be at its end. What undoes it takes

@@ -66,6 +66,16 @@ package final class TreeWorld: World {
         return Mount(tree: tree, files: files, spool: spool)
     }
 
+    /// Whether the directory of the disk cache has a file of this version.
+    package func holdsLocally(_ blob: BlobAddress, _ etag: ETag) -> Bool {
+        let directory = cacheDirectory.path
+        let paths = FileManager.default.enumerator(atPath: directory)?.compactMap { $0 as? String } ?? []
+        return paths.filter { $0.hasSuffix(".index") }.contains { path in
+            guard let index = FileManager.default.contents(atPath: directory + "/" + path) else { return false }
+            return index.contains(Data(blob.name.utf8)) && index.contains(Data(etag.text.utf8))
+        }
+    }
+
     package var tree: OutputFileSystem { first.tree }
     package var kernel: TreeFiles { first.files }
     package var files: any FileOperations { first.files }

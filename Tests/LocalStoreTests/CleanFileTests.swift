@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 import TestSupport
 import Testing
 
@@ -26,6 +27,61 @@ struct CleanFileTests {
         #expect(file.bytes(2 * Self.cell..<3 * Self.cell + 5) == blob.bytes(2 * Self.cell..<3 * Self.cell + 5))
         #expect(file.bytes(Self.cell..<3 * Self.cell) == nil)
         #expect(!file.isComplete)
+    }
+
+    @Test func `what is renamed has its bytes under the new key, and room is charged once`() async throws {
+        let bench = try CacheBench()
+        let cache = try await bench.open()
+        // The longer name needs more room in the index.
+        let (old, new) = (TestBlob(name: "a", length: 700_000), String(repeating: "n", count: 1_000))
+        let key = CleanFileKey(account: old.key.account, container: old.key.container, blob: new, version: "etag:1")
+        do {
+            let file = try file(cache, old)
+            file.save(old, 0..<40 * Self.cell)
+            cache.files.rename(old.key, to: key)
+            // Somebody has it.
+            #expect(cache.files.file(key, length: old.length, isMade: false) == nil)
+        }
+        await cache.settle()
+        #expect(cache.files.file(old.key, length: old.length, isMade: false) == nil)
+        let used = cache.files.statistics.usedBytes
+        let again = try await bench.open()
+        let renamed = try #require(again.files.file(key, length: old.length, isMade: false))
+        #expect(renamed.bytes(0..<40 * Self.cell) == old.bytes(0..<40 * Self.cell))
+        #expect(!renamed.holds(40 * Self.cell..<41 * Self.cell))
+        #expect(used >= bench.allocatedBytes() && again.files.statistics.files == 1)
+        // It can be evicted like any other.
+        cache.files.evict(1 << 30)
+        #expect(cache.files.statistics.bytesEvicted >= 40 * Self.cell)
+    }
+
+    @Test(arguments: 0..<12)
+    func `a renaming that the disk cuts short leaves a version that is right, or none`(_ calls: Int) async throws {
+        let bench = try CacheBench()
+        let blob = TestBlob(name: "a", length: 700_000)
+        let key = CleanFileKey(account: "a", container: "c", blob: "other", version: "etag:1")
+        let left = Mutex<Int?>(nil)
+        let failing: Set<FileCall> = [.renameat, .ftruncate, .pwrite, .unlinkat, .pread, .open]
+        let cache = try await bench.open(verdict: { call in
+            left.withLock { left in
+                guard let count = left, failing.contains(call) else { return .proceed }
+                left = max(0, count - 1)
+                return count == 0 ? .fail(EIO) : .proceed
+            }
+        })
+        do {
+            let file = try file(cache, blob)
+            file.save(blob, 0..<40 * Self.cell)
+        }
+        await cache.settle()
+        left.withLock { $0 = calls }
+        cache.files.rename(blob.key, to: key)
+        left.withLock { $0 = nil }
+        let again = try await bench.open()
+        for key in [blob.key, key] {
+            guard let found = again.files.file(key, length: blob.length, isMade: false) else { continue }
+            if let bytes = found.bytes(0..<Self.cell) { #expect(bytes == blob.bytes(0..<Self.cell)) }
+        }
     }
 
     @Test func `only whole cells are saved, and a short last one`() async throws {

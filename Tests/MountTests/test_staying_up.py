@@ -514,6 +514,28 @@ def test_a_directory_whose_rename_is_cut_off_loses_nothing(mounting, own_server,
     assert mount.unmount() == 0
 
 
+def test_who_reads_in_a_directory_reads_on_though_its_rename_is_cut_off(mounting, own_server, job):
+    mount = mounting(server=own_server)
+    outputs = mount.job(job)
+    (outputs / "old").mkdir()
+    contents = {f"f{number}": data(1000, number) for number in range(100)}
+    for name, content in contents.items():
+        (outputs / "old" / name).write_bytes(content)
+    readers = {name: open(outputs / "old" / name, "rb", buffering=0) for name in contents}
+    # All copies stand, some of the sources are gone.
+    own_server.faults({"operation": "Delete Blob", "effect": "delay", "milliseconds": 300})
+    own_server.reset_counters()
+    renaming = Background(lambda: os.rename(outputs / "old", outputs / "new"))
+    wait_until(lambda: own_server.requests().get("Delete Blob", 0) > 40, 20, "that it deletes")
+    mount.kill_worker()
+    own_server.faults()
+    for name, reader in readers.items():
+        assert reader.read() == contents[name]
+        reader.close()
+    renaming.join()
+    assert sorted(os.listdir(outputs)) == ["new"] and sorted(os.listdir(outputs / "new")) == sorted(contents)
+
+
 def test_a_worker_that_cannot_live_is_given_up(mounting, job):
     mount = mounting()
     outputs = mount.job(job)

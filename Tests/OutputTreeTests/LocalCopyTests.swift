@@ -109,6 +109,69 @@ struct LocalCopyTests {
         }
     }
 
+    // MARK: Another name
+
+    private func isThere(_ world: TreeWorld, _ name: String) -> Bool {
+        guard let etag = world.store.storedProperties(of: world.blob(name))?.version.etag else { return false }
+        return world.holdsLocally(world.blob(name), etag)
+    }
+
+    private func expectLocal(_ world: TreeWorld, _ name: String) throws {
+        #expect(eventually { isThere(world, name) })
+        let (_, files) = try world.secondTree()
+        world.store.resetCounts()
+        try same(files.readFile(world.path(name)), pattern(700_000))
+        #expect(world.store.count(of: .read) == 0)
+    }
+
+    @Test func `what is on the disk stays a file's that is renamed`() async throws {
+        try await withWarmFile(disk: .cache) { world in
+            try world.files.rename(world.path("f"), to: world.path("g"))
+            try expectLocal(world, "g")
+        }
+    }
+
+    @Test func `what is on the disk stays a file's whose mode is changed`() async throws {
+        try await withWarmFile(disk: .cache) { world in
+            try world.files.setPermissions(world.path("f"), 0o600)
+            try expectLocal(world, "f")
+        }
+    }
+
+    @Test func `what is on the disk goes along with a directory`() async throws {
+        try await withWarmFile(disk: .cache) { world in
+            try world.files.rename("jobs/j/tasks/t/TaskOutput", to: "jobs/j/tasks/t/Other")
+            let moved = BlobAddress(container: world.blob("f").container, name: "t/$Other/f")
+            #expect(
+                eventually { world.store.storedProperties(of: moved).map { world.holdsLocally(moved, $0.version.etag) } == true }
+            )
+        }
+    }
+
+    @Test func `what was written, closed and renamed at once is on the disk under its last name`() async throws {
+        try await onOwnThread {
+            let world = try TreeWorld(keepsNames: true, disk: .cache)
+            defer { world.end() }
+            try world.makeJob()
+            try world.files.writeFile(world.path("f.tmp"), pattern(700_000))
+            try world.files.rename(world.path("f.tmp"), to: world.path("f.part"))
+            try world.files.setPermissions(world.path("f.part"), 0o600)
+            try world.files.rename(world.path("f.part"), to: world.path("f"))
+            try expectLocal(world, "f")
+        }
+    }
+
+    @Test func `who has it open while it is renamed and changed leaves it on the disk at close`() async throws {
+        try await withWarmFile(disk: .cache) { world in
+            let reader = try world.files.open(world.path("f"), O_RDONLY)
+            try world.files.setPermissions(world.path("f"), 0o600)
+            try world.files.rename(world.path("f"), to: world.path("g"))
+            try same(world.files.readAll(reader), pattern(700_000))
+            try world.files.close(reader)
+            try expectLocal(world, "g")
+        }
+    }
+
     // MARK: Changes
 
     @Test(arguments: [O_RDWR, O_WRONLY, O_WRONLY | O_TRUNC, O_WRONLY | O_APPEND])

@@ -34,6 +34,15 @@ package struct UnfinishedMove: Sendable {
 
     package var copyCount: Int { copies.count }
 
+    /// The version of the copy of this version, as far as anybody heard of it.
+    package func copy(of source: ETag) -> ETag? { copies[source] ?? nil }
+
+    /// The blob that this one below `from` becomes.
+    package func target(of blob: BlobAddress) -> BlobAddress {
+        let tail = blob.name.utf8.dropFirst(from.name.utf8.count)
+        return BlobAddress(container: to.container, name: to.name + String(decoding: tail, as: UTF8.self))
+    }
+
     /// For people.
     package var description: String {
         "the rename of \(from) to \(to) was cut short and is being " + (isCopied ? "finished" : "undone")

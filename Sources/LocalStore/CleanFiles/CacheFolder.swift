@@ -81,6 +81,12 @@ final class CacheFolder: Sendable {
         return file
     }
 
+    /// Over what has the name.
+    func rename(_ name: String, to newName: String) throws(LocalStoreError) {
+        try pass(.renameat, name)
+        guard renameat(descriptor, name, descriptor, newName) == 0 else { throw failure("renameat", name, errno) }
+    }
+
     /// Removes a file; it is as well when there is none.
     func remove(_ name: String) throws(LocalStoreError) {
         try pass(.unlinkat, name)

@@ -53,6 +53,7 @@ package final class CleanFile: Sendable {
             store.detached(name)
             index.unlock(FileLock.attached)
             if isEmpty { store.removeIfEmpty(name) }
+            store.carryOutRename(of: name)
             withExtendedLifetime(data) {}
         }
     }

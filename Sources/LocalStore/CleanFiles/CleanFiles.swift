@@ -48,6 +48,8 @@ package final class CleanFiles: Sendable {
     let scanning: Mutex<ScanClock>
     private let logger: Logger
     private let attached = Mutex<[CleanFileName: WeakFile]>([:])
+    /// Files that get another key when nobody holds them any more.
+    let renames = Mutex<[CleanFileName: CleanFileRename]>([:])
     private let hasWarned = Atomic(false)
 
     /// Opens the directory, or makes it (0700; its parent is there). Refuses one that is a symbolic link, belongs to

@@ -1,7 +1,7 @@
 /// The calls that the disk cache and the journal make to the system.
 enum FileCall: String, Sendable {
     case open, pread, preadv2, pwrite, ftruncate, fallocate, fstat, unlinkat, mkdirat, readdir, statvfs, fcntl, lseek
-    case futimens, fsync, rename
+    case futimens, fsync, rename, renameat
 }
 
 /// What stands between the disk cache or the journal and the system: nothing, except in tests, where the n-th call fails, or all from

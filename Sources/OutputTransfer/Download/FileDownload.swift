@@ -110,7 +110,8 @@ struct FileDownload: Sendable {
                     guard let range = try await group.next() else { break }
                     running -= 1
                     fetched.add(range)
-                    if fetched.prefix - recorded >= Self.recordByteCount {
+                    // Not at the end: nobody resumes what is all there, and the disk would be waited for.
+                    if fetched.prefix - recorded >= Self.recordByteCount, fetched.prefix < properties.length {
                         recorded = fetched.prefix
                         let prefix = recorded
                         await disk.perform { part.record(prefix: prefix) }
