@@ -61,7 +61,13 @@ extension OutputFileSystem {
                 // It was made, and O_EXCL would find it in its own way.
                 if let known = try? fileHandle(unheard).node, !known.withState({ $0.isUnlinked }) {
                     nodes.lookUp(known)
-                    request.complete(creating(known, flags, for: number))
+                    let again = creating(known, flags, for: number)
+                    guard case .success(let created) = again, flags.isExclusive, options.exclusiveCreation == .open
+                    else { return request.complete(again) }
+                    request.later { [self] () async throws(FileSystemError) in
+                        await recognisePlaceholder(of: known)
+                        return try await place(known, created)
+                    }
                     return
                 }
             }
@@ -89,14 +95,8 @@ extension OutputFileSystem {
                 return
             }
             request.later { [self] () async throws(FileSystemError) in
-                do throws(FileSystemError) {
-                    try await commit(made, placesUntouched: true)
-                    return try created(made, flags, number)
-                } catch {
-                    removeLocally(made)
-                    nodes.forget(made.id, count: 1)
-                    throw error
-                }
+                // Open before it is placed: should this process be killed meanwhile, the next one knows of it.
+                try await place(made, try created(made, flags, number))
             }
         } catch { request.fail(error) }
     }
@@ -117,6 +117,43 @@ extension OutputFileSystem {
             nodes.forget(known.id, count: 1)
             return .failure(error)
         }
+    }
+
+    /// `--exclusive open`: an empty blob under the name, or no file.
+    private func place(_ node: FileNode, _ created: Created) async throws(FileSystemError) -> Created {
+        do throws(FileSystemError) {
+            try await commit(node, placesUntouched: true)
+            return Created(entry: entry(node), opened: created.opened)
+        } catch {
+            if let handle = handles.removeFile(created.opened.handle) {
+                node.withState { file in
+                    file.openCount -= 1
+                    if handle.flags.allowsWriting { file.writerCount -= 1 }
+                }
+            }
+            removeLocally(node)
+            nodes.forget(node.id, count: 1)
+            throw error
+        }
+    }
+
+    /// The blob that a process that was killed placed for this very file, and that would be in its way now: it is empty,
+    /// and has the file's time to the nanosecond. Otherwise the commit decides.
+    private func recognisePlaceholder(of node: FileNode) async {
+        let (address, time) = node.withState { file in
+            (file.address, file.facts == nil && file.recovery == nil ? file.pending.modificationTime : nil)
+        }
+        guard let time, let properties = try? await store.properties(of: address) else { return }
+        let facts = FileFacts(properties)
+        guard facts.length == 0, facts.posix.modificationTime == time else { return }
+        let now = clock.monotonic()
+        node.withState { file in
+            (file.properties, file.facts, file.learnedAt) = (properties, facts, now)
+            (file.isPlacementPending, file.mustBeNew, file.coversStoredBlob) = (false, false, false)
+            file.pending = PendingAttributes()
+            file.local?.move(to: address, version: properties.version)
+        }
+        changes.record(file: address, .present(node), at: now)
     }
 
     private func makeFile(

@@ -36,6 +36,7 @@ extension OutputFileSystem {
         in target: DirectoryNode,
         flags: RenameFlags
     ) async throws(FileSystemError) {
+        let ended = moves.endedCount
         switch try await locate(name, in: source) {
         case .absent:
             if flags.contains(.isRepeated) { try await followDirectory(name, in: source, to: newName, in: target) }
@@ -47,7 +48,7 @@ extension OutputFileSystem {
             try await rename(node, to: newName, in: target, flags: flags)
         case .node(let node): try await rename(node, to: newName, in: target, flags: flags)
         case .directory(let place, let facts):
-            guard try await endMoves(touching: place, newName, in: target) else {
+            guard try await endMoves(touching: place, newName, in: target) || moves.endedCount != ended else {
                 return try await rename(place, facts, name, to: newName, in: target, flags: flags)
             }
             // What the names mean may be something else now.

@@ -23,6 +23,7 @@ final class UnfinishedMoves: Sendable {
     private struct State {
         var items: [UInt64: Item] = [:]
         var nextID: UInt64 = 0
+        var endedCount = 0
     }
 
     private let state = Mutex(State())
@@ -36,7 +37,14 @@ final class UnfinishedMoves: Sendable {
         }
     }
 
-    func remove(_ item: Item) { state.withLock { _ = $0.items.removeValue(forKey: item.id) } }
+    func remove(_ item: Item) {
+        state.withLock { state in
+            if state.items.removeValue(forKey: item.id) != nil { state.endedCount += 1 }
+        }
+    }
+
+    /// How many came to their end so far: what was known of names before one did may not be so any more.
+    var endedCount: Int { state.withLock { $0.endedCount } }
 
     func noteFailure(_ item: Item, _ error: FileSystemError) {
         state.withLock { state in

@@ -251,6 +251,32 @@ def test_a_file_that_was_made_and_not_written_to_can_be(mounting, server, job):
     assert server.bytes(f"job-{job}", "$JobOutput/old") == b"two"
 
 
+def test_a_lock_file_that_was_being_put_there_is_its_makers(mounting, own_server, job):
+    mount = mounting("--exclusive", "open", server=own_server)
+    outputs = mount.job(job)
+
+    def lock():
+        return os.open(outputs / "lock", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+
+    # The store does it, and nobody hears of it.
+    stall = {"effect": "stall", "part": "head", "bytes": 0, "milliseconds": 5_000, "times": 1}
+    own_server.faults({"operation": "Put Blob", **stall})
+    locking = Background(lock)
+    wait_until(lambda: own_server.blob(f"job-{job}", "$JobOutput/lock").exists(), 10, "that it is there")
+    assert locking.is_running()
+    own_server.faults()
+    mount.kill_worker()
+    descriptor = locking.join()
+    with fails_with(errno.EEXIST):
+        lock()
+    os.write(descriptor, b"mine")
+    os.close(descriptor)
+    assert own_server.bytes(f"job-{job}", "$JobOutput/lock") == b"mine"
+    (outputs / "lock").unlink()
+    os.close(lock())
+    assert mount.unmount() == 0
+
+
 def test_what_was_unlinked_is_read_on_and_goes_with_the_last_reader(mounting, server, job):
     put(server, job, "f", data(4 * MIB, 7))
     mount = mounting()

@@ -1,6 +1,7 @@
 import BlobReading
 import BlobStorage
 import BlobWriting
+import Dispatch
 import FileSystemModel
 import FileSystemSuite
 import Glibc
@@ -146,6 +147,54 @@ struct ResumingTests {
         #expect((await tree.drain(timeout: .seconds(20))).remaining.isEmpty)
         #expect(tree.status().openHandles == 0 && store.bytes(of: lock) == [])
         tree.shutDown()
+    }
+
+    @Test(arguments: [true, false])
+    func `a lock file that was being placed is its maker's, and nobody else's`(_ isOurs: Bool) async throws {
+        defer { close(memory) }
+        store.addContainer("data")
+        let lock = BlobAddress(container: "data", name: "lock")
+        let flags = OpenFlags(.writeOnly, isExclusive: true)
+        let killed = tree(try scheduler(), .open)
+        let parent = await OneAnswer.directory("containers", "data", in: killed)
+        // The process is killed before it hears what became of its request, which the store carries out, or will not.
+        let isPlaced = AsyncStream<Void>.makeStream()
+        let goOn = DispatchSemaphore(value: 0)
+        if isOurs {
+            store.afterNext(.putBlob) {
+                isPlaced.continuation.finish()
+                goOn.wait()
+            }
+        } else {
+            store.hold(.putBlob)
+        }
+        let waiting = Task {
+            await OneAnswer.of {
+                killed.create($0.request(number: 6), "lock", in: parent, permissions: 0o644, flags: flags)
+            }
+        }
+        if isOurs {
+            for await _ in isPlaced.stream {}
+        } else {
+            await store.waitUntilHeld(.putBlob)
+            store.add(lock, [])
+        }
+        let tree = try resumed(.open)
+        if !isOurs { store.release(.putBlob) }
+        let folder = await OneAnswer.directory("containers", "data", in: tree)
+        let answer = await OneAnswer.of {
+            tree.create($0.request(number: 6), "lock", in: folder, permissions: 0o644, flags: flags)
+        }
+        switch answer {
+        case .created: #expect(isOurs)
+        case .failure(let error): #expect(!isOurs && error.errno == EEXIST)
+        default: Issue.record("\(answer)")
+        }
+        #expect(tree.status().openHandles == (isOurs ? 1 : 0) && store.bytes(of: lock) == [])
+        tree.shutDown()
+        goOn.signal()
+        _ = await waiting.value
+        killed.shutDown()
     }
 
     @Test func `an unlink that was noted and not carried out leaves the blob to who has the file open`() async throws {
