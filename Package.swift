@@ -132,7 +132,7 @@ let package = Package(
         .testTarget(name: "RDSTests", dependencies: ["RDS", "TestSupport"], resources: [.copy("Vectors")]),
         .testTarget(
             name: "OutputTransferTests",
-            dependencies: ["OutputTransfer", "OutputConventions", "RDS", "TestSupport"],
+            dependencies: ["OutputTransfer", "OutputConventions", "BlobStorage", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),

@@ -89,4 +89,9 @@ struct ItemHeader {
     var hasTag: Bool { bits & 0x400 != 0 }
     /// Of a reference: its number, counted from 1; 0: a number of its own follows.
     var packedReference: Int { Int(bits >> 8) }
+
+    /// Of a string, in the levels from bit 12 on: how it is encoded.
+    static let latin1: Int32 = 4 << 12
+    static let utf8: Int32 = 8 << 12
+    static let ascii: Int32 = 64 << 12
 }

@@ -12,8 +12,6 @@ package final class RDSReader {
     private var symbolNames: [Int: String] = [:]
     /// What becomes of what is passed over: nothing, or it is copied.
     var copying: Copying?
-    /// Of the list that the file is.
-    var listHasAttributes = false
 
     /// 64 MiB for the numbers of a copy; a result has a few hundred.
     static let referableCountMax = 16 << 20
@@ -122,10 +120,23 @@ package final class RDSReader {
         if count >= 0 {
             let bytes = try input.bytes(min(Int(count), max(0, countMax)))
             try input.skip(UInt64(count) - UInt64(bytes.count))
-            text = String(decoding: bytes, as: UTF8.self)
+            text = isLatin1(header) ? Self.latin1(bytes) : String(decoding: bytes, as: UTF8.self)
         }
         // R writes none since 2.7, where strings became shared.
         guard !header.hasAttributes else { throw RDSError(offset, "has a string with attributes") }
+        return text
+    }
+
+    /// By the string's own mark, else by what the file says of strings without one.
+    private func isLatin1(_ header: ItemHeader) -> Bool {
+        if header.bits & ItemHeader.latin1 != 0 { return true }
+        guard header.bits & (ItemHeader.utf8 | ItemHeader.ascii) == 0, let nativeEncoding else { return false }
+        return ["iso-8859-1", "iso8859-1", "latin1", "cp1252"].contains(nativeEncoding.lowercased())
+    }
+
+    private static func latin1(_ bytes: [UInt8]) -> String {
+        var text = ""
+        for byte in bytes { text.unicodeScalars.append(Unicode.Scalar(byte)) }
         return text
     }
 

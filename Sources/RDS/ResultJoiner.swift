@@ -28,23 +28,24 @@ package final class ResultJoiner {
     private enum Flag {
         static let attributes: Int32 = 0x200
         static let tag: Int32 = 0x400
-        /// Of a string, in the levels from bit 12 on: all ASCII, or UTF-8.
-        static let ascii: Int32 = 64 << 12
-        static let utf8: Int32 = 8 << 12
     }
 
     private static func version(_ major: Int32, _ minor: Int32, _ patch: Int32) -> Int32 {
         major << 16 | minor << 8 | patch
     }
 
-    /// Adds the elements of a file, but for those at `positions`.
-    package func append(_ source: any ByteSource, dropping positions: Set<Int> = []) throws {
+    /// Adds the elements of a file, as `ResultList` found them, but for those at `positions`.
+    package func append(_ source: any ByteSource, _ list: ResultList, dropping positions: Set<Int> = []) throws {
         let reader = try RDSReader(source)
         let copying = Copying(to: sink, after: referableCount)
         reader.copying = copying
-        let count = Int(try reader.beginList())
-        precondition(count - positions.count <= left, "the file was counted")
-        for position in 0..<count {
+        if list.isList {
+            let header = try reader.begin()
+            guard header.type == ItemType.list, try reader.length() == list.names.count else {
+                throw RDSError(reader.input.offset, "is not the list that it was")
+            }
+        }
+        for position in list.names.indices {
             if positions.contains(position) {
                 try copying.dropItem(of: reader)
             } else {
@@ -69,7 +70,9 @@ package final class ResultJoiner {
 
     private func write(string: String) throws {
         let bytes = Array(string.utf8)
-        try sink.write(Int32(ItemType.characters) | (bytes.allSatisfy { $0 < 0x80 } ? Flag.ascii : Flag.utf8))
+        try sink.write(
+            Int32(ItemType.characters) | (bytes.allSatisfy { $0 < 0x80 } ? ItemHeader.ascii : ItemHeader.utf8)
+        )
         try sink.write(Int32(bytes.count))
         try write(bytes)
     }

@@ -1,5 +1,5 @@
 /// A result of doAzureParallel: a list with one element for each iteration, named by its number. An iteration that failed
-/// left its error in place of a value.
+/// left its error in place of a value. Where `setReduce` was used, each task left one value of any kind: that counts as a list of it.
 package struct ResultList: Sendable, Hashable {
     package struct Failure: Sendable, Hashable {
         /// In the list, from 0.
@@ -16,6 +16,8 @@ package struct ResultList: Sendable, Hashable {
     /// Serialization version of the file.
     package var version: Int32
     package var nativeEncoding: String?
+    /// Otherwise the file is one value.
+    package var isList: Bool
     /// One for each element; empty where it has none.
     package var names: [String]
     package var failures: [Failure]
@@ -27,15 +29,24 @@ package struct ResultList: Sendable, Hashable {
     package init(_ source: any ByteSource) throws {
         let reader = try RDSReader(source)
         (version, nativeEncoding) = (reader.version, reader.nativeEncoding)
-        let count = try reader.beginList()
+        (names, failures) = ([], [])
+        let header = try reader.begin()
+        isList = header.type == ItemType.list && !header.isObject
+        guard isList else {
+            names = [""]
+            try reader.skipBody(header)
+            try reader.finish()
+            return
+        }
+        let count = try reader.length()
         guard count <= Self.elementCountMax else {
             throw RDSError(reader.input.offset, "is a list of \(count) elements; \(Self.elementCountMax) can be read")
         }
-        (names, failures) = ([], [])
         for position in 0..<Int(count) {
             if let failure = try Self.failure(in: reader, at: position) { failures.append(failure) }
         }
-        names = try Self.names(in: reader, count: Int(count))
+        if header.hasAttributes { names = try Self.names(in: reader, count: Int(count)) }
+        if names.count != count { names = Array(repeating: "", count: Int(count)) }
         try reader.finish()
     }
 
@@ -44,15 +55,11 @@ package struct ResultList: Sendable, Hashable {
         names[position].isEmpty ? "[[\(position + 1)]]" : names[position]
     }
 
+    /// Names of numbers, as a vector or as what makes one.
     private static func names(in reader: RDSReader, count: Int) throws -> [String] {
-        var names: [String] = []
-        if reader.listHasAttributes {
-            // Names of numbers, as a vector or as what makes one.
-            var budget = ValueBudget(elements: 3 * count + 100, bytes: 32 * count + 1_000)
-            let attributes = try reader.attributes(&budget)
-            names = RValue(content: .null, attributes: attributes).names.map { $0 ?? "" }
-        }
-        return names.count == count ? names : Array(repeating: "", count: count)
+        var budget = ValueBudget(elements: 3 * count + 100, bytes: 32 * count + 1_000)
+        let attributes = try reader.attributes(&budget)
+        return RValue(content: .null, attributes: attributes).names.map { $0 ?? "" }
     }
 
     // MARK: Errors
@@ -105,18 +112,5 @@ package struct ResultList: Sendable, Hashable {
         var text = Substring(text)
         while text.last?.isWhitespace ?? false { text.removeLast() }
         return String(text)
-    }
-}
-
-extension RDSReader {
-    /// Begins the list that the file is, and says how many elements follow.
-    func beginList() throws -> UInt64 {
-        let offset = input.offset
-        let header = try begin()
-        guard header.type == ItemType.list else {
-            throw RDSError(offset, "holds \(ItemType.name(header.type)), and no list")
-        }
-        listHasAttributes = header.hasAttributes
-        return try length()
     }
 }

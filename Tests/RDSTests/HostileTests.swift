@@ -45,7 +45,7 @@ struct HostileTests {
                         nativeEncoding: "UTF-8",
                         count: result.names.count
                     )
-                    try joiner.append(MemoryBytes(broken[...]))
+                    try joiner.append(MemoryBytes(broken[...]), result)
                     try joiner.finish(names: result.names)
                 } catch is RDSError {}
             }

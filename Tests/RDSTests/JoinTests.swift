@@ -18,6 +18,7 @@ struct JoinTests {
         for (file, list) in zip(files, lists) {
             try joiner.append(
                 MemoryBytes(file[...]),
+                list,
                 dropping: errors ? Set(list.failures.map(\.position)) : []
             )
         }
@@ -107,6 +108,14 @@ struct JoinTests {
         let (_, list) = try joined([Vectors.bytes("refers-to-error-\(version)")], dropping: true)
         #expect(list.names == ["2", "3"])
         #expect(list.failures == [])
+    }
+
+    /// What a task leaves with setReduce.
+    @Test func `a file of one value is an element`() throws {
+        let file = ItemBytes.file().int(14).int(1).int(0x3FF0_0000).int(0)
+        let (bytes, list) = try joined([file.bytes, Vectors.unpacked("values-v2")])
+        #expect(list.names == ["", "1", "2", "3"])
+        #expect(bytes[22..<38].elementsEqual(file.bytes[14...]))
     }
 
     @Test func `compressed bytes are what was written`() throws {

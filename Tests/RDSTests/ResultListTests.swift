@@ -59,6 +59,31 @@ struct ResultListTests {
         #expect(result.iteration(at: 1) == "[[2]]")
     }
 
+    @Test func `a result that is one value counts as one element`() throws {
+        let result = try ResultList(Vectors.source("metadata-v3"))
+        #expect(!result.isList && result.names == [""] && result.failures == [])
+    }
+
+    @Test func `messages are read as their marks or their file say`() throws {
+        func message(_ version: Int32, _ native: String, _ mark: Int32, _ bytes: [UInt8]) throws -> String? {
+            let file = ItemBytes()
+            file.bytes = Array("X\n".utf8)
+            file.int(version).int(0x30502).int(0x20300)
+            if version == 3 { file.int(Int32(native.utf8.count)).text(native) }
+            file.int(19).int(1).int(0x313).int(1).int(16).int(1).int(9 | mark).int(Int32(bytes.count))
+            file.bytes += bytes
+            file.int(0x402).symbol("names").strings(["message"])
+            file.int(0x402).symbol("class").strings(["error"]).int(254)
+            return try ResultList(file.source).failures.first?.message
+        }
+        let (latin1, utf8): ([UInt8], [UInt8]) = ([0x63, 0xE9], [0x63, 0xC3, 0xA9])
+        #expect(try message(2, "", 4 << 12, latin1) == "cé")
+        #expect(try message(2, "", 8 << 12, utf8) == "cé")
+        #expect(try message(3, "ISO-8859-1", 0, latin1) == "cé")
+        #expect(try message(3, "ISO-8859-1", 8 << 12, utf8) == "cé")
+        #expect(try message(3, "UTF-8", 0, utf8) == "cé")
+    }
+
     @Test func `uncompressed files are read`() throws {
         #expect(try ResultList(Vectors.source("uncompressed")).names == ["1"])
     }

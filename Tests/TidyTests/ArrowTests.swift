@@ -27,7 +27,8 @@ struct ArrowTests {
         ],
         "FuseBinding": ["FileSystemModel", "HandOver", "CFuse3", "CLinux", "Logging"],
         "OutputTransfer": [
-            "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "RDS", "CLinux",
+            "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "RDS",
+            "CLinux",
             "Dispatch", "FoundationEssentials",
         ],
         "BlobEmulator": ["CCarryless", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],

@@ -248,7 +248,7 @@ package final class ForeachSalvage: Sendable {
         )
         for result in results {
             if flag.isCancelled { throw CancellationError() }
-            try joiner.append(LocalBytes(result.path), dropping: dropsErrors ? result.failed : [])
+            try joiner.append(LocalBytes(result.path), result.list, dropping: dropsErrors ? result.failed : [])
         }
         try joiner.finish(names: names)
         try packed.finish()
