@@ -1,7 +1,9 @@
 """foreach: status, errors, salvage and watch of doAzureParallel's jobs, from storage alone."""
 
+import fcntl
 import itertools
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -232,6 +234,21 @@ def test_salvage_makes_one_list_in_the_order_of_numbers(service, run, tmp_path, 
     assert (names, values) == (["1", "2", "4", "19", "20", "23"], [1.0, 2.0, 4.0, 19.0, 20.0, 23.0])
     # Nothing else is left.
     assert sorted(p.name for p in tmp_path.iterdir()) == ["all.rds", "good.rds"]
+
+
+def test_one_salvage_at_a_time_works_on_a_target(service, run, tmp_path, name):
+    job = Job(service, name)
+    job.finish(1)
+    passing = tmp_path / ".all.rds.outputfs-parts"
+    passing.mkdir()
+    (passing / "1.rds").write_bytes(b"left behind")
+    folder = os.open(passing, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    ended = run("salvage", name, "--merged", tmp_path / "all.rds")
+    os.close(folder)
+    assert ended.status == 73 and "another process" in ended.err
+    assert run("salvage", name, "--merged", tmp_path / "all.rds").status == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["all.rds"]
 
 
 def test_salvage_joins_files_of_both_versions(service, run, tmp_path, name):

@@ -36,6 +36,12 @@ struct ForeachJobTests {
         #expect(task("123.rds", in: "123") == nil)
     }
 
+    /// By it doAzureParallel decides how to parse what it fetched.
+    @Test func `results get no type that somebody would parse`() {
+        #expect(ContentTypes.type(forName: "results/1-result.rds") == "application/octet-stream")
+        #expect(ContentTypes.type(forName: "job/film.RDS") == "application/octet-stream")
+    }
+
     @Test func `metadata are read by their tags`() {
         let text = """
             <metadata><enableCloudCombine>TRUE</enableCloudCombine><chunkSize>20</chunkSize><packages>a & b;c</packages>\

@@ -69,6 +69,23 @@ struct ForeachTests {
         #expect(!status.isComplete)
     }
 
+    /// Which would take gigabytes if they were counted one by one.
+    @Test func `a blob that looks like a task far away costs nothing`() async throws {
+        submit(tasks: 0)
+        add("results/999999999-result.rds", result("1"))
+        let status = try await tree.status(of: tree.foreachJob("film"))
+        #expect(status.missing == ["1-999999998"])
+        #expect(status.missingCount == 999_999_998)
+    }
+
+    @Test func `a container's own token reaches no other job`() async throws {
+        submit(tasks: 0)
+        let tree = StoreTree(store: store, onlyContainer: "other")
+        await #expect(throws: ForeachProblem.noSuchContainer("film")) { try await tree.foreachJob("film") }
+        let mirror = ForeachMirror(tree: tree, container: "film", to: folder.path, jobs: 1) { _ in }
+        await #expect(throws: ForeachProblem.noSuchContainer("film")) { try await mirror.round() }
+    }
+
     @Test func `large results are read in ranges`() async throws {
         submit(tasks: 1)
         add("results/1-result.rds", result("1", padding: 9 << 20))

@@ -75,7 +75,7 @@ struct ForeachErrorsCommand: ParsableCommand {
 
     /// `17 (task 6): x is too large, in half(x)`; one line, whatever the message has.
     private static func line(_ error: ForeachErrors.IterationError) -> String {
-        var line = error.iteration
+        var line = printable(error.iteration)
         if let task = error.task { line += " (task \(task))" }
         line += ": " + printable(error.message)
         if let call = error.call { line += ", in " + printable(call) }

@@ -10,6 +10,7 @@ final class BlobBytes: ByteSource {
     private let cancellation: ReadCancellation
     private var asked: UInt64 = 0
     private var coming: Fetch?
+    private var operation: (any ReadOperation)?
     private var present: RangeBuffer?
     private var waiting = 0..<0
 
@@ -28,6 +29,9 @@ final class BlobBytes: ByteSource {
     init(_ store: any BlobStore, _ file: ForeachJob.File, _ cancellation: ReadCancellation) {
         (self.store, self.file, self.cancellation) = (store, file, cancellation)
     }
+
+    /// Who found the file broken wants no more of it.
+    deinit { operation?.cancel() }
 
     func read(into buffer: UnsafeMutableRawBufferPointer) throws -> Int {
         if waiting.isEmpty {
@@ -69,6 +73,7 @@ final class BlobBytes: ByteSource {
             fetch.result.withLock { $0 = result }
             fetch.done.signal()
         }
+        self.operation = operation
         cancellation.add(operation)
         return fetch
     }

@@ -63,6 +63,9 @@ package final class ForeachMirror: Sendable {
     ///
     /// Throws where there is no such job, and there was none before.
     package func round() async throws -> State {
+        if let only = tree.onlyContainer, !only.utf8.elementsEqual(container.utf8) {
+            throw ForeachProblem.noSuchContainer(container)
+        }
         let found = FoundFiles()
         let job: ForeachJob
         do throws(StorageError) {
@@ -120,7 +123,9 @@ package final class ForeachMirror: Sendable {
             state.withLock { ($0.expected, $0.mergesInCloud) = (status.expected, status.mergesInCloud) }
         }
         let (expected, merges) = state.withLock { ($0.expected, $0.mergesInCloud) }
-        guard let expected, expected > 0, (1...expected).allSatisfy({ job.results[$0] != nil }) else { return false }
+        guard let expected, expected > 0, job.results.count >= expected,
+            (1...expected).allSatisfy({ job.results[$0] != nil })
+        else { return false }
         return merges == false || job.hasMergeLog
     }
 

@@ -231,7 +231,8 @@ package final class ForeachSalvage: Sendable {
     ) throws {
         let encodings = Set(results.compactMap(\.list.nativeEncoding))
         guard encodings.count <= 1 else {
-            let names = encodings.sorted().joined(separator: ", ")
+            // With control characters escaped: what is written there is anybody's.
+            let names = encodings.sorted().map { $0.debugDescription }.joined(separator: ", ")
             throw LocalFileError(path, "cannot be made: strings are encoded in \(names), and one file has one encoding")
         }
         let names = results.flatMap { result in

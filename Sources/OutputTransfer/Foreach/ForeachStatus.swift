@@ -58,18 +58,19 @@ extension StoreTree {
         let iterations = environment?.lengths["argsList"].flatMap { Int(exactly: $0) }
         let expected = Self.expected(job, iterations: iterations, chunkSize: metadata?.chunkSize)
         let last = expected ?? job.results.keys.max() ?? 0
-        let missing = Self.missing(of: last, in: job)
+        let missing = NumberRanges.missing(of: last, in: job.results.keys.filter { $0 <= last }.sorted())
+        let endedWithout = job.ended.filter { job.results[$0] == nil && $0 <= last }.sorted()
         let packages = ["packages", "github", "bioconductor"].flatMap { environment?.strings[$0] ?? [] }
         return ForeachStatus(
             job: job.container,
             releases: job.releases,
-            errorHandling: metadata?.errorHandling,
+            errorHandling: metadata?.errorHandling.flatMap { Self.isPackageName($0) ? $0 : nil },
             chunkSize: metadata?.chunkSize,
             expected: expected,
             present: job.results.count,
-            missing: NumberRanges.text(missing),
-            missingCount: missing.count,
-            endedWithout: NumberRanges.text(missing.filter(job.ended.contains)),
+            missing: missing.map(NumberRanges.text),
+            missingCount: missing.reduce(0) { $0 + $1.count },
+            endedWithout: NumberRanges.of(endedWithout).map(NumberRanges.text),
             mergesInCloud: metadata?.combinesInCloud,
             isMerged: job.mergedResult != nil,
             packages: Self.unique((metadata?.packages ?? []) + packages).filter(Self.isPackageName),
@@ -89,11 +90,7 @@ extension StoreTree {
         let own = (1...).prefix { job.arguments.contains($0) }.count
         guard own == 0 else { return own }
         guard let iterations, let chunkSize, chunkSize > 0 else { return nil }
-        return (iterations + chunkSize - 1) / chunkSize
-    }
-
-    private static func missing(of last: Int, in job: ForeachJob) -> [Int] {
-        last < 1 ? [] : (1...last).filter { job.results[$0] == nil }
+        return iterations / chunkSize + (iterations % chunkSize == 0 ? 0 : 1)
     }
 
     private static func unique(_ names: [String]) -> [String] {
@@ -112,10 +109,10 @@ extension StoreTree {
     }
 }
 
-/// Numbers as people write them down: `1-3, 7`.
+/// Numbers of tasks, as people write them down: `1-3`, `7`. A user's blob may look like task 999,999,999: none are counted one by one.
 enum NumberRanges {
     /// - Parameter numbers: ascending.
-    static func text(_ numbers: [Int]) -> [String] {
+    static func of(_ numbers: [Int]) -> [ClosedRange<Int>] {
         var ranges: [ClosedRange<Int>] = []
         for number in numbers {
             if let last = ranges.last, last.upperBound + 1 == number {
@@ -124,6 +121,21 @@ enum NumberRanges {
                 ranges.append(number...number)
             }
         }
-        return ranges.map { $0.count == 1 ? "\($0.lowerBound)" : "\($0.lowerBound)-\($0.upperBound)" }
+        return ranges
+    }
+
+    /// What lies between `numbers` (ascending, from 1), up to `last`.
+    static func missing(of last: Int, in numbers: [Int]) -> [ClosedRange<Int>] {
+        var ranges: [ClosedRange<Int>] = []
+        var next = 1
+        for number in numbers + [last + 1] {
+            if next < number { ranges.append(next...number - 1) }
+            next = number + 1
+        }
+        return ranges
+    }
+
+    static func text(_ range: ClosedRange<Int>) -> String {
+        range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound)-\(range.upperBound)"
     }
 }

@@ -72,22 +72,45 @@ final class LocalBytes: ByteSource {
     }
 }
 
-/// A folder for what is on its way to a target, beside it and hidden.
-struct PassingFolder: Sendable {
+/// A folder for what is on its way to a target, beside it and hidden; one process at a time has it.
+final class PassingFolder: Sendable {
     let path: String
+    private let descriptor: Int32
 
     init(besides target: String) throws(LocalFileError) {
         path = NewFile.hidden(target) + "s"
+        descriptor = try Self.openLocked(path)
         // What a killed run has left there is of no use.
-        Self.remove(path)
-        try LocalFolder.make(path)
+        Self.empty(path)
+    }
+
+    deinit { close(descriptor) }
+
+    private static func openLocked(_ path: String) throws(LocalFileError) -> Int32 {
+        while true {
+            try LocalFolder.make(path)
+            let descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+            guard descriptor >= 0 else { throw .last(path, "cannot be opened") }
+            guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+                close(descriptor)
+                throw LocalFileError(path, "is being written by another process")
+            }
+            // Whoever held the lock may have removed the folder meanwhile.
+            var (opened, named) = (stat(), stat())
+            if fstat(descriptor, &opened) == 0, lstat(path, &named) == 0, opened.st_ino == named.st_ino {
+                return descriptor
+            }
+            close(descriptor)
+        }
+    }
+
+    private static func empty(_ path: String) {
+        for name in (try? LocalFolder.names(in: path)) ?? [] { unlink(LocalFolder.joined(path, name)) }
     }
 
     /// With all files that are in it.
-    func remove() { Self.remove(path) }
-
-    private static func remove(_ path: String) {
-        for name in (try? LocalFolder.names(in: path)) ?? [] { unlink(LocalFolder.joined(path, name)) }
+    func remove() {
+        Self.empty(path)
         rmdir(path)
     }
 
