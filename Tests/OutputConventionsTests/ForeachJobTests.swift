@@ -32,6 +32,7 @@ struct ForeachJobTests {
         }
         // A name that looks like a number, and reaches no job's.
         #expect(task("12345678901234567890123.rds") == nil)
+        #expect(task("1234567890.rds") == nil)
         // The container's own file is the environment.
         #expect(task("123.rds", in: "123") == nil)
     }

@@ -166,6 +166,16 @@ struct ForeachTests {
         #expect(try await mirror.round() == .complete)
     }
 
+    @Test func `a mirror waits for the merge's log when all tasks are there`() async throws {
+        submit(tasks: 2)
+        for task in 1...2 { add("results/\(task)-result.rds", result("\(task)")) }
+        let mirror = ForeachMirror(tree: tree, container: "film", to: folder.path + "/m", jobs: 4) { _ in }
+        for _ in 0..<4 { #expect(try await mirror.round() == .running) }
+        add("logs/merge.txt", [1])
+        for _ in 0..<2 { #expect(try await mirror.round() == .running) }
+        #expect(try await mirror.round() == .complete)
+    }
+
     @Test func `salvage that is cancelled leaves nothing`() async throws {
         submit(tasks: 2)
         for task in 1...2 { add("results/\(task)-result.rds", result("\(task)")) }
