@@ -61,6 +61,14 @@ final class RDSInput {
         return bytes
     }
 
+    /// What the file begins with: fewer bytes where it has no more.
+    func beginning(_ count: Int) throws -> [UInt8] {
+        while try present.count < count && fill() {}
+        let bytes = [UInt8](buffer[present.prefix(count)])
+        take(bytes.count)
+        return bytes
+    }
+
     /// Reads what is left, so that the checksum behind it is looked at.
     func finish() throws {
         while true {
@@ -79,11 +87,17 @@ final class RDSInput {
 
     private func require(_ count: Int) throws {
         while present.count < count {
-            let kept = present.count
-            buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[present]))
-            let more = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[kept...]))
-            present = 0..<kept + more
-            if more == 0 { throw RDSError(offset, "ends in the middle of a value") }
+            guard try fill() else { throw RDSError(offset, "ends in the middle of a value") }
         }
+    }
+
+    /// - Returns: false: there is no more.
+    private func fill() throws -> Bool {
+        let kept = present.count
+        buffer.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer[present]))
+        present = 0..<kept
+        let more = try source.read(into: UnsafeMutableRawBufferPointer(rebasing: buffer[kept...]))
+        present = 0..<kept + more
+        return more > 0
     }
 }

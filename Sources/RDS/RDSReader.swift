@@ -41,12 +41,7 @@ package final class RDSReader {
     }
 
     private static func requireXDR(_ input: RDSInput) throws {
-        let signature: [UInt8]
-        do { signature = try input.bytes(2) } catch let error as RDSError {
-            throw error.offset < 2 && error.reason.hasPrefix("ends in the middle of a value")
-                ? RDSError(0, "is no RDS file: it has \(error.offset) bytes") : error
-        }
-        switch String(decoding: signature, as: UTF8.self) {
+        switch String(decoding: try input.beginning(2), as: UTF8.self) {
         case "X\n": break
         case "A\n":
             throw RDSError(0, "is in R's ASCII form, which cannot be read; saveRDS(readRDS(…), …) makes a binary one")

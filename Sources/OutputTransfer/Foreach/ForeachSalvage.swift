@@ -39,6 +39,7 @@ package final class ForeachSalvage: Sendable {
         let number: Int
         let path: String
         let list: ResultList
+        let byteCount: UInt64
 
         var failed: Set<Int> { Set(list.failures.map(\.position)) }
     }
@@ -111,10 +112,21 @@ package final class ForeachSalvage: Sendable {
         guard case .merged(let path) = target, !fetched.isEmpty else { return sum(fetched) }
         let dropsErrors = dropsErrors
         let flag = CancellationFlag()
+        // For who looks on, bytes that are joined are another such number of bytes; it is taken back when that is over.
+        let byteCount = fetched.reduce(0) { $0 + $1.byteCount }
+        state.withLock { $0.foundBytes += byteCount }
         try await withTaskCancellationHandler {
-            try await disk.perform { try Self.join(fetched, into: path, dropsErrors: dropsErrors, flag) }
+            try await disk.perform { [self] in
+                try Self.join(fetched, into: path, dropsErrors: dropsErrors, flag) { count in
+                    state.withLock { $0.doneBytes += count }
+                }
+            }
         } onCancel: {
             flag.cancel()
+        }
+        state.withLock { counters in
+            counters.foundBytes -= byteCount
+            counters.doneBytes -= byteCount
         }
         return sum(fetched)
     }
@@ -195,7 +207,12 @@ package final class ForeachSalvage: Sendable {
         }
         _ = try await download.run(file.properties)
         return try await disk.perform {
-            Fetched(number: number, path: path, list: try ResultList(LocalBytes(path)))
+            Fetched(
+                number: number,
+                path: path,
+                list: try ResultList(LocalBytes(path)),
+                byteCount: file.properties.length
+            )
         }
     }
 
@@ -216,7 +233,7 @@ package final class ForeachSalvage: Sendable {
                 try PassingFolder.move(result.path, to: path)
                 return false
             }
-            try Self.join([result], into: path, dropsErrors: true, CancellationFlag())
+            try Self.join([result], into: path, dropsErrors: true, CancellationFlag()) { _ in }
             return false
         }
     }
@@ -227,7 +244,8 @@ package final class ForeachSalvage: Sendable {
         _ results: [Fetched],
         into path: String,
         dropsErrors: Bool,
-        _ flag: CancellationFlag
+        _ flag: CancellationFlag,
+        progress: (UInt64) -> Void
     ) throws {
         let encodings = Set(results.compactMap(\.list.nativeEncoding))
         guard encodings.count <= 1 else {
@@ -239,8 +257,11 @@ package final class ForeachSalvage: Sendable {
             let dropped = dropsErrors ? result.failed : []
             return result.list.names.indices.filter { !dropped.contains($0) }.map { result.list.names[$0] }
         }
+        guard names.count <= Int(Int32.max) else {
+            throw LocalFileError(path, "cannot be made: a list of \(names.count) iterations is too long")
+        }
         let file = try NewFile(path)
-        let packed = GzipWriter(file)
+        let packed = GzipWriter(StoppableSink(file, flag))
         let joiner = try ResultJoiner(
             to: packed,
             version: results.map(\.list.version).max() ?? 2,
@@ -248,8 +269,8 @@ package final class ForeachSalvage: Sendable {
             count: names.count
         )
         for result in results {
-            if flag.isCancelled { throw CancellationError() }
             try joiner.append(LocalBytes(result.path), result.list, dropping: dropsErrors ? result.failed : [])
+            progress(result.byteCount)
         }
         try joiner.finish(names: names)
         try packed.finish()
@@ -265,6 +286,19 @@ package final class ForeachSalvage: Sendable {
                 kind: kind
             )
         )
+    }
+}
+
+/// Takes bytes as long as somebody waits for the file.
+private final class StoppableSink: ByteSink {
+    private let sink: any ByteSink
+    private let flag: CancellationFlag
+
+    init(_ sink: any ByteSink, _ flag: CancellationFlag) { (self.sink, self.flag) = (sink, flag) }
+
+    func write(_ bytes: UnsafeRawBufferPointer) throws {
+        if flag.isCancelled { throw CancellationError() }
+        try sink.write(bytes)
     }
 }
 

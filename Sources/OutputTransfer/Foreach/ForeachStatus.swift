@@ -26,9 +26,6 @@ package struct ForeachStatus: Sendable, Hashable, Codable {
     package var packages: [String]
     /// What could not be read, and why.
     package var unreadable: [String]
-
-    /// All there is to fetch from it is there.
-    package var isComplete: Bool { isMerged || expected.map { $0 > 0 && missingCount == 0 } ?? false }
 }
 
 extension StoreTree {
