@@ -124,6 +124,20 @@ def test_old_layouts_are_known(service, run, tmp_path, name, release, shown, exp
     assert rds.names_and_numbers((tmp_path / "all.rds").read_bytes()) == (["1", "2", "3"], [1.0, 2.0, 3.0])
 
 
+def test_the_account_may_stand_in_a_file_or_in_the_environment(server, service, tmp_path, name):
+    Job(service, name)
+    (tmp_path / "key").write_text(server.key)
+    (tmp_path / "key").chmod(0o600)
+    (tmp_path / "config.toml").write_text(f'account = "{server.account}"\nkey-file = "{tmp_path}/key"\nendpoint = "{server.blob_endpoint}"\n')
+    for arguments, environment in [
+        (["--config", tmp_path / "config.toml"], {}), ([], {"OUTPUTFS_CONFIG": str(tmp_path / "config.toml")}),
+        ([], {"OUTPUTFS_ACCOUNT": server.account, "OUTPUTFS_KEY_FILE": str(tmp_path / "key"), "OUTPUTFS_ENDPOINT": server.blob_endpoint}),
+    ]:
+        ended = outputfs("foreach", "status", name, *arguments, **environment)
+        assert ended.status == 0, ended.err
+        assert name in ended.out
+
+
 # errors
 
 
