@@ -18,6 +18,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CExpat", providers: [.apt(["libexpat1-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CChecksums"),
         .systemLibrary(name: "CCarryless"),
@@ -25,6 +26,7 @@ let package = Package(
         // Pure values.
         .target(name: "OutputConventions", dependencies: ["COpenSSL"]),
         .target(name: "FileSystemModel"),
+        .target(name: "RDS", dependencies: ["CZlib"]),
         .target(name: "Checksums", dependencies: ["COpenSSL", "CChecksums"]),
 
         // What one process that serves a mount leaves to the next.
@@ -70,7 +72,8 @@ let package = Package(
         .target(
             name: "OutputTree",
             dependencies: [
-                "FileSystemModel", "HandOver", "OutputConventions", "OutputViews", "BlobStorage", "LocalStore", "BlobReading",
+                "FileSystemModel", "HandOver", "OutputConventions", "OutputViews", "BlobStorage", "LocalStore",
+                "BlobReading",
                 "BlobWriting", .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -78,7 +81,8 @@ let package = Package(
         .target(
             name: "OutputTransfer",
             dependencies: [
-                "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux",
+                "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "RDS",
+                "CLinux",
             ]
         ),
 
@@ -125,9 +129,10 @@ let package = Package(
             dependencies: ["OutputConventions", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
+        .testTarget(name: "RDSTests", dependencies: ["RDS", "TestSupport"], resources: [.copy("Vectors")]),
         .testTarget(
             name: "OutputTransferTests",
-            dependencies: ["OutputTransfer", "OutputConventions", "TestSupport"],
+            dependencies: ["OutputTransfer", "OutputConventions", "BlobStorage", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),

@@ -60,8 +60,8 @@ struct RootCommand: ParsableCommand {
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DrainCommand.self, RecoverCommand.self,
             WarmCommand.self, UploadCommand.self, GetCommand.self, PutCommand.self, SyncCommand.self,
             RemoveCommand.self, LsCommand.self, FindCommand.self,
-            CatCommand.self, HashCommand.self, DoctorCommand.self, ConfigCommand.self, LogLevelCommand.self,
-            EmulatorCommand.self, DemoCommand.self,
+            CatCommand.self, HashCommand.self, ForeachCommand.self, DoctorCommand.self, ConfigCommand.self,
+            LogLevelCommand.self, EmulatorCommand.self, DemoCommand.self,
         ]
     )
 }

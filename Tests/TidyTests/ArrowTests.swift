@@ -8,6 +8,7 @@ struct ArrowTests {
     private static let arrows: [String: Set<String>] = [
         "OutputConventions": ["COpenSSL"],
         "FileSystemModel": [],
+        "RDS": ["CZlib"],
         "HandOver": ["CLinux"],
         "Checksums": ["CChecksums", "COpenSSL"],
         "BlobStorage": [],
@@ -26,8 +27,9 @@ struct ArrowTests {
         ],
         "FuseBinding": ["FileSystemModel", "HandOver", "CFuse3", "CLinux", "Logging"],
         "OutputTransfer": [
-            "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux",
-            "FoundationEssentials",
+            "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "RDS",
+            "CLinux",
+            "Dispatch", "FoundationEssentials",
         ],
         "BlobEmulator": ["CCarryless", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],
         "OutputFSCommands": [

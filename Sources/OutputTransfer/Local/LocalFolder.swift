@@ -81,6 +81,11 @@ enum LocalFolder {
         }
     }
 
+    /// Makes a folder that only its owner can enter; one that is there stays as it is.
+    static func makePrivate(_ path: String) throws(LocalFileError) {
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw .last(path, "cannot be made") }
+    }
+
     /// Gives the bytes of a file to `body`, a MiB at a time.
     static func read(_ path: String, _ body: (UnsafeRawBufferPointer) -> Void) throws(LocalFileError) {
         let file = open(path, O_RDONLY | O_CLOEXEC)
