@@ -123,6 +123,10 @@ extension OutputFileSystem {
     private func place(_ node: FileNode, _ created: Created) async throws(FileSystemError) -> Created {
         do throws(FileSystemError) {
             try await commit(node, placesUntouched: true)
+            // Recovery may have been there first, and found somebody else's.
+            if node.withState({ $0.isUnlinked }) {
+                throw FileSystemError(errno: EEXIST, "\(node.address): somebody else made it first")
+            }
             return Created(entry: entry(node), opened: created.opened)
         } catch {
             if let handle = handles.removeFile(created.opened.handle) {
@@ -140,13 +144,12 @@ extension OutputFileSystem {
     /// The blob that a process that was killed placed for this very file, and that would be in its way now: it is empty,
     /// and has the file's time to the nanosecond. Otherwise the commit decides.
     private func recognisePlaceholder(of node: FileNode) async {
-        let (address, time) = node.withState { file in
-            (file.address, file.facts == nil && file.recovery == nil ? file.pending.modificationTime : nil)
-        }
-        guard let time, let properties = try? await store.properties(of: address) else { return }
-        let facts = FileFacts(properties)
-        guard facts.length == 0, facts.posix.modificationTime == time else { return }
-        let now = clock.monotonic()
+        let address = node.address
+        guard node.withState({ $0.facts == nil && $0.recovery == nil && $0.mustBeNew }),
+            let properties = try? await store.properties(of: address), properties.length == 0,
+            !node.withState({ $0.isStrangers(properties) })
+        else { return }
+        let (facts, now) = (FileFacts(properties), clock.monotonic())
         node.withState { file in
             (file.properties, file.facts, file.learnedAt) = (properties, facts, now)
             (file.isPlacementPending, file.mustBeNew, file.coversStoredBlob) = (false, false, false)

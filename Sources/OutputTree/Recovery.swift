@@ -126,11 +126,14 @@ extension OutputFileSystem {
         // What was unlinked before this file got its name must not pass for somebody else's.
         if let holder = held.holder(of: address), held.isRecovered(holder) { _ = await attemptRemoval(holder) }
         let changeCount = local.changeCount
-        let verdict: RecoveryVerdict
+        var verdict: RecoveryVerdict
         do throws(StorageError) { verdict = try await local.judge(known: recovery.known) } catch {
             let answer = failure(error, "recover", address.description)
             noteFailure(answer, of: node)
             throw answer
+        }
+        if case .done(let properties) = verdict, node.withState({ $0.isStrangers(properties) }) {
+            verdict = .conflict("somebody else made it first")
         }
         switch verdict {
         case .upload(let condition):
@@ -152,6 +155,7 @@ extension OutputFileSystem {
                 if file.openCount == 0 || local.isLog { file.local = nil }
                 file.isPlacementPending = false
                 file.hasWrites = false
+                file.mustBeNew = false
                 file.recovery = nil
                 file.lastFailure = nil
                 if file.pending == recovery.attributes { file.pending = PendingAttributes() }
@@ -188,5 +192,14 @@ extension OutputFileSystem {
             if isNews || file.lastFailure == nil { file.lastFailure = answer }
             if isNews { file.failedCommits += 1 }
         }
+    }
+}
+
+extension FileState {
+    /// All empty blobs have the same bytes: of a file that had to be new only its time, in nanoseconds, tells whether this
+    /// is the one that was put there for it.
+    func isStrangers(_ properties: BlobProperties) -> Bool {
+        mustBeNew && properties.length == 0
+            && FileFacts(properties).posix.modificationTime != pending.modificationTime
     }
 }

@@ -277,6 +277,21 @@ def test_a_lock_file_that_was_being_put_there_is_its_makers(mounting, own_server
     assert mount.unmount() == 0
 
 
+def test_a_lock_file_that_somebody_else_was_faster_with_is_theirs(mounting, own_server, job):
+    mount = mounting("--exclusive", "open", server=own_server)
+    outputs = mount.job(job)
+    own_server.faults({"operation": "Put Blob", "effect": "delay", "milliseconds": 30_000})
+    locking = Background(lambda: os.open(outputs / "lock", os.O_CREAT | os.O_EXCL | os.O_WRONLY))
+    wait_until(lambda: mount.status()["kernelRequestsWaiting"] > 0, 10, "that it waits")
+    os.kill(mount.worker, signal.SIGSTOP)
+    own_server.faults()
+    put(own_server, job, "lock", b"")
+    mount.kill_worker()
+    with fails_with(errno.EEXIST):
+        locking.join()
+    assert own_server.blob(f"job-{job}", "$JobOutput/lock").exists()
+
+
 def test_what_was_unlinked_is_read_on_and_goes_with_the_last_reader(mounting, server, job):
     put(server, job, "f", data(4 * MIB, 7))
     mount = mounting()
