@@ -22,6 +22,8 @@ package struct TreeOptions: Sendable {
     package var views: Set<OutputView> = Set(OutputView.allCases)
     /// The one container that the tree holds, for credentials that reach no other; `nil` shows the whole account.
     package var onlyContainer: String?
+    /// Those of the configuration, by their names.
+    package var datastores: [ConfiguredDatastore] = []
     /// How long stat, ls and absent names may lag behind the store.
     package var attributeValidity: Duration = .seconds(1)
     /// Owner and group of what has none stored.

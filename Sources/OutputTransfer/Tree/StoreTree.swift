@@ -7,12 +7,19 @@ package struct StoreTree: Sendable {
     let views: Set<OutputView>
     /// The one container that a container URL gives; `nil`: the account's.
     let onlyContainer: String?
+    /// Those of the configuration, by their names.
+    let datastores: [ConfiguredDatastore]
 
-    package init(store: any BlobStore, views: Set<OutputView> = Set(OutputView.allCases), onlyContainer: String? = nil)
-    {
+    package init(
+        store: any BlobStore,
+        views: Set<OutputView> = Set(OutputView.allCases),
+        onlyContainer: String? = nil,
+        datastores: [ConfiguredDatastore] = []
+    ) {
         self.store = store
         self.views = views
         self.onlyContainer = onlyContainer
+        self.datastores = datastores
     }
 
     package enum Found: Sendable {
