@@ -10,11 +10,17 @@ package struct StoreTree: Sendable {
     /// The one container that a container URL gives; `nil`: the account's.
     let onlyContainer: String?
 
-    package init(store: any BlobStore, views: ShownViews = .all, onlyContainer: String? = nil) {
+    package init(
+        store: any BlobStore,
+        views: ShownViews = .all,
+        onlyContainer: String? = nil,
+        datastores: [ConfiguredDatastore] = []
+    ) {
         self.store = store
         self.views = views
         self.onlyContainer = onlyContainer
-        gatherer = Gatherer(store: store, source: GatheredSource(onlyContainer: onlyContainer))
+        let source = GatheredSource(onlyContainer: onlyContainer, datastores: datastores)
+        gatherer = Gatherer(store: store, source: source)
     }
 
     package enum Found: Sendable {
