@@ -40,7 +40,7 @@ extension OutputFileSystem {
     /// (a block blob's version never changes; an append blob's grows).
     func isFresh(_ node: FileNode) -> Bool {
         let since = clock.monotonic() - options.attributeValidity
-        return node.withState { file in
+        return isSettled(node) || node.withState { file in
             if file.hasUnsentContent || file.isUnlinked { return true }
             // Others may append to a log that is open for writing here.
             if let local = file.local, !local.isLog { return true }
@@ -77,6 +77,7 @@ extension OutputFileSystem {
                 try requireBlob(file.address)
                 let isOpenForWriting = handle.flatMap { handles.file($0) }?.flags.allowsWriting ?? false
                 request.later { [self] () async throws(FileSystemError) in
+                    try await requireUnconfirmed(file.address, "setattr")
                     try await apply(changes, to: file, isOpenForWriting: isOpenForWriting)
                     return AttributesAnswer(attributes(of: file), validity: validity(of: file))
                 }
