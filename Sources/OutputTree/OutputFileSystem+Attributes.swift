@@ -40,13 +40,14 @@ extension OutputFileSystem {
     /// (a block blob's version never changes; an append blob's grows).
     func isFresh(_ node: FileNode) -> Bool {
         let since = clock.monotonic() - options.attributeValidity
-        return isSettled(node) || node.withState { file in
-            if file.hasUnsentContent || file.isUnlinked { return true }
-            // Others may append to a log that is open for writing here.
-            if let local = file.local, !local.isLog { return true }
-            if file.learnedAt >= since { return true }
-            return file.openCount > 0 && file.facts?.type != .append
-        }
+        return isSettled(node)
+            || node.withState { file in
+                if file.hasUnsentContent || file.isUnlinked { return true }
+                // Others may append to a log that is open for writing here.
+                if let local = file.local, !local.isLog { return true }
+                if file.learnedAt >= since { return true }
+                return file.openCount > 0 && file.facts?.type != .append
+            }
     }
 
     func refresh(_ node: FileNode) async throws(FileSystemError) {

@@ -142,7 +142,9 @@ extension OutputFileSystem {
             let isKnown = node.withState { $0.hasUnsentContent || ($0.facts != nil && $0.learnedAt >= since) }
             if isKnown || isSettled(node) { return .node(node) }
         case .dormant(_, _, let facts, let learnedAt, _):
-            if learnedAt >= since || isSettled(address, learnedAt: learnedAt) { return .file(address, facts, startedAt: learnedAt) }
+            if learnedAt >= since || isSettled(address, learnedAt: learnedAt) {
+                return .file(address, facts, startedAt: learnedAt)
+            }
         case nil: break
         }
         switch changes.file(address, since: since) {
@@ -253,7 +255,11 @@ extension OutputFileSystem {
         case .container(let place): return try await locateContainer(place)
         case .gathered(let place): return try await locateGathered(name, in: place)
         case .folder(let place): return try await locateFolder(place) ?? .absent
-        case .file(let place): return try await locateFile(place) ?? .absent
+        case .file(let place):
+            let found = try await locateFile(place)
+            // What marks a directory is no file beside it.
+            if case .directory = found { return .absent }
+            return found ?? .absent
         case .either(let file, let folder):
             // A file that is known under this name costs one request.
             if let address = file.blob, let known = nodes.known(at: address), !known.isShadowed,

@@ -34,7 +34,10 @@ extension Gatherer {
         var allotment = NameAllotment()
         var named: [[UInt8]: UploadFolder] = [:]
         let entries = confirmed.map { folder, upload in
-            let name = allotment.take(upload.title ?? folder.id, labels: [folder.id, "\(folder.id)@\(folder.container)"])
+            let name = allotment.take(
+                upload.title ?? folder.id,
+                labels: [folder.id, "\(folder.id)@\(folder.container)"]
+            )
             named[Array(name.utf8)] = folder
             return GatheredEntry(name, directory: folder.place)
         }

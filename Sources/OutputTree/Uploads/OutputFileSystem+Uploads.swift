@@ -48,7 +48,8 @@ extension OutputFileSystem {
     }
 
     private func refused(_ address: BlobAddress, _ operation: String) -> FileSystemError {
-        let reason = "\(address) belongs to a confirmed upload, which jobs and assets refer to: below containers/ it can be removed"
+        let reason =
+            "\(address) belongs to a confirmed upload, which jobs and assets refer to: below containers/ it can be removed"
         let refusal = FileSystemError(errno: EPERM, reason)
         report(refusal, operation, address.description)
         return refusal
@@ -58,7 +59,9 @@ extension OutputFileSystem {
 
     /// Whether what was learned of a blob then is good for longer than of others, as far as that is known.
     func isSettled(_ address: BlobAddress, learnedAt: Duration) -> Bool {
-        guard let folder = uploadFolder(of: address), let upload = gatherer.knownUpload(in: folder) else { return false }
+        guard let folder = uploadFolder(of: address), let upload = gatherer.knownUpload(in: folder) else {
+            return false
+        }
         return learnedAt >= upload.askedAt
     }
 

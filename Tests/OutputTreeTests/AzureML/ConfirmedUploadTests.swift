@@ -34,7 +34,9 @@ struct ConfirmedUploadTests {
             let file = world.files
             expect(.notPermitted) { try file.open(path, O_WRONLY, permissions: 0) }
             expect(.notPermitted) { try file.open(path, O_WRONLY | O_TRUNC, permissions: 0) }
-            expect(.notPermitted) { try file.open("\(folder)/data/new", O_WRONLY | O_CREAT | O_EXCL, permissions: 0o644) }
+            expect(.notPermitted) {
+                try file.open("\(folder)/data/new", O_WRONLY | O_CREAT | O_EXCL, permissions: 0o644)
+            }
             expect(.notPermitted) { try file.open("\(folder)/data/new", O_WRONLY | O_CREAT, permissions: 0o644) }
             expect(.notPermitted) { try file.truncate(path, to: 0) }
             expect(.notPermitted) { try file.setPermissions(path, 0o600) }
@@ -95,10 +97,10 @@ struct ConfirmedUploadTests {
 
     @Test func `once it is known, opening and stat ask nobody`() async throws {
         try await with { (world, store) throws in
-            upload("1", "data/f", store)
+            upload("1", "f", store)
             #expect(try world.files.names("uploads") == ["iris@1"])
             world.letValidityPass()
-            let path = "uploads/iris@1/data/f"
+            let path = "uploads/iris@1/f"
             // Kept open by one program, so that the kernel does not forget the file.
             let first = try world.files.open(path, O_RDONLY, permissions: 0)
             #expect(try world.files.pread(first, count: 100, at: 0) == Array("confirmed".utf8))
@@ -136,7 +138,9 @@ struct ConfirmedUploadTests {
             let store = world.store
             store.addContainer("azureml")
             let address = BlobAddress(container: blobstore, name: "LocalUpload/1/f")
-            func put(_ byte: UInt8) { store.add(address, pattern(700_000).map { $0 ^ byte }, metadata: ["upload_status": "completed"]) }
+            func put(_ byte: UInt8) {
+                store.add(address, pattern(700_000).map { $0 ^ byte }, metadata: ["upload_status": "completed"])
+            }
             put(0)
             let path = "datastores/workspaceblobstore/LocalUpload/1/f"
             let first = try world.files.open(path, O_RDONLY, permissions: 0)
@@ -148,7 +152,10 @@ struct ConfirmedUploadTests {
             try world.files.close(first)
             world.letValidityPass()
             let second = try world.files.open(path, O_RDONLY, permissions: 0)
-            #expect(try world.files.pread(second, count: 10, at: 600_000) == pattern(700_000)[600_000..<600_010].map { $0 ^ 1 })
+            #expect(
+                try world.files.pread(second, count: 10, at: 600_000)
+                    == pattern(700_000)[600_000..<600_010].map { $0 ^ 1 }
+            )
             try world.files.close(second)
         }
     }
