@@ -184,7 +184,8 @@ def test_a_container_that_fails_is_an_error_and_not_a_shorter_list(own_server, m
     mount = mounting(*QUICK, "--retry-deadline", "1s", server=own_server)
     workspace = Workspace(own_server, mount)
     workspace.put(ARTIFACTS, "ExperimentRun/dcid.r/outputs/x")
-    own_server.faults({"operation": "List Blobs", "container": BLOBSTORE, "action": {"status": 503}})
+    # The first of the listings succeeds.
+    own_server.faults({"operation": "List Blobs", "skip": 1, "effect": "status", "status": 503, "code": "ServerBusy"})
     try:
         with fails_with(errno.EIO):
             os.listdir(mount / "runs")
