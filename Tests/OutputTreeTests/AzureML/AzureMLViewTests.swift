@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// `/runs`, `/datastores` and `/uploads` as programs see them: SEMANTICS.md §1.12 to §1.14.
-@Suite("Azure ML's views", .timeLimit(.minutes(1)))
+@Suite("Azure ML's views", .timeLimit(.minutes(5)))
 struct AzureMLViewTests {
     private func with(
         keepsNames: Bool = false,

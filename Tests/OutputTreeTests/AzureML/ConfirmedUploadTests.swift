@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// What is confirmed does not change, and is not asked for again: SEMANTICS.md §1.14.
-@Suite("Confirmed uploads", .timeLimit(.minutes(1)))
+@Suite("Confirmed uploads", .timeLimit(.minutes(5)))
 struct ConfirmedUploadTests {
     private static let below = "containers/\(blobstore)/LocalUpload"
 
