@@ -1,4 +1,4 @@
-"""Azure ML's runs, datastores and uploads on a mount: SEMANTICS.md §1.12 to §1.14."""
+"""Azure ML's runs, datastores and uploads on a mount: SEMANTICS.md §1.12."""
 
 import errno
 import os
@@ -115,7 +115,7 @@ def test_tail_by_name_follows_a_log_that_is_written_anew_each_time(workspace):
 
 
 def test_datastores_are_the_workspaces(workspace):
-    """§1.13"""
+    """§1.12"""
     workspace.put(BLOBSTORE, "UI/2024-01-01_000000_UTC/data.csv", b"studio")
     workspace.put(ARTIFACTS, "ArtifactZip/ExperimentRun/dcid.r.zip", b"zip")
     stores = workspace.mount / "datastores"
@@ -130,7 +130,7 @@ CONFIRMED = {"upload_status": "completed", "name": "iris", "version": "3"}
 
 
 def test_an_upload_is_shown_by_its_asset_and_stays_as_it_is(workspace):
-    """§1.14"""
+    """§1.12"""
     id = "ab" * 32
     folder = f"LocalUpload/{id}/data"
     blob = workspace.put(BLOBSTORE, f"{folder}/a.csv", b"first")
@@ -162,7 +162,7 @@ def test_an_upload_is_shown_by_its_asset_and_stays_as_it_is(workspace):
 
 
 def test_reading_a_confirmed_upload_again_asks_the_store_for_none_of_its_files(workspace):
-    """§1.14"""
+    """§1.12"""
     for number in range(20):
         workspace.put(BLOBSTORE, f"LocalUpload/1/f{number:02}", os.urandom(1000))
     workspace.server.blob(BLOBSTORE, "LocalUpload/1/f00").set_blob_metadata(CONFIRMED)

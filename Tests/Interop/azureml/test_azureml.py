@@ -179,7 +179,7 @@ def workspace(server):
 
 
 def test_what_the_library_uploads_is_shown_by_its_asset_and_in_its_datastore(library, run, source, workspace, tmp_path):
-    """SEMANTICS.md §1.13, §1.14: a folder whose first file in the library's order is the one that confirms, and a single file."""
+    """SEMANTICS.md §1.12: a folder whose first file in the library's order is the one that confirms, and a single file."""
     theirs = library("upload", **workspace, path=str(source), name="folder", version="3")
     library("upload", **workspace, path=str(source / "a é.txt"), name="file", version="1")
     listed = run("ls", "uploads")

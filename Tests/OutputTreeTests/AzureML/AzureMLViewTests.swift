@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// `/runs`, `/datastores` and `/uploads` as programs see them: SEMANTICS.md §1.12 to §1.14.
+/// `/runs`, `/datastores` and `/uploads` as programs see them: SEMANTICS.md §1.12.
 @Suite("Azure ML's views", .timeLimit(.minutes(5)))
 struct AzureMLViewTests {
     private func with(

@@ -7,7 +7,7 @@ import SystemPackage
 import TestSupport
 import Testing
 
-/// What is confirmed does not change, and is not asked for again: SEMANTICS.md §1.14.
+/// What is confirmed does not change, and is not asked for again: SEMANTICS.md §1.12.
 @Suite("Confirmed uploads", .timeLimit(.minutes(5)))
 struct ConfirmedUploadTests {
     private static let below = "containers/\(blobstore)/LocalUpload"
