@@ -149,7 +149,6 @@ struct ConfirmedUploadTests {
             put(1)
             world.letValidityPass()
             expect(Errno(rawValue: ESTALE)) { try world.files.pread(first, count: 1000, at: 600_000) }
-            try world.files.close(first)
             world.letValidityPass()
             let second = try world.files.open(path, O_RDONLY, permissions: 0)
             #expect(
@@ -157,6 +156,7 @@ struct ConfirmedUploadTests {
                     == pattern(700_000)[600_000..<600_010].map { $0 ^ 1 }
             )
             try world.files.close(second)
+            try world.files.close(first)
         }
     }
 }
