@@ -4,7 +4,7 @@ import OutputViews
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct DatastoreTests {
     @Test func `a workspace's two datastores are found by their containers`() async throws {
         let workspace = Workspace()

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Every blob of a run has exactly one path in `/runs`, and that path leads back to it. `SEED=…` replays a failure.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RunMappingTests {
     private struct Path: Hashable {
         let bytes: [UInt8]

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// `/runs`, from what Azure ML leaves in a workspace's containers.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RunTests {
     @Test func `runs are those with artifacts and those with named outputs, each once`() async throws {
         let workspace = Workspace()

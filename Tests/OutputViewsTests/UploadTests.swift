@@ -4,7 +4,7 @@ import OutputViews
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct UploadTests {
     private let hash = String(repeating: "ab", count: 32)
 
