@@ -135,6 +135,10 @@ let package = Package(
             dependencies: ["OutputTransfer", "OutputConventions", "BlobStorage", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
+        .testTarget(
+            name: "OutputViewsTests",
+            dependencies: ["OutputViews", "OutputConventions", "OutputTransfer", "BlobStorage", "TestSupport"]
+        ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
         .testTarget(name: "HandOverTests", dependencies: ["HandOver", "TestSupport"]),
         .testTarget(

@@ -34,6 +34,7 @@ extension OutputFileSystem {
             return
         }
         request.later { [self] () async throws(FileSystemError) in
+            if flags.allowsWriting || flags.truncates { try await requireUnconfirmed(file.address, "open") }
             if flags.truncates {
                 // The old bytes go: no version is needed, unless one that came since the last lookup is a conflict.
                 if options.conflictPolicy == .fail { _ = try await pinVersion(file, flags) }
@@ -62,8 +63,9 @@ extension OutputFileSystem {
                 if let known = try? fileHandle(unheard).node, !known.withState({ $0.isUnlinked }) {
                     nodes.lookUp(known)
                     let again = creating(known, flags, for: number)
-                    guard case .success(let created) = again, flags.isExclusive, options.exclusiveCreation == .open
-                    else { return request.complete(again) }
+                    guard case .success(let created) = again, isPlacedAtOpen(flags) else {
+                        return request.complete(again)
+                    }
                     request.later { [self] () async throws(FileSystemError) in
                         await recognisePlaceholder(of: known)
                         return try await place(known, created)
@@ -77,20 +79,27 @@ extension OutputFileSystem {
             // O_TRUNC replaces whatever is there, and O_EXCL is told at the commit. Who wants the old bytes, as `>>`
             // does, must not miss a blob that somebody made since the kernel's last lookup: that costs a HEAD.
             let mustAsk = !flags.isExclusive && (!flags.truncates || options.conflictPolicy == .fail)
-            guard unsent == nil, !mustAsk else {
+            let address = try newBlob(name, in: directory)
+            guard unsent == nil, !mustAsk, uploadFolder(of: address) == nil else {
                 request.later { [self] () async throws(FileSystemError) in
-                    let known = if let unsent { unsent } else { try await storedFile(name, in: directory, flags) }
+                    try await requireUnconfirmed(address, "create")
+                    let known =
+                        if let unsent { unsent } else {
+                            mustAsk ? try await storedFile(name, in: directory, flags) : nil
+                        }
                     if let known {
                         if flags.truncates { try await truncateAtOpen(known) }
                         nodes.lookUp(known)
                         return try creating(known, flags, for: number).get()
                     }
-                    return try created(try makeFile(name, in: directory, permissions, caller, flags), flags, number)
+                    let made = try makeFile(name, in: directory, permissions, caller, flags)
+                    let created = try created(made, flags, number)
+                    return isPlacedAtOpen(flags) ? try await place(made, created) : created
                 }
                 return
             }
             let made = try makeFile(name, in: directory, permissions, caller, flags)
-            guard flags.isExclusive, options.exclusiveCreation == .open else {
+            guard isPlacedAtOpen(flags) else {
                 request.succeed(try created(made, flags, number))
                 return
             }
@@ -99,6 +108,10 @@ extension OutputFileSystem {
                 try await place(made, try created(made, flags, number))
             }
         } catch { request.fail(error) }
+    }
+
+    private func isPlacedAtOpen(_ flags: OpenFlags) -> Bool {
+        flags.isExclusive && options.exclusiveCreation == .open
     }
 
     /// `request`: see `Request.number`.

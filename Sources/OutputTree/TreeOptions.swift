@@ -23,6 +23,8 @@ package struct TreeOptions: Sendable {
     package var views: ShownViews = .all
     /// The one container that the tree holds, for credentials that reach no other; `nil` shows the whole account.
     package var onlyContainer: String?
+    /// Those of the configuration, by their names.
+    package var datastores: [ConfiguredDatastore] = []
     /// How long stat, ls and absent names may lag behind the store.
     package var attributeValidity: Duration = .seconds(1)
     /// Owner and group of what has none stored.
@@ -48,7 +50,9 @@ package struct TreeOptions: Sendable {
     /// `StoreWithRecords` of the same, which reads them.
     package var records: (any JobRecords)?
 
-    var gatheredSource: GatheredSource { GatheredSource(onlyContainer: onlyContainer) }
+    var gatheredSource: GatheredSource {
+        GatheredSource(onlyContainer: onlyContainer, datastores: datastores)
+    }
 
     package init(userID: UInt32, groupID: UInt32) {
         self.userID = userID

@@ -10,11 +10,17 @@ package struct StoreTree: Sendable {
     /// The one container that a container URL gives; `nil`: the account's.
     let onlyContainer: String?
 
-    package init(store: any BlobStore, views: ShownViews = .all, onlyContainer: String? = nil) {
+    package init(
+        store: any BlobStore,
+        views: ShownViews = .all,
+        onlyContainer: String? = nil,
+        datastores: [ConfiguredDatastore] = []
+    ) {
         self.store = store
         self.views = views
         self.onlyContainer = onlyContainer
-        gatherer = Gatherer(store: store, source: GatheredSource(onlyContainer: onlyContainer))
+        let source = GatheredSource(onlyContainer: onlyContainer, datastores: datastores)
+        gatherer = Gatherer(store: store, source: source)
     }
 
     package enum Found: Sendable {
@@ -188,7 +194,8 @@ package struct StoreTree: Sendable {
         if isDirectory && blob.isShadowed { return }
         let isSlashed = isDirectory && blob.name.utf8.last == UInt8(ascii: "/")
         let name = isSlashed ? String(decoding: blob.name.utf8.dropLast(), as: UTF8.self) : blob.name
-        guard !name.utf8.elementsEqual(query.prefix.utf8.dropLast()) || !isDirectory,
+        guard
+            !isDirectory || !name.utf8.elementsEqual(query.prefix.utf8.dropLast()) && !place.alwaysShadows(blob: name),
             let names = place.path(to: name, isShadowed: blob.isShadowed && !isDirectory, views: views)
         else { return }
         let address = BlobAddress(container: query.container, name: blob.name)
