@@ -84,7 +84,7 @@ extension OutputFileSystem {
                 }
                 // What the store does not have yet goes up under the old name; then the store has one file to copy.
                 try await commitLocked(node, placesUntouched: true)
-                if case .hierarchical = store.namespace {
+                if case .hierarchical = store.namespace(of: source.container) {
                     try await moveBlob(of: node, from: source, to: destination, over: replaced, flags)
                 } else {
                     try await requireDeleteRight(for: source)

@@ -64,7 +64,7 @@ package final class AzureBlobStore: BlobStore {
     /// The most that the transport buffers of answers, in bytes.
     package var receiveBufferBytes: Int { engine.configuration.maxConnections * EasyHandle.receiveBufferSize }
 
-    package var namespace: Namespace { engine.configuration.namespace }
+    package func namespace(of container: String) -> Namespace { engine.configuration.namespace }
 
     /// What was requested so far.
     package var counters: RequestCounters { engine.counting.snapshot }
