@@ -66,6 +66,7 @@ extension OutputFileSystem {
     ) async throws(FileSystemError) {
         try requireBlob(node.address)
         let destination = try newBlob(newName, in: target)
+        try requireOneAccount(node.address, destination)
         while true {
             let replaced = try await replaceableFile(newName, destination, in: target, flags: flags)
             // The replaced file's lock, too: a commit of it that is under way would end up over the copy.
@@ -94,6 +95,12 @@ extension OutputFileSystem {
             }
             if isDone { return }
         }
+    }
+
+    /// Programs copy what cannot be renamed across file systems; between accounts nothing can.
+    func requireOneAccount(_ source: BlobAddress, _ destination: BlobAddress) throws(FileSystemError) {
+        guard !destination.isOneStep(from: source) else { return }
+        throw FileSystemError(errno: EXDEV, "\(source) and \(destination) are of two accounts")
     }
 
     /// A file that is on this mount only changes its name here only.

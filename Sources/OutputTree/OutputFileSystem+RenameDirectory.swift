@@ -26,6 +26,7 @@ extension OutputFileSystem {
             throw FileSystemError(errno: EPERM, "\(newName): directories cannot become containers")
         }
         guard from != to else { return }
+        try requireOneAccount(from, to)
         guard !to.name.utf8.starts(with: from.name.utf8) || to.container != from.container else {
             throw FileSystemError(errno: EINVAL, "\(name) cannot move into itself")
         }

@@ -110,6 +110,9 @@ enum SettingTable {
         "recover": wayToStore + transfer.filter { $0.name == "journal-dir" },
     ]
 
+    /// Whether a command looks at paths of the tree; `upload` puts files into one container.
+    static func takesDatastores(_ command: String) -> Bool { byCommand[command] != nil && command != "upload" }
+
     /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.
     static let azureVariables: [(name: String, role: Setting.StorageRole)] = [
         ("AZURE_STORAGE_AUTH_TYPE", .proves),
