@@ -30,11 +30,3 @@ package struct Gatherer: Sendable {
         }
     }
 }
-
-/// What gathering goes by besides the store.
-package struct GatheredSource: Sendable, Hashable {
-    /// The one container that credentials reach; `nil`: the account's.
-    package var onlyContainer: String?
-
-    package init(onlyContainer: String? = nil) { self.onlyContainer = onlyContainer }
-}

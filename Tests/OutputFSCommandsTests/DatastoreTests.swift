@@ -1,4 +1,6 @@
+import ArgumentParser
 import AzureBlob
+import OutputConventions
 import Testing
 
 @testable import OutputFSCommands

@@ -62,6 +62,7 @@ package final class AzureBlobStore: BlobStore {
         engine = RequestEngine(
             authorizer: try Self.authorizer(account, credential, other.engine.surroundings),
             transport: other.engine.transport,
+            lane: other.engine.transport.newLane(),
             configuration: other.engine.configuration,
             surroundings: other.engine.surroundings,
             logger: logger
