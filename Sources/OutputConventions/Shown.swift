@@ -35,10 +35,19 @@ extension TreePlace {
         shown(blob: blob, isFile: true)
     }
 
+    /// Whether the blob is shown as one beside a directory, though this directory has none of its name: `outputs` among a
+    /// run's artifacts.
+    package func alwaysShadows(blob: String) -> Bool {
+        guard case .folder(.runs, _, _) = self, let directory = BlobDirectory(self),
+            let segment = directory.segment(of: blob.unicodeScalars[...])
+        else { return false }
+        return directory.level.isShadowed(segment)
+    }
+
     private func shown(blob: String, isFile: Bool) -> (name: String, place: TreePlace)? {
         guard let directory = BlobDirectory(self), directory.level.hasFiles,
             let segment = directory.segment(of: blob.unicodeScalars[...]), directory.holds(blob: blob),
-            let shown = directory.name(of: segment, isFile: isFile)
+            let shown = directory.name(of: segment, isFile: isFile || directory.level.isShadowed(segment))
         else { return nil }
         let (view, container) = (directory.view, directory.container)
         guard shown.isWhole else {

@@ -3,21 +3,38 @@ package import OutputConventions
 
 /// Puts together what gathered directories show, by asking the store.
 ///
-/// Each view has a file of its own, which says in which order what is asked. Nothing that may change is remembered here:
-/// whoever asks knows how long an answer is good for.
+/// Each view has a file of its own, which says in which order what is asked. What may change is remembered no longer than
+/// `GatherMemory` says; whoever asks for a directory knows how long the answer is good for.
 package struct Gatherer: Sendable {
     let store: any BlobStore
     let source: GatheredSource
+    package let names: DatastoreNames
+    let memory: GatherMemory
 
-    package init(store: any BlobStore, source: GatheredSource = GatheredSource()) {
+    /// `uptime`: a clock that never goes back.
+    package init(
+        store: any BlobStore,
+        source: GatheredSource = GatheredSource(),
+        uptime: @escaping @Sendable () -> Duration = Gatherer.uptime
+    ) {
         (self.store, self.source) = (store, source)
+        names = DatastoreNames(source.datastores)
+        memory = GatherMemory(uptime: uptime)
     }
+
+    /// The time since the process's own beginning of time.
+    package static let uptime: @Sendable () -> Duration = {
+        let start = ContinuousClock.now
+        return { ContinuousClock.now - start }
+    }()
 
     /// All names of the directory, in no order.
     package func entries(of place: GatheredPlace) async throws(StorageError) -> [GatheredEntry] {
         switch place.view {
         case .datastores: try await datastores()
-        case .runs, .uploads, .foreach, .jobs, .projects, .containers: []
+        case .runs: try await runEntries(of: place)
+        case .uploads: try await uploads()
+        case .foreach, .jobs, .projects, .containers: []
         }
     }
 
@@ -25,8 +42,10 @@ package struct Gatherer: Sendable {
     /// name itself tells where to look.
     package func find(_ name: String, in place: GatheredPlace) async throws(StorageError) -> GatheredEntry.Target? {
         switch place.view {
-        case .datastores: try await datastores().first { $0.name.utf8.elementsEqual(name.utf8) }?.target
-        case .runs, .uploads, .foreach, .jobs, .projects, .containers: nil
+        case .datastores: try await findDatastore(name)
+        case .runs: try await findInRuns(name, in: place)
+        case .uploads: try await findUpload(name)
+        case .foreach, .jobs, .projects, .containers: nil
         }
     }
 }

@@ -65,7 +65,7 @@ struct BlobDirectory: Sendable {
 
     /// The one name in this directory that leads to `segment`, and how far it leads; `nil` when it belongs elsewhere.
     func name(of segment: String, isFile: Bool) -> (name: String, reached: String, isWhole: Bool)? {
-        guard level.holds(segment) else { return nil }
+        guard level.holds(segment) || isFile && level.isShadowed(segment) else { return nil }
         if !isFile, let plain = level.plainName(of: segment) {
             return begun.isEmpty ? (plain, segment, true) : nil
         }

@@ -69,6 +69,10 @@ enum SegmentLevel: Sendable, Hashable {
         }
     }
 
+    /// Whether a file of this segment is shown as if a directory had its name: that directory has a place elsewhere, and
+    /// the name does not change when it comes.
+    func isShadowed(_ segment: String) -> Bool { self == .artifacts && !holds(segment) }
+
     /// Whether segments that are shown here may begin like this.
     func mayBegin(_ beginning: String) -> Bool {
         switch self {

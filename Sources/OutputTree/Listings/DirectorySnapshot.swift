@@ -124,7 +124,7 @@ struct SnapshotBuilder {
         case .blob(let blob, let facts):
             // Other tools' marker of this very directory says nothing about what is in it.
             if facts.length == 0, let own = place.slashMarker, own.name.utf8.elementsEqual(blob.utf8) { return }
-            if facts.isDirectoryMarker, place.shown(prefix: blob + "/") != nil {
+            if facts.isDirectoryMarker {
                 addPrefix(blob, facts: facts)
             } else {
                 addBlob(blob, facts)

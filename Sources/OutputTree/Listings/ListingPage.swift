@@ -161,7 +161,8 @@ extension ListingPage {
             case .file(let facts):
                 // Other tools' marker of this very directory says nothing about what is in it.
                 if line.name.isEmpty, facts.length == 0, hidesSlashMarker { return }
-                add(line, place.shown(blob: source.name + stored), .file, facts)
+                let isShadowed = place.alwaysShadows(blob: source.name + stored)
+                add(line, place.shown(blob: source.name + stored), isShadowed ? .shadowedFile : .file, facts)
             case .shadowedFile(let facts):
                 add(line, place.shadowed(blob: source.name + stored), .shadowedFile, facts)
             }
