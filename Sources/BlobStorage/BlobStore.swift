@@ -4,7 +4,7 @@
 /// that the implementation was given; a commit whose answer was lost is recognised as done, and an append is never
 /// applied twice. All async operations end soon when their task is cancelled.
 ///
-/// Implementations: `AzureBlobStore` (the service), `MemoryStore` (tests).
+/// Implementations: `AzureBlobStore` (the service), `StoreRouter` (several accounts), `MemoryStore` (tests).
 package protocol BlobStore: AnyObject, Sendable {
     // MARK: Containers
 

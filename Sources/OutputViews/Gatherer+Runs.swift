@@ -121,7 +121,8 @@ extension Gatherer {
             return try await hasNamedOutputs(run) ? .directory(Self.namedOutputs(of: run)) : nil
         }
         if name.utf8.elementsEqual(RunBlobs.artifacts.utf8) {
-            return try await artifactFolders(of: run, prefix).contains(name) ? .directory(Self.folder(name, prefix)) : nil
+            return try await artifactFolders(of: run, prefix).contains(name)
+                ? .directory(Self.folder(name, prefix)) : nil
         }
         guard let category = RunCategory(rawValue: name), let artifacts = part(prefix) else { return nil }
         let folder = GatheredEntry.Target.directory(Self.folder(name, prefix))

@@ -26,7 +26,7 @@ extension StorageSource {
     /// The account, or the datastore's, that a failure of the commands' store is of.
     func part(of error: StorageError) -> StorageSource {
         let found = datastores.first { datastore in
-            datastore.foreign.map { error.resource.utf8.starts(with: "\($0)".utf8) } ?? false
+            datastore.foreign.map { "\(error.resource)/".utf8.starts(with: "\($0)/".utf8) } ?? false
         }
         return found?.source ?? self
     }

@@ -194,7 +194,8 @@ package struct StoreTree: Sendable {
         if isDirectory && blob.isShadowed { return }
         let isSlashed = isDirectory && blob.name.utf8.last == UInt8(ascii: "/")
         let name = isSlashed ? String(decoding: blob.name.utf8.dropLast(), as: UTF8.self) : blob.name
-        guard !isDirectory || !name.utf8.elementsEqual(query.prefix.utf8.dropLast()) && !place.alwaysShadows(blob: name),
+        guard
+            !isDirectory || !name.utf8.elementsEqual(query.prefix.utf8.dropLast()) && !place.alwaysShadows(blob: name),
             let names = place.path(to: name, isShadowed: blob.isShadowed && !isDirectory, views: views)
         else { return }
         let address = BlobAddress(container: query.container, name: blob.name)
