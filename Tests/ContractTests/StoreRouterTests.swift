@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 /// Containers of other accounts beside the account's own.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct StoreRouterTests {
     private let own = MemoryStore(containers: ["data"])
     private let other = MemoryStore(containers: ["data"])
