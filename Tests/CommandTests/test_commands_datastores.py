@@ -168,6 +168,23 @@ def test_rename_between_accounts_is_as_between_file_systems(mounted, models, ser
     assert (mounted / "containers" / name / "folder/d").read_bytes() == b"d"
 
 
+def test_an_account_with_directories_renames_in_one_step(place, tmp_path, table, account):
+    """The mount's own has none; how the other keeps them is found out when somebody enters."""
+    with emulator("--hns", account="lab", key=LAB_KEY) as lake:
+        client = BlobServiceClient(lake.blob_endpoint, credential=LAB_KEY).get_container_client("models")
+        client.create_container()
+        for name in ["spring/old/a", "spring/old/b"]:
+            client.upload_blob(name, b"x")
+        table(endpoint=lake.blob_endpoint, container="models")
+        mount(place, tmp_path, account)
+        os.rename(place / "datastores/lab/old", place / "datastores/lab/new")
+        os.mkdir(place / "datastores/lab/empty")
+        assert sorted(os.listdir(place / "datastores/lab/new")) == ["a", "b"]
+        requests = status(place)["datastores"][0]["store"]["requests"]
+        assert requests["Path Rename"] == 1 and not any("Copy" in name for name in requests), requests
+        assert outputfs("unmount", place).status == 0
+
+
 def test_commands_reach_them_without_a_mount(table, account, tmp_path, models):
     assert outputfs("ls", "/datastores/lab", **account).out.split() == ["a.txt"]
     ended = outputfs("get", "/datastores/lab", tmp_path / "copy", **account)
@@ -233,6 +250,8 @@ def test_the_journal_knows_the_account_and_waits_for_it(place, tmp_path, table, 
     assert kept["path"] == f"http://127.0.0.1:{port}/lab/models/spring/late.txt"
     assert "is not in the configuration any more" in kept["reason"]
     assert outputfs("unmount", place).status == 0
+    ended = outputfs("recover", "--journal-dir", tmp_path / "spool", **account)
+    assert ended.status == 74 and "put its [datastores.NAME] back" in ended.err, ended
 
     table(endpoint=lab.blob_endpoint, container=models.container_name)
     mount(place, tmp_path, account)
