@@ -10,9 +10,9 @@ struct DatastoreTests {
     private static let file = "/etc/outputfs/config.toml"
     private static let own = "/home/me/.config/outputfs/config.toml"
 
-    private func settled(_ text: String, own: String? = nil, command: String = "ls") throws -> SettledArguments {
+    private func settled(_ text: String, own: String? = nil, command: [String] = ["ls"]) throws -> SettledArguments {
         try SettledArguments(
-            [command],
+            command,
             environment: ["HOME": "/home/me"],
             readFile: { path in
                 switch path {
@@ -170,13 +170,13 @@ struct DatastoreTests {
         )
         #expect(DatastoreArgument("lab.prefix=a=b.c")?.value == "a=b.c")
         #expect(DatastoreArgument("lab.prefix") == nil)
-        #expect(try settled(text, command: "upload").datastores.isEmpty)
+        #expect(try settled(text, command: ["upload", "--", "true"]).datastores.isEmpty)
     }
 
     @Test func `config shows them with their origins`() throws {
         let text = "[datastores.lab]\ncontainer = \"models\"\nkey-file = \"/k\"\n"
         let report = ConfigurationReport(
-            try settled(text, command: "config"),
+            try settled(text, command: ["config"]),
             source: nil,
             environment: [:],
             user: (1000, 1000)
