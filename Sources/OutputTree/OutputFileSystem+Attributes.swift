@@ -37,16 +37,17 @@ extension OutputFileSystem {
     }
 
     /// Whether stat can be answered without a request: changed here, learned within the validity, or pinned by a handle
-    /// (a block blob's version never changes; an append blob's grows).
+    /// (a block blob's version never changes; an append blob's grows), or of a confirmed upload.
     func isFresh(_ node: FileNode) -> Bool {
         let since = clock.monotonic() - options.attributeValidity
-        return node.withState { file in
+        let isFresh = node.withState { file in
             if file.hasUnsentContent || file.isUnlinked { return true }
             // Others may append to a log that is open for writing here.
             if let local = file.local, !local.isLog { return true }
             if file.learnedAt >= since { return true }
             return file.openCount > 0 && file.facts?.type != .append
         }
+        return isFresh || isSettled(node)
     }
 
     func refresh(_ node: FileNode) async throws(FileSystemError) {
@@ -77,6 +78,7 @@ extension OutputFileSystem {
                 try requireBlob(file.address)
                 let isOpenForWriting = handle.flatMap { handles.file($0) }?.flags.allowsWriting ?? false
                 request.later { [self] () async throws(FileSystemError) in
+                    try await requireUnconfirmed(file.address, "setattr")
                     try await apply(changes, to: file, isOpenForWriting: isOpenForWriting)
                     return AttributesAnswer(attributes(of: file), validity: validity(of: file))
                 }

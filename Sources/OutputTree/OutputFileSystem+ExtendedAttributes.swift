@@ -11,12 +11,24 @@ extension OutputFileSystem {
         size: Int
     ) {
         // The kernel asks for `security.capability` before writes: an answer without a request.
-        guard name.hasPrefix("user."), case .file(let file) = nodes[node] else {
+        guard name.hasPrefix("user.") else {
+            request.fail(FileSystemError(errno: ENODATA, name))
+            return
+        }
+        let file = nodes.file(node)
+        let isOfUpload = name.hasPrefix(Self.uploadAttributePrefix)
+        guard let address = isOfUpload ? attributedAddress(of: node) : file?.address else {
             request.fail(FileSystemError(errno: ENODATA, name))
             return
         }
         request.later { [self] () async throws(FileSystemError) in
-            let all = try await extendedAttributes(of: file, withTier: ExtendedAttributeNames.tierNames.contains(name))
+            let all: [(name: String, value: [UInt8])]
+            if let file, !isOfUpload {
+                let isOfTier = ExtendedAttributeNames.tierNames.contains(name)
+                all = try await extendedAttributes(of: file, withTier: isOfTier)
+            } else {
+                all = try await uploadAttributes(of: address)
+            }
             guard let value = all.first(where: { $0.name.utf8.elementsEqual(name.utf8) })?.value else {
                 throw FileSystemError(errno: ENODATA, name)
             }
@@ -24,14 +36,26 @@ extension OutputFileSystem {
         }
     }
 
+    /// What a node's attributes are about: a file's blob, or what the names of a directory's blobs begin with.
+    private func attributedAddress(of node: NodeID) -> BlobAddress? {
+        switch nodes[node] {
+        case .file(let file): file.address
+        case .directory(let directory): directory.place.contents
+        case .selfLink, nil: nil
+        }
+    }
+
     package func listxattr(_ request: consuming Request<ExtendedAttributeAnswer>, _ node: NodeID, size: Int) {
-        guard case .file(let file) = nodes[node] else {
+        let file = nodes.file(node)
+        guard let address = attributedAddress(of: node), file != nil || hasUploadAttributes(address) else {
             request.succeed(size == 0 ? .size(0) : .value([]))
             return
         }
         request.later { [self] () async throws(FileSystemError) in
             var names: [UInt8] = []
-            for attribute in try await extendedAttributes(of: file, withTier: true) {
+            var attributes = try await uploadAttributes(of: address)
+            if let file { attributes += try await extendedAttributes(of: file, withTier: true) }
+            for attribute in attributes {
                 names.append(contentsOf: attribute.name.utf8)
                 names.append(0)
             }
@@ -81,10 +105,14 @@ extension OutputFileSystem {
             guard !name.hasPrefix(ExtendedAttributeNames.readOnlyPrefix) else {
                 throw FileSystemError(errno: EPERM, "\(name) shows a property of the blob")
             }
+            guard !name.hasPrefix(Self.uploadAttributePrefix) else {
+                throw FileSystemError(errno: EPERM, "\(name) shows what Azure ML knows of the file")
+            }
             guard let key = ExtendedAttributeNames.key(of: name) else {
                 throw FileSystemError(errno: EOPNOTSUPP, "only user attributes can be kept")
             }
             request.later { [self] () async throws(FileSystemError) in
+                try await requireUnconfirmed(file.address, "setxattr")
                 try await file.changes.withLock { () async throws(FileSystemError) in
                     try await body(file, key)
                     // With bytes on their way it rides with them.

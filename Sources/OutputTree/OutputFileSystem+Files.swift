@@ -32,6 +32,7 @@ extension OutputFileSystem {
             return
         }
         request.later { [self] () async throws(FileSystemError) in
+            if flags.allowsWriting || flags.truncates { try await requireUnconfirmed(file.address, "open") }
             if flags.truncates {
                 // The old bytes go: no version is needed, unless one that came since the last lookup is a conflict.
                 if options.conflictPolicy == .fail { _ = try await pinVersion(file, flags) }
@@ -60,9 +61,14 @@ extension OutputFileSystem {
             // O_TRUNC replaces whatever is there, and O_EXCL is told at the commit. Who wants the old bytes, as `>>`
             // does, must not miss a blob that somebody made since the kernel's last lookup: that costs a HEAD.
             let mustAsk = !flags.isExclusive && (!flags.truncates || options.conflictPolicy == .fail)
-            guard unsent == nil, !mustAsk else {
+            let address = try newBlob(name, in: directory)
+            guard unsent == nil, !mustAsk, uploadFolder(of: address) == nil else {
                 request.later { [self] () async throws(FileSystemError) in
-                    let known = if let unsent { unsent } else { try await storedFile(name, in: directory, flags) }
+                    try await requireUnconfirmed(address, "create")
+                    let known =
+                        if let unsent { unsent } else {
+                            mustAsk ? try await storedFile(name, in: directory, flags) : nil
+                        }
                     if let known {
                         if flags.truncates { try await truncateAtOpen(known) }
                         nodes.lookUp(known)
@@ -71,26 +77,34 @@ extension OutputFileSystem {
                             throw error
                         }
                     }
-                    return try created(try makeFile(name, in: directory, permissions, caller, flags), flags)
+                    let made = try makeFile(name, in: directory, permissions, caller, flags)
+                    return isPlacedAtOpen(flags) ? try await placed(made, flags) : try created(made, flags)
                 }
                 return
             }
             let made = try makeFile(name, in: directory, permissions, caller, flags)
-            guard flags.isExclusive, options.exclusiveCreation == .open else {
+            guard isPlacedAtOpen(flags) else {
                 request.succeed(try created(made, flags))
                 return
             }
-            request.later { [self] () async throws(FileSystemError) in
-                do throws(FileSystemError) {
-                    try await commit(made, placesUntouched: true)
-                    return try created(made, flags)
-                } catch {
-                    removeLocally(made)
-                    nodes.forget(made.id, count: 1)
-                    throw error
-                }
-            }
+            request.later { [self] () async throws(FileSystemError) in try await placed(made, flags) }
         } catch { request.fail(error) }
+    }
+
+    private func isPlacedAtOpen(_ flags: OpenFlags) -> Bool {
+        flags.isExclusive && options.exclusiveCreation == .open
+    }
+
+    /// Puts the new file in the store at once, empty.
+    private func placed(_ made: FileNode, _ flags: OpenFlags) async throws(FileSystemError) -> Created {
+        do throws(FileSystemError) {
+            try await commit(made, placesUntouched: true)
+            return try created(made, flags)
+        } catch {
+            removeLocally(made)
+            nodes.forget(made.id, count: 1)
+            throw error
+        }
     }
 
     private func created(_ node: FileNode, _ flags: OpenFlags) throws(FileSystemError) -> Created {

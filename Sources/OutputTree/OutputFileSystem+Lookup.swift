@@ -46,7 +46,8 @@ extension OutputFileSystem {
             return entry(nodes.lookUp(directory: place, facts: facts))
         case .file(let address, let facts, let startedAt):
             let isShadowed = isEscaped(name)
-            return entry(nodes.lookUp(file: address, facts: facts, startedAt: startedAt, isShadowed: isShadowed))
+            let file = nodes.lookUp(file: address, facts: facts, startedAt: startedAt, isShadowed: isShadowed)
+            return entry(file, of: address)
         case .node(let node):
             nodes.lookUp(node, isShadowed: isEscaped(name))
             return entry(node)
@@ -139,9 +140,11 @@ extension OutputFileSystem {
         switch nodes.known(at: address) {
         case .node(let node):
             let isKnown = node.withState { $0.hasUnsentContent || ($0.facts != nil && $0.learnedAt >= since) }
-            if isKnown { return .node(node) }
+            if isKnown || isSettled(node) { return .node(node) }
         case .dormant(_, _, let facts, let learnedAt, _):
-            if learnedAt >= since { return .file(address, facts, startedAt: learnedAt) }
+            if learnedAt >= since || isSettled(address, learnedAt: learnedAt) {
+                return .file(address, facts, startedAt: learnedAt)
+            }
         case nil: break
         }
         switch changes.file(address, since: since) {
@@ -252,7 +255,11 @@ extension OutputFileSystem {
         case .container(let place): return try await locateContainer(place)
         case .gathered(let place): return try await locateGathered(name, in: place)
         case .folder(let place): return try await locateFolder(place) ?? .absent
-        case .file(let place): return try await locateFile(place) ?? .absent
+        case .file(let place):
+            let found = try await locateFile(place)
+            // What marks a directory is no file beside it.
+            if case .directory = found { return .absent }
+            return found ?? .absent
         case .either(let file, let folder):
             // A file that is known under this name costs one request.
             if let address = file.blob, let known = nodes.known(at: address), !known.isShadowed,

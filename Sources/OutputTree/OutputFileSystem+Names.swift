@@ -18,8 +18,10 @@ extension OutputFileSystem {
         do throws(FileSystemError) {
             try requireWritable()
             let directory = try directoryNode(parent)
-            let node = try makeFile(name, in: directory, permissions: permissions, caller: caller, mustBeNew: true)
+            let address = try newBlob(name, in: directory)
             request.later { [self] () async throws(FileSystemError) in
+                try await requireUnconfirmed(address, "mknod")
+                let node = try makeFile(name, in: directory, permissions: permissions, caller: caller, mustBeNew: true)
                 // No descriptor and so no close follows: the empty file is in the store when mknod answers.
                 do throws(FileSystemError) { try await commit(node, placesUntouched: true) } catch {
                     removeLocally(node)
@@ -48,6 +50,7 @@ extension OutputFileSystem {
                     try await makeContainer(container, jobID: view == .jobs ? name.string : nil)
                     return entry(nodes.lookUp(directory: place, facts: nil))
                 }
+                if let contents = place.contents { try await requireUnconfirmed(contents, "mkdir") }
                 let facts = try await makeMarker(place, permissions: permissions, caller: caller)
                 let made = nodes.lookUp(directory: place, facts: facts)
                 // What was just made is empty: the first names in it need no request.
@@ -149,6 +152,7 @@ extension OutputFileSystem {
             pending.apply(to: &metadata, kind: .symbolicLink, options: options)
             let (headers, body) = (BlobHeaders(contentType: "text/plain", metadata: metadata), Array(target.utf8))
             request.later { [self] () async throws(FileSystemError) in
+                try await requireUnconfirmed(address, "symlink")
                 do throws(StorageError) {
                     let version = try await replacing(address, newName(address)) { (condition) throws(StorageError) in
                         try await store.putBlob(address, UploadBody(body), headers: headers, condition: condition)
@@ -228,6 +232,7 @@ extension OutputFileSystem {
     private func unlink(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
         let (address, version) = try await existingFile(name, in: directory)
         try requireBlob(address)
+        try await requireRemovable(address, in: directory.place, "unlink")
         // The directories must not vanish under the feet of `rm -r` with the last file in them.
         changes.recordDirectories(above: address, at: clock.monotonic())
         guard let node = nodes.file(at: address) else {
@@ -327,6 +332,7 @@ extension OutputFileSystem {
 
     private func rmdir(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
         guard let place = try await removableDirectory(name, in: directory) else { return }
+        if let contents = place.contents { try await requireRemovable(contents, in: directory.place, "rmdir") }
         if let container = place.contents?.container, case .hierarchical = store.namespace(of: container) {
             try await removePath(place, name)
         } else {

@@ -17,7 +17,7 @@ extension OutputFileSystem {
         let known = node.withState { $0.readerOfUnseen(flags, cache) }
         defer { withExtendedLifetime(known) {} }
         guard let known, await !known.holdsFirstBytes() else {
-            try await pinByProperties(node, flags)
+            if await !isSettled(node, flags) { try await pinByProperties(node, flags) }
             return false
         }
         let (first, isOurs) = node.withState { file in

@@ -42,11 +42,15 @@ extension OutputFileSystem {
             throw FileSystemError(errno: ENOENT, "\(name) is not there")
         case .selfLink: throw FileSystemError(errno: EPERM, "self belongs to the mount")
         case .file(let address, let facts, let startedAt):
+            try await requireRemovable(address, in: source.place, "rename")
             let node = nodes.lookUpNode(file: address, facts: facts, startedAt: startedAt)
             defer { nodes.forget(node.id, count: 1) }
             try await rename(node, to: newName, in: target, flags: flags)
-        case .node(let node): try await rename(node, to: newName, in: target, flags: flags)
+        case .node(let node):
+            try await requireRemovable(node.address, in: source.place, "rename")
+            try await rename(node, to: newName, in: target, flags: flags)
         case .directory(let place, let facts):
+            if let contents = place.contents { try await requireRemovable(contents, in: source.place, "rename") }
             guard try await endMoves(touching: place, newName, in: target) else {
                 return try await rename(place, facts, name, to: newName, in: target, flags: flags)
             }
@@ -67,6 +71,7 @@ extension OutputFileSystem {
         try requireBlob(node.address)
         let destination = try newBlob(newName, in: target)
         try requireOneAccount(node.address, destination)
+        try await requireUnconfirmed(destination, "rename")
         while true {
             let replaced = try await replaceableFile(newName, destination, in: target, flags: flags)
             // The replaced file's lock, too: a commit of it that is under way would end up over the copy.

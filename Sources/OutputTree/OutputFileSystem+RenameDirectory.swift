@@ -33,6 +33,7 @@ extension OutputFileSystem {
         }
         guard from != to else { return }
         try requireOneAccount(from, to)
+        try await requireUnconfirmed(to, "rename")
         guard !to.name.utf8.starts(with: from.name.utf8) || to.container != from.container else {
             throw FileSystemError(errno: EINVAL, "\(name) cannot move into itself")
         }

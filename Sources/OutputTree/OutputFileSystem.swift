@@ -56,7 +56,7 @@ package final class OutputFileSystem: FileSystem {
         self.survivors = survivors
         handles = HandleTable(survivors: survivors)
         self.store = store
-        gatherer = Gatherer(store: store, source: options.gatheredSource)
+        gatherer = Gatherer(store: store, source: options.gatheredSource, uptime: clock.monotonic)
         self.cache = cache
         self.uploads = uploads
         self.options = options
@@ -160,35 +160,42 @@ package final class OutputFileSystem: FileSystem {
         )
     }
 
-    /// An entry for a file whose lookup was counted.
-    func entry(_ file: KnownFile) -> Entry {
+    /// An entry for the file of a blob whose lookup was counted.
+    func entry(_ file: KnownFile, of address: BlobAddress) -> Entry {
         switch file {
         case .node(let node): return entry(node)
         case .dormant(let id, let inode, let facts, let learnedAt, _):
-            let validity = validity(since: learnedAt)
             return Entry(
                 node: id,
                 attributes: facts.attributes(inode: inode, options: options),
-                attributeValidity: validity,
-                entryValidity: validity
+                attributeValidity: validity(of: address, since: learnedAt),
+                entryValidity: validity(since: learnedAt)
             )
         }
     }
 
     func entry(_ node: FileNode) -> Entry {
-        let validity = validity(of: node)
-        return Entry(
+        Entry(
             node: node.id,
             attributes: attributes(of: node),
-            attributeValidity: validity,
-            entryValidity: validity
+            attributeValidity: validity(of: node),
+            // A name that goes here is asked for again soon, whatever is settled about its file.
+            entryValidity: min(validity(of: node), options.attributeValidity)
         )
     }
 
     /// How long the kernel may go on with what is known of the file. What this mount has in hand is known for sure.
     func validity(of node: FileNode) -> Duration {
-        let (isOurs, learnedAt) = node.withState { ($0.local != nil || $0.hasUnsentChanges, $0.learnedAt) }
-        return isOurs ? options.attributeValidity : validity(since: learnedAt)
+        let (isOurs, learnedAt, address) = node.withState {
+            ($0.local != nil || $0.hasUnsentChanges, $0.learnedAt, $0.address)
+        }
+        return isOurs ? options.attributeValidity : validity(of: address, since: learnedAt)
+    }
+
+    /// As below; longer for what cannot change.
+    private func validity(of address: BlobAddress, since learnedAt: Duration) -> Duration {
+        guard isSettled(address, learnedAt: learnedAt) else { return validity(since: learnedAt) }
+        return max(.zero, learnedAt + Self.settledValidity - clock.monotonic())
     }
 
     /// The rest of the validity, counted from when the store was asked, so that nothing is shown for longer.

@@ -9,9 +9,14 @@ extension Gatherer {
     func uploads() async throws(StorageError) -> [GatheredEntry] {
         let parts = uploadRoots(among: try await blobstoresNow())
         var folders: [UploadFolder] = []
+        // A prefix at the end of a page may come again on the next.
+        var seen: Set<UploadFolder> = []
         for (part, answer) in zip(parts, try await list(parts)) {
             for case .prefix(let prefix, _) in answer.items {
-                if let folder = UploadFolder(container: part.container, prefix: prefix) { folders.append(folder) }
+                guard let folder = UploadFolder(container: part.container, prefix: prefix),
+                    seen.insert(folder).inserted
+                else { continue }
+                folders.append(folder)
             }
         }
         let states = try await each(of: folders) { (folder) async throws(StorageError) in

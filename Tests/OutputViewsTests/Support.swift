@@ -16,9 +16,10 @@ struct Workspace: Sendable {
     init(
         _ source: GatheredSource = GatheredSource(),
         containers: [String] = ["azureml", blobstore],
-        namespace: Namespace = .flat
+        namespace: Namespace = .flat,
+        habits: ListingHabits = ListingHabits()
     ) {
-        store = MemoryStore(containers: containers, namespace: namespace)
+        store = MemoryStore(containers: containers, namespace: namespace, habits: habits)
         gatherer = Gatherer(store: store, source: source, uptime: clock.now)
     }
 

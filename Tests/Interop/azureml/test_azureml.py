@@ -166,3 +166,42 @@ def test_the_library_brings_what_we_put(library, run, source, store, tmp_path):
     (source / "not.log").unlink()
     assert subprocess.run(["diff", "-r", source, tmp_path / "back"]).returncode == 0
     shutil.rmtree(tmp_path / "back")
+
+
+@pytest.fixture(scope="module")
+def workspace(server):
+    """The container of a workspace's default datastore."""
+    from azure.storage.blob import BlobServiceClient
+
+    name = "azureml-blobstore-0f3c9d2e"
+    BlobServiceClient.from_connection_string(server.connection_string).create_container(name)
+    return {"account_url": server.blob_endpoint, "key": server.key, "container": name}
+
+
+def test_what_the_library_uploads_is_shown_by_its_asset_and_in_its_datastore(library, run, source, workspace, tmp_path):
+    """SEMANTICS.md §1.12: a folder whose first file in the library's order is the one that confirms, and a single file."""
+    theirs = library("upload", **workspace, path=str(source), name="folder", version="3")
+    library("upload", **workspace, path=str(source / "a é.txt"), name="file", version="1")
+    listed = run("ls", "uploads")
+    assert listed.status == 0, listed.err
+    assert sorted(line.rstrip("/") for line in listed.out.split()) == ["file@1", "folder@3"]
+    ended = run("get", "--validate", "uploads/folder@3/source", tmp_path / "back")
+    assert ended.status == 0, ended.err
+    (source / "not.log").unlink()
+    assert subprocess.run(["diff", "-r", source, tmp_path / "back"]).returncode == 0
+    assert run("cat", "uploads/file@1/a é.txt").out == "one"
+    assert run("cat", f"datastores/workspaceblobstore/{theirs['remote path']}/a é.txt").out == "one"
+
+
+def test_a_confirmation_that_is_not_on_the_first_blob_is_found(library, run, workspace, tmp_path):
+    """The library sorts by local path, the store by the blobs' names: a link makes these differ."""
+    outside = tmp_path / "zz"
+    outside.mkdir()
+    (outside / "first").write_text("by a link")
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "a").symlink_to(outside)
+    for number in range(20):
+        (folder / f"f{number}").write_text("x")
+    library("upload", **workspace, path=str(folder), name="linked", version="1")
+    assert run("cat", "uploads/linked@1/linked/a/first").out == "by a link"
