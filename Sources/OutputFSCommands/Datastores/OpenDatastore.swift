@@ -2,6 +2,7 @@ internal import AzureBlob
 internal import BlobStorage
 internal import HandOver
 internal import Logging
+internal import OutputConventions
 
 /// A container of another account, with its own way in; one for all datastores that are in it.
 struct OpenDatastore: Sendable {
@@ -26,43 +27,18 @@ struct OpenDatastore: Sendable {
         _ survivors: Survivors?,
         _ logger: Logger
     ) throws(CommandFailure) -> [OpenDatastore] {
-        var doors: [(links: [IdentityLink], door: OpenDoor)] = []
-        if case .identity(let links) = source.signIn { doors.append((links, door)) }
+        var doors = DatastoreDoors(mount: door, source.signIn)
         var opened: [OpenDatastore] = []
-        let byContainer = Dictionary(grouping: source.datastores) { $0.foreign }
-        for case (let container?, let datastores) in byContainer.sorted(by: {
-            "\($0.key, default: "")" < "\($1.key, default: "")"
-        }) {
-            guard let own = datastores.first?.source else { continue }
+        let byContainer = Dictionary(grouping: source.datastores.filter { $0.source != nil }) {
+            $0.configured.container
+        }
+        for (_, datastores) in byContainer.sorted(by: { $0.key < $1.key }) {
+            guard let own = datastores[0].source, let container = datastores[0].foreign else { continue }
             let names = datastores.map(\.name)
             var logger = logger
             logger[metadataKey: "datastore"] = "\(names.joined(separator: ","))"
-            let door: OpenDoor
-            if case .identity(let links) = own.signIn {
-                if let known = doors.first(where: { $0.links == links }) {
-                    door = known.door
-                } else {
-                    door = try OpenDoor.open(own, asksFirst: false, logger: logger)
-                    doors.append((links, door))
-                }
-            } else {
-                door = try OpenDoor.open(own, asksFirst: false, logger: logger)
-            }
-            let store: AzureBlobStore
-            do throws(StorageError) {
-                store = try AzureBlobStore(
-                    account: own.account,
-                    credential: door.credential,
-                    beside: main,
-                    logger: logger
-                )
-            } catch {
-                throw CommandFailure(
-                    .configuration,
-                    "[datastores.\(names[0])]: the credential for \(own) cannot be used: \(error.message)",
-                    try: "an account key is base64, as the portal shows it; a SAS is sv=…&sig=…"
-                )
-            }
+            let credential = try doors.door(to: own, logger).credential
+            let store = try store(of: own, credential, names[0], beside: main, logger)
             let memory = survivors.map { NamespaceMemory(survivors: $0, number: UInt64(opened.count) + 1) }
             let route = StoreRoute(to: container, store, namespace: namespace(of: own) ?? memory?.namespace) {
                 [logger] () async throws(StorageError) in
@@ -71,16 +47,28 @@ struct OpenDatastore: Sendable {
                 return found
             }
             opened.append(
-                OpenDatastore(
-                    names: names,
-                    container: container,
-                    store: store,
-                    credential: door.credential,
-                    route: route
-                )
+                OpenDatastore(names: names, container: container, store: store, credential: credential, route: route)
             )
         }
         return opened
+    }
+
+    private static func store(
+        of source: StorageSource,
+        _ credential: Credential,
+        _ name: String,
+        beside main: AzureBlobStore,
+        _ logger: Logger
+    ) throws(CommandFailure) -> AzureBlobStore {
+        do throws(StorageError) {
+            return try AzureBlobStore(account: source.account, credential: credential, beside: main, logger: logger)
+        } catch {
+            throw CommandFailure(
+                .configuration,
+                "[datastores.\(name)]: the credential for \(source) cannot be used: \(error.message)",
+                try: "an account key is base64, as the portal shows it; a SAS is sv=…&sig=…"
+            )
+        }
     }
 
     /// As `hns` says; `nil` for `auto`.
@@ -117,6 +105,26 @@ struct OpenDatastore: Sendable {
             )
         }
         return found
+    }
+}
+
+/// Ways in that are there: one for each identity, since it holds the token.
+private struct DatastoreDoors {
+    private var identities: [(links: [IdentityLink], door: OpenDoor)] = []
+
+    /// - Parameter mount: the mount's own, and how it was signed in.
+    init(mount: OpenDoor, _ signIn: SignIn) {
+        if case .identity(let links) = signIn { identities.append((links, mount)) }
+    }
+
+    mutating func door(to source: StorageSource, _ logger: Logger) throws(CommandFailure) -> OpenDoor {
+        guard case .identity(let links) = source.signIn else {
+            return try OpenDoor.open(source, asksFirst: false, logger: logger)
+        }
+        if let known = identities.first(where: { $0.links == links }) { return known.door }
+        let door = try OpenDoor.open(source, asksFirst: false, logger: logger)
+        identities.append((links, door))
+        return door
     }
 }
 
