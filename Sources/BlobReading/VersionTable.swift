@@ -204,6 +204,8 @@ extension VersionKey {
             case .etag: "etag:" + etag.text
             case .appendedSince: "append:" + etag.text
             }
-        return CleanFileKey(account: account, container: blob.container, blob: blob.name, version: version)
+        // The same file, whichever mount shows it: its account's own, or another with a datastore in it.
+        let place = ForeignContainer(blob.container) ?? ForeignContainer(endpoint: account, name: blob.container)
+        return CleanFileKey(account: place.endpoint, container: place.name, blob: blob.name, version: version)
     }
 }

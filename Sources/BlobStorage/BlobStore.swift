@@ -4,7 +4,7 @@
 /// that the implementation was given; a commit whose answer was lost is recognised as done, and an append is never
 /// applied twice. All async operations end soon when their task is cancelled.
 ///
-/// Implementations: `AzureBlobStore` (the service), `MemoryStore` (tests).
+/// Implementations: `AzureBlobStore` (the service), `StoreRouter` (several accounts), `MemoryStore` (tests).
 package protocol BlobStore: AnyObject, Sendable {
     // MARK: Containers
 
@@ -101,8 +101,8 @@ package protocol BlobStore: AnyObject, Sendable {
 
     // MARK: Paths, in a hierarchical namespace
 
-    /// How the account keeps directories; what follows is for `.hierarchical` only.
-    var namespace: Namespace { get }
+    /// How the container's account keeps directories; what follows is for `.hierarchical` only.
+    func namespace(of container: String) -> Namespace
     /// Gives a file, or a directory with all that is in it, another name within the account, in one step. A file in its
     /// place is replaced if `condition` permits; a directory never is. Directories on the way to the new name are made. Answers
     /// which version has the new name: as a rule the one that had the old.
@@ -119,7 +119,7 @@ package protocol BlobStore: AnyObject, Sendable {
 }
 
 extension BlobStore {
-    package var namespace: Namespace { .flat }
+    package func namespace(of container: String) -> Namespace { .flat }
 
     package func renamePath(
         _ source: BlobAddress,

@@ -23,14 +23,14 @@ enum Composition {
         let survivors = inheritance.survivors
         let namespace: Namespace
         let door: OpenDoor
-        if inheritance.device != nil, let known = survivors.namespace {
+        if inheritance.device != nil, let known = survivors.namespace(0) {
             // A mount that is there goes on whether or not the store, or who gives tokens for it, answers at this moment.
             namespace = known
             door = try OpenDoor.open(configuration.source, asksFirst: false, logger: logger)
         } else {
             door = try OpenDoor.open(configuration.source, logger: logger)
             namespace = try check(configuration, door, logger: logger)
-            survivors.namespace = namespace
+            survivors.remember(namespace, 0)
         }
         let azure = try blobStore(
             configuration.source,
@@ -43,7 +43,9 @@ enum Composition {
             logger
         )
         let records = try records(configuration.batchAccount, configuration.source.network.settings, logger)
-        let store: any BlobStore = records.map { StoreWithRecords(azure, records: $0) } ?? azure
+        let datastores = try OpenDatastore.open(configuration.source, beside: azure, door, survivors, logger)
+        let router = StoreRouter(azure, routes: datastores.map(\.route))
+        let store: any BlobStore = records.map { StoreWithRecords(router, records: $0) } ?? router
         let verification: RangeVerification = configuration.verifiesReads ? .offered : .none
         if let concern = MemoryBudget.concern(configuration.memory, cgroupMax: ControlGroup.memoryMax()) {
             logger.warning("\(concern)")
@@ -64,6 +66,7 @@ enum Composition {
         var options = TreeOptions(userID: configuration.userID, groupID: configuration.groupID)
         options.views = ShownViews(configuration.views)
         options.onlyContainer = configuration.source.container
+        options.datastores = configuration.source.datastores.map(\.configured)
         options.attributeValidity = configuration.attributeValidity
         options.filePermissions = configuration.filePermissions
         options.directoryPermissions = configuration.directoryPermissions
@@ -87,7 +90,7 @@ enum Composition {
         if configuration.isReadOnly {
             _ = tree.resume([])
         } else {
-            recover(tree, uploads, configuration, logger)
+            recover(tree, uploads, router, configuration, logger)
         }
 
         var session = SessionOptions(
@@ -102,6 +105,7 @@ enum Composition {
                 source: configuration.source.description,
                 store: azure,
                 credential: door.credential,
+                datastores: datastores,
                 cache: cache,
                 cleanFiles: cleanFiles,
                 uploads: uploads,
@@ -178,8 +182,22 @@ enum Composition {
     /// The tree without a mount, for commands.
     static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
         let door = try OpenDoor.open(source, logger: logger)
+        let store = try routed(source, door, logger)
+        return StoreTree(
+            store: store,
+            onlyContainer: source.container,
+            datastores: source.datastores.map(\.configured)
+        )
+    }
+
+    /// The account's store with those of the datastores beside it.
+    private static func routed(
+        _ source: StorageSource,
+        _ door: OpenDoor,
+        _ logger: Logger
+    ) throws(CommandFailure) -> StoreRouter {
         let store = try blobStore(source, door, source.network.storeConfiguration(), logger)
-        return StoreTree(store: store, onlyContainer: source.container)
+        return StoreRouter(store, routes: try OpenDatastore.open(source, beside: store, door, nil, logger).map(\.route))
     }
 
     private static func make(
@@ -325,6 +343,7 @@ enum Composition {
     private static func recover(
         _ tree: OutputFileSystem,
         _ uploads: UploadScheduler,
+        _ router: StoreRouter,
         _ configuration: MountConfiguration,
         _ logger: Logger
     ) {
@@ -336,12 +355,17 @@ enum Composition {
             var names: [RecoveredName] = []
             for entry in found.entries {
                 if let name = RecoveredName(entry, scheduler: uploads) {
-                    names.append(name)
+                    if name.containers.allSatisfy(router.reaches) { names.append(name) } else { tree.keep(name) }
                     continue
                 }
-                do throws(RecoveredFile.Unreadable) { files.append(try RecoveredFile(entry)) } catch {
-                    unreadable.append(error)
-                }
+                do throws(RecoveredFile.Unreadable) {
+                    let file = try RecoveredFile(entry)
+                    if router.reaches(file.replay.identity.blob.container) {
+                        files.append(file)
+                    } else {
+                        tree.keep(file, "its [datastores.NAME] is not in the configuration any more")
+                    }
+                } catch { unreadable.append(error) }
             }
             let left = tree.resume(files, names: names)
             tree.recover(left.files, names: left.names, unreadable: unreadable)
@@ -358,7 +382,7 @@ enum Composition {
         _ logger: Logger
     ) throws(CommandFailure) -> UploadScheduler {
         let door = try OpenDoor.open(source, logger: logger)
-        let store = try blobStore(source, door, source.network.storeConfiguration(), logger)
+        let store = try routed(source, door, logger)
         var uploads = UploadConfiguration(journalDirectory: journalDirectory)
         uploads.journalOwner = source.journalOwner
         do throws(LocalStoreError) {
@@ -466,19 +490,5 @@ extension CommandFailure {
             }
         self.init(status, "\(error.subject): \(error.reason)")
         if !error.remedy.isEmpty { remedies = [error.remedy] }
-    }
-}
-
-extension Survivors {
-    /// How the account keeps directories, as the first worker of a mount found out.
-    fileprivate var namespace: Namespace? {
-        get {
-            switch entries(.namespace).first?.bytes.first {
-            case 0: .flat
-            case 1: .hierarchical
-            default: nil
-            }
-        }
-        set { if let newValue { set(.namespace, 0, [newValue == .hierarchical ? 1 : 0]) } }
     }
 }

@@ -345,7 +345,7 @@ extension BlobStore {
             guard error.kind == .notFound else { throw error }
             var metadata: BlobMetadata = ["hdi_isfolder": "true"]
             change(&metadata)
-            if case .hierarchical = namespace {
+            if case .hierarchical = namespace(of: marker.container) {
                 let version = try await makeDirectory(marker, metadata: metadata)
                 return BlobProperties(version: version, length: 0, metadata: metadata)
             }

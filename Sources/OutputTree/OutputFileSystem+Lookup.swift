@@ -268,7 +268,9 @@ extension OutputFileSystem {
                 return found
             }
             // A directory is there by itself, and has no name in common with a file.
-            if case .hierarchical = store.namespace { return try await locatePath(file, folder) }
+            if let container = folder.contents?.container, case .hierarchical = store.namespace(of: container) {
+                return try await locatePath(file, folder)
+            }
             async let folderResult = folderExistence(folder)
             let found = try await locateFile(file)
             if case .directory = found { return found ?? .absent }
@@ -357,7 +359,7 @@ extension OutputFileSystem {
     }
 
     private func locateFolder(_ place: TreePlace) async throws(FileSystemError) -> Located? {
-        if case .hierarchical = store.namespace, let marker = place.markerBlob {
+        if let marker = place.markerBlob, case .hierarchical = store.namespace(of: marker.container) {
             if let contents = place.contents, unsent.hasFiles(below: contents) { return .directory(place, nil) }
             do throws(StorageError) {
                 let found = FileFacts(try await store.properties(of: marker))

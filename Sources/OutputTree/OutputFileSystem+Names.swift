@@ -102,7 +102,7 @@ extension OutputFileSystem {
         guard let marker = place.markerBlob else {
             throw FileSystemError(errno: EINVAL, "no blob can keep a directory of this name alive")
         }
-        if case .hierarchical = store.namespace {
+        if case .hierarchical = store.namespace(of: marker.container) {
             return try await makePath(place, marker, permissions: permissions, caller: caller)
         }
         if case .success(true) = await folderExistence(place) {
@@ -333,7 +333,7 @@ extension OutputFileSystem {
     private func rmdir(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
         guard let place = try await removableDirectory(name, in: directory) else { return }
         if let contents = place.contents { try await requireRemovable(contents, in: directory.place, "rmdir") }
-        if case .hierarchical = store.namespace {
+        if let container = place.contents?.container, case .hierarchical = store.namespace(of: container) {
             try await removePath(place, name)
         } else {
             try await requireEmpty(place, name)

@@ -204,7 +204,7 @@ extension OutputFileSystem {
         else { return }
         let move = DirectoryMove(from: from, to: to, place: place, destination: destination)
         // Elsewhere the files have other versions now.
-        if case .hierarchical = store.namespace { moveFiles(files(below: from), move) }
+        if case .hierarchical = store.namespace(of: from.container) { moveFiles(files(below: from), move) }
         nodes.moveDirectories { move.target(of: $0) }
         if let marker = place.markerBlob { changes.record(folder: marker, .absent, at: clock.monotonic()) }
     }
@@ -232,7 +232,7 @@ extension OutputFileSystem {
     /// Whether a file whose blob is not where it was is being renamed, or was. In one step the old name is gone, before
     /// this mount knows that the new one is there: a rename holds the file's lock as long.
     func hasMoved(_ node: FileNode, from address: BlobAddress) async -> Bool {
-        guard case .hierarchical = store.namespace else {
+        guard case .hierarchical = store.namespace(of: address.container) else {
             // A directory's rename that another process began to finish takes the files that it had open along.
             for item in moves.all where item.move.isCopied && item.move.touches(address) {
                 _ = await attemptResolution(item)

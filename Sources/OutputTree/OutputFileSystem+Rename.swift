@@ -71,6 +71,7 @@ extension OutputFileSystem {
     ) async throws(FileSystemError) {
         try requireBlob(node.address)
         let destination = try newBlob(newName, in: target)
+        try requireOneAccount(node.address, destination)
         try await requireUnconfirmed(destination, "rename")
         while true {
             let replaced = try await replaceableFile(newName, destination, in: target, flags: flags)
@@ -90,7 +91,7 @@ extension OutputFileSystem {
                 }
                 // What the store does not have yet goes up under the old name; then the store has one file to copy.
                 try await commitLocked(node, placesUntouched: true)
-                if case .hierarchical = store.namespace {
+                if case .hierarchical = store.namespace(of: source.container) {
                     try await moveBlob(of: node, from: source, to: destination, over: replaced, flags)
                 } else {
                     try await requireDeleteRight(for: source)
@@ -100,6 +101,12 @@ extension OutputFileSystem {
             }
             if isDone { return }
         }
+    }
+
+    /// Programs copy what cannot be renamed across file systems; between accounts nothing can.
+    func requireOneAccount(_ source: BlobAddress, _ destination: BlobAddress) throws(FileSystemError) {
+        guard !destination.isOneStep(from: source) else { return }
+        throw FileSystemError(errno: EXDEV, "\(source) and \(destination) are of two accounts")
     }
 
     /// A file that is on this mount only changes its name here only.

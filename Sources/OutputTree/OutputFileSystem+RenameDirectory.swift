@@ -32,11 +32,12 @@ extension OutputFileSystem {
             throw FileSystemError(errno: EPERM, "\(newName): directories cannot become containers")
         }
         guard from != to else { return }
+        try requireOneAccount(from, to)
         try await requireUnconfirmed(to, "rename")
         guard !to.name.utf8.starts(with: from.name.utf8) || to.container != from.container else {
             throw FileSystemError(errno: EINVAL, "\(name) cannot move into itself")
         }
-        let isHierarchical = store.namespace == .hierarchical
+        let isHierarchical = store.namespace(of: from.container) == .hierarchical
         var replaced: TreePlace?
         switch try await locate(newName, in: target) {
         case .absent: break

@@ -59,19 +59,35 @@ extension OutputFileSystem {
             }
         }
         for file in RecoveredFile.joined(files) {
-            let (blob, size) = (file.replay.identity.blob, file.size)
             switch file.duty {
             case .none: file.entry.remove()
             case .publish: publish(file)
-            case .offer(let reason):
-                logger.warning("the journal keeps \(blob), \(size) bytes: \(reason); see outputfs recover --list")
-                kept.insert(KeptFile(path: blob.description, size: size, reason: reason))
+            case .offer(let reason): keep(file, reason)
             }
         }
         for file in unreadable {
             logger.error("the journal keeps \(file.dataPath), \(file.size) bytes: \(file.reason)")
             kept.insert(KeptFile(path: file.dataPath, size: file.size, reason: file.reason))
         }
+    }
+
+    /// Leaves a file where it is, and says so.
+    package func keep(_ file: RecoveredFile, _ reason: String) {
+        let (blob, size) = (file.replay.identity.blob, file.size)
+        logger.warning("the journal keeps \(blob), \(size) bytes: \(reason); see outputfs recover --list")
+        kept.insert(KeptFile(path: blob.description, size: size, reason: reason))
+    }
+
+    /// Leaves a change of names where it is, since nothing opens its container any more, and says so.
+    package func keep(_ name: RecoveredName) {
+        let what: (path: String, reason: String) =
+            switch name.change {
+            case .removal(let removal): (removal.blob.description, "unlinked, to be deleted")
+            case .move(let move): (move.from.description, "its rename to \(move.to) was cut short")
+            }
+        let reason = "\(what.reason); its [datastores.NAME] is not in the configuration any more"
+        logger.warning("the journal keeps \(what.path): \(reason)")
+        kept.insert(KeptFile(path: what.path, size: 0, reason: reason))
     }
 
     private func publish(_ file: RecoveredFile) {

@@ -110,7 +110,10 @@ extension Gatherer {
     /// The blob that says that the upload is complete: the first that the client sent, in the order of its paths. With links
     /// that order is not the store's, so all are looked at.
     private func indicator(of folder: UploadFolder) async throws(StorageError) -> BlobProperties? {
-        if case .hierarchical = store.namespace, let found = try await confirmedDirectory(folder) { return found }
+        if case .hierarchical = store.namespace(of: folder.container), let found = try await confirmedDirectory(folder)
+        {
+            return found
+        }
         var query = BlobQuery(container: folder.container, prefix: folder.prefix, includesMetadata: true)
         // As a rule it is the first, and a folder may have a million.
         query.pageSize = 16

@@ -177,6 +177,29 @@ struct CallProgressTests {
 }
 
 struct TransportQueueTests {
+    @Test func `of several accounts none takes all connections, and a single one does`() {
+        var queue = TransportQueue<Int>(connectionsMax: 16)
+        for item in 0..<20 { queue.append(item, .foreground) }
+        #expect((0..<17).compactMap { _ in queue.next() }.count == 16)
+        for _ in 0..<16 { queue.finished(.foreground) }
+        queue.append(100, .foreground, lane: 1)
+        for item in 20..<40 { queue.append(item, .foreground) }
+        let started = (0..<17).compactMap { _ in queue.next() }
+        #expect(started == Array(16..<20) + [100] + Array(20..<28))
+        #expect(!queue.hasStartable)
+        let extra = [queue.takeExtra(), queue.takeExtra(lane: 1)]
+        #expect(extra == [false, true])
+        queue.finished(.foreground)
+        #expect(queue.next() == 28)
+    }
+
+    @Test func `an account in the background leaves a place there to the others`() {
+        var queue = TransportQueue<Int>(connectionsMax: 16)
+        for item in 0..<40 { queue.append(item, .background) }
+        for item in 100..<103 { queue.append(item, .background, lane: 1) }
+        #expect((0..<20).compactMap { _ in queue.next() } == Array(0..<9) + [100, 101, 102])
+    }
+
     @Test func `the foreground overtakes the background`() {
         var queue = TransportQueue<Int>(connectionsMax: 8)
         for item in 0..<3 { queue.append(item, .background) }

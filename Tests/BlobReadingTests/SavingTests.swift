@@ -64,6 +64,17 @@ struct SavingTests {
         func isPresent(block: UInt64) -> Bool { state.cell(version.index, piece: block * 16) >= 0 }
     }
 
+    /// Two mounts of two accounts, one of which has the other's container as a datastore.
+    @Test func `a blob has one clean file, whichever mount shows it`() {
+        let properties = BlobProperties(version: BlobVersion(etag: ETag("1"), lastModified: 0), length: 1)
+        let lab = "https://lab.blob.core.windows.net"
+        let own = VersionKey(BlobAddress(container: "models", name: "b"), properties)
+        let foreign = VersionKey(BlobAddress(container: "\(lab)/models", name: "b"), properties)
+        let farm = "https://farm.blob.core.windows.net"
+        #expect(foreign.cleanFileKey(account: farm) == own.cleanFileKey(account: lab))
+        #expect(foreign.cleanFileKey(account: farm) != own.cleanFileKey(account: farm))
+    }
+
     @Test func `a disk that takes nothing holds four blocks, and memory gives up what it needs`() {
         var bench = Bench(slabs: 32)
         for block in 0..<200 as Range<UInt64> {

@@ -8,8 +8,7 @@ struct Bench: Sendable {
 
     /// Runs `body` with a container of its own, and takes the container away afterwards.
     static func run(_ storage: StorageUnderTest, _ body: (Bench) async throws -> Void) async throws {
-        let store = try await storage.makeStore()
-        let container = freshName()
+        let (store, container) = try await storage.makeStore(for: freshName())
         _ = try await store.createContainer(container, metadata: [:])
         let result: Result<Void, any Error>
         do { result = .success(try await body(Bench(store: store, container: container))) } catch {

@@ -48,7 +48,7 @@ struct CopyContract {
         }
     }
 
-    @Test(arguments: StorageUnderTest.available)
+    @Test(arguments: StorageUnderTest.ofOneAccount)
     func `a copy reaches another container`(storage: StorageUnderTest) async throws {
         try await Bench.run(storage) { bench in
             let other = Bench.freshName()

@@ -17,6 +17,10 @@ enum StorageUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertib
     case emulator
     /// To an account of its that has a hierarchical namespace.
     case emulatorWithDirectories
+    /// Containers of other accounts, behind a router: the first two in memory, the third over HTTP.
+    case routed
+    case routedWithDirectories
+    case routedEmulator
     /// The client over HTTP, to whatever `OUTPUTFS_TEST_ENDPOINT` names: a connection string, or an endpoint whose
     /// account has the key `AZURE_STORAGE_KEY`.
     case endpoint
@@ -27,7 +31,11 @@ enum StorageUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertib
 
     /// Those that have no directories, and so no name that stands in another's way.
     static var flat: [StorageUnderTest] { available.filter { !hierarchical.contains($0) } }
-    static let hierarchical: [StorageUnderTest] = [.memoryWithDirectories, .emulatorWithDirectories]
+    static let hierarchical: [StorageUnderTest] = [
+        .memoryWithDirectories, .emulatorWithDirectories, .routedWithDirectories,
+    ]
+    /// Those whose containers are all in one account.
+    static var ofOneAccount: [StorageUnderTest] { available.filter { $0.foreignContainer("") == nil } }
 
     var testDescription: String { rawValue }
 
@@ -39,7 +47,30 @@ enum StorageUnderTest: String, CaseIterable, Sendable, CustomTestStringConvertib
         case .memoryWithDirectories: MemoryStore(namespace: .hierarchical)
         case .emulator: try Self.emulated.get().store
         case .emulatorWithDirectories: try Self.emulatedWithDirectories.get().store
+        case .routed, .routedWithDirectories, .routedEmulator: StoreRouter(MemoryStore())
         case .endpoint: try Self.remote.get()
+        }
+    }
+
+    /// A store, and the name under which it has a container that is not there yet.
+    func makeStore(for container: String) async throws -> (store: any BlobStore, container: String) {
+        guard let foreign = foreignContainer(container) else { return (try await makeStore(), container) }
+        let store: any BlobStore =
+            switch self {
+            case .routedWithDirectories: MemoryStore(namespace: .hierarchical)
+            case .routedEmulator: try Self.emulated.get().store
+            default: MemoryStore()
+            }
+        let namespace: Namespace = self == .routedWithDirectories ? .hierarchical : .flat
+        let route = StoreRoute(to: foreign, store, namespace: nil) { () async throws(StorageError) in namespace }
+        return (StoreRouter(MemoryStore(), routes: [route]), "\(foreign)")
+    }
+
+    private func foreignContainer(_ name: String) -> ForeignContainer? {
+        switch self {
+        case .routed, .routedWithDirectories, .routedEmulator:
+            ForeignContainer(endpoint: "https://elsewhere.example", name: name)
+        default: nil
         }
     }
 

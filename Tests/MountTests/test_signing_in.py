@@ -12,7 +12,7 @@ import subprocess
 import time
 
 import pytest
-from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
+from azure.storage.blob import AccountSasPermissions, BlobServiceClient, ResourceTypes, generate_account_sas
 
 from identities import TENANT, Identities, az, certificate, token
 from mounts import ACCOUNT, KEY, Mount, Server, binary, clean_environment, fails_with, wait_until
@@ -155,6 +155,25 @@ def test_managed_identity_of_app_service(signing_in, identities, job):
     )
     works(mount, job)
     assert "api-version=2019-08-01" in identities.asked[0] and "client_id=11-22" in identities.asked[0]
+
+
+def test_a_datastore_has_the_token_of_the_same_identity_or_its_own(signing_in, identities, server, tmp_path):
+    """§5.7: two accounts to the mount, though the emulator has one."""
+    account = BlobServiceClient(server.endpoint, credential=KEY)
+    tables = ""
+    for name, identity in [("same", ""), ("other", 'client-id = "11-22"\n')]:
+        account.create_container(f"identity-of-{name}-{os.getpid()}").upload_blob("a", name.encode())
+        tables += f'[datastores.{name}]\nendpoint = "{server.endpoint}"\nauth = "msi"\n{identity}'
+        tables += f'container = "identity-of-{name}-{os.getpid()}"\n'
+    (tmp_path / "config.toml").write_text(tables)
+    mount = signing_in(
+        "--auth", "msi", "--config", tmp_path / "config.toml", AZURE_POD_IDENTITY_AUTHORITY_HOST=identities.url
+    )
+    assert (mount.place / "datastores/same/a").read_bytes() == b"same"
+    assert len(identities.asked) == 1
+    # Asked for when somebody enters, and not before.
+    assert (mount.place / "datastores/other/a").read_bytes() == b"other"
+    assert len(identities.asked) == 2 and "client_id=11-22" in identities.asked[1]
 
 
 def test_imds_is_not_asked_through_a_proxy(signing_in, job):

@@ -69,6 +69,24 @@ struct MetricsTests {
         #expect(responses.samples.map { $0.labels[1].value } == ["none", "206"])
     }
 
+    @Test func `several accounts are counted together`() {
+        var one = RequestCounters()
+        one.requests = [.getBlob: 4, .listBlobs: 1]
+        one.ended = [.getBlob: [206: 3, 0: 1]]
+        one.latency[.getBlob, default: LatencyHistogram()].add(.milliseconds(3))
+        (one.retries, one.bytesReceived, one.clockOffset) = (1, 100, 2)
+        var other = RequestCounters()
+        other.requests = [.getBlob: 2, .putBlob: 5]
+        other.ended = [.getBlob: [206: 2]]
+        other.latency[.getBlob, default: LatencyHistogram()].add(.milliseconds(3))
+        (other.failures, other.bytesReceived, other.clockOffset) = (7, 11, 900)
+        one.add(other)
+        #expect(one.requests == [.getBlob: 6, .listBlobs: 1, .putBlob: 5])
+        #expect(one.ended == [.getBlob: [206: 5, 0: 1]])
+        #expect(one.latency[.getBlob]?.counts.reduce(0, +) == 2)
+        #expect((one.retries, one.failures, one.bytesReceived, one.clockOffset) == (1, 7, 111, 2))
+    }
+
     @Test(arguments: [
         ("9464", MetricsAddress.tcp(host: "127.0.0.1", port: 9464)), ("0.0.0.0:1", .tcp(host: "0.0.0.0", port: 1)),
         ("[::1]:0", .tcp(host: "::1", port: 0)), ("localhost:80", .tcp(host: "127.0.0.1", port: 80)),

@@ -32,16 +32,7 @@ package final class AzureBlobStore: BlobStore {
         surroundings: Surroundings,
         logger: Logger
     ) throws(StorageError) {
-        let authorizer: RequestAuthorizer
-        do throws(AccountError) {
-            authorizer = try RequestAuthorizer(
-                account: account,
-                credential: credential,
-                wallClock: surroundings.wallClock
-            )
-        } catch {
-            throw StorageError(.invalid, .permanent, operation: "connect", resource: account.name, message: "\(error)")
-        }
+        let authorizer = try Self.authorizer(account, credential, surroundings)
         let options = Transport.Options(connectionsMax: configuration.maxConnections, network: configuration.network)
         guard let transport = Transport(options) else {
             throw StorageError(
@@ -61,10 +52,39 @@ package final class AzureBlobStore: BlobStore {
         )
     }
 
+    /// Another account beside one that is there: its connections, and what limits them, are for both.
+    package init(
+        account: StorageAccount,
+        credential: Credential,
+        beside other: AzureBlobStore,
+        logger: Logger
+    ) throws(StorageError) {
+        engine = RequestEngine(
+            authorizer: try Self.authorizer(account, credential, other.engine.surroundings),
+            transport: other.engine.transport,
+            lane: other.engine.transport.newLane(),
+            configuration: other.engine.configuration,
+            surroundings: other.engine.surroundings,
+            logger: logger
+        )
+    }
+
+    private static func authorizer(
+        _ account: StorageAccount,
+        _ credential: Credential,
+        _ surroundings: Surroundings
+    ) throws(StorageError) -> RequestAuthorizer {
+        do throws(AccountError) {
+            return try RequestAuthorizer(account: account, credential: credential, wallClock: surroundings.wallClock)
+        } catch {
+            throw StorageError(.invalid, .permanent, operation: "connect", resource: account.name, message: "\(error)")
+        }
+    }
+
     /// The most that the transport buffers of answers, in bytes.
     package var receiveBufferBytes: Int { engine.configuration.maxConnections * EasyHandle.receiveBufferSize }
 
-    package var namespace: Namespace { engine.configuration.namespace }
+    package func namespace(of container: String) -> Namespace { engine.configuration.namespace }
 
     /// What was requested so far.
     package var counters: RequestCounters { engine.counting.snapshot }

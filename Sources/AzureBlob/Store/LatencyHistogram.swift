@@ -15,4 +15,11 @@ package struct LatencyHistogram: Sendable, Hashable {
         counts[Self.bounds.firstIndex { seconds <= $0 } ?? Self.bounds.count] += 1
         sum += seconds
     }
+
+    func adding(_ other: LatencyHistogram) -> LatencyHistogram {
+        var both = self
+        for index in both.counts.indices { both.counts[index] += other.counts[index] }
+        both.sum += other.sum
+        return both
+    }
 }

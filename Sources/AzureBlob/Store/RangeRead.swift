@@ -123,6 +123,7 @@ final class RangeRead: ReadOperation, Sendable {
             ),
             priority: before.isForeground ? .foreground : .background,
             timeouts: engine.timeouts(for: request, before.call, byteCount: range.range.count - range.delivered),
+            lane: engine.lane,
             onHedge: { [engine] in engine.counting.hedged(.getBlob) },
             needsFreshConnection: before.call.needsFreshConnection
         )

@@ -21,6 +21,15 @@ package struct RequestCounters: Sendable, Hashable {
     package var clockOffset: Int64?
 
     package init() {}
+
+    /// Those of another store beside this one; the clock is this one's.
+    package mutating func add(_ other: RequestCounters) {
+        requests.merge(other.requests, uniquingKeysWith: +)
+        ended.merge(other.ended) { $0.merging($1, uniquingKeysWith: +) }
+        latency.merge(other.latency) { $0.adding($1) }
+        (retries, hedges, failures) = (retries + other.retries, hedges + other.hedges, failures + other.failures)
+        (bytesReceived, bytesSent) = (bytesReceived + other.bytesReceived, bytesSent + other.bytesSent)
+    }
 }
 
 /// The counters' keeper.

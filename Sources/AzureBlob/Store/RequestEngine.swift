@@ -6,6 +6,7 @@ internal import Synchronization
 final class RequestEngine: Sendable {
     let authorizer: RequestAuthorizer
     let transport: Transport
+    let lane: Int
     let configuration: AzureBlobStoreConfiguration
     let surroundings: Surroundings
     let counting = RequestCounting()
@@ -17,12 +18,14 @@ final class RequestEngine: Sendable {
     init(
         authorizer: RequestAuthorizer,
         transport: Transport,
+        lane: Int = 0,
         configuration: AzureBlobStoreConfiguration,
         surroundings: Surroundings,
         logger: Logger
     ) {
         self.authorizer = authorizer
         self.transport = transport
+        self.lane = lane
         self.configuration = configuration
         self.surroundings = surroundings
         self.logger = logger
@@ -93,6 +96,7 @@ final class RequestEngine: Sendable {
                 sink: .collected(limit: Self.answerMax),
                 priority: priority,
                 timeouts: timeouts(for: request, progress, byteCount: body?.byteCount ?? 0),
+                lane: lane,
                 needsFreshConnection: progress.needsFreshConnection
             )
             counting.sent(request.operation, isRetry: isRetry)

@@ -52,6 +52,8 @@ struct Exchange: Sendable {
     var sink: ResponseSink
     var priority: TransferPriority
     var timeouts: AttemptTimeouts
+    /// Which account it is for, of those that share the transport.
+    var lane = 0
     /// `false` for addresses that mean this machine, and would mean the proxy's there (IMDS).
     var usesProxy = true
     /// Called on the transport's thread when the request is sent a second time because its answer does not come; `nil`

@@ -1,4 +1,5 @@
 internal import BlobStorage
+internal import Synchronization
 
 /// Sends exchanges, many at a time, over connections that are kept: one libcurl multi handle on one plain thread.
 ///
@@ -6,6 +7,7 @@ internal import BlobStorage
 /// are called on that thread and must not block. When the transport goes, what is under way ends as cancelled.
 final class Transport: Sendable {
     private let loop: TransportLoop
+    private let lanes = Atomic(0)
 
     struct Options: Sendable {
         /// Transfers at a time, each with a connection of its own.
@@ -23,6 +25,9 @@ final class Transport: Sendable {
     }
 
     deinit { loop.stop() }
+
+    /// For one more account: see `TransportQueue`. The first has 0.
+    func newLane() -> Int { lanes.wrappingAdd(1, ordering: .relaxed).newValue }
 
     /// Queues an exchange. `completion` is called once, on the transport's thread.
     @discardableResult

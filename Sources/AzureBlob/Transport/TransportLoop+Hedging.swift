@@ -22,7 +22,7 @@ extension TransportLoop {
             }
             guard changedAt.duration(to: now) >= hedging.patience else { continue }
             guard hedging.takeCredit() else { break }
-            guard takeExtra() else { break }
+            guard takeExtra(beside: transfer) else { break }
             transfer.exchange.onHedge?()
             let twin = Transfer(hedging: transfer)
             transfer.hedge.twin = twin

@@ -134,7 +134,7 @@ final class TransportLoop: Sendable {
         }
         for command in commands {
             switch command {
-            case .start(let transfer): queue.append(transfer, transfer.priority)
+            case .start(let transfer): queue.append(transfer, transfer.priority, lane: transfer.exchange.lane)
             case .cancel(let transfer): cancel(transfer)
             case .raise(let transfer):
                 transfer.isWanted = true
@@ -167,8 +167,8 @@ final class TransportLoop: Sendable {
     }
 
     /// Takes a place and a connection for one more request that was not queued. Says whether there are such.
-    func takeExtra() -> Bool {
-        guard mayStart, queue.takeExtra() else { return false }
+    func takeExtra(beside transfer: Transfer) -> Bool {
+        guard mayStart, queue.takeExtra(lane: transfer.exchange.lane) else { return false }
         starts?.take(1)
         return true
     }
@@ -258,6 +258,6 @@ final class TransportLoop: Sendable {
             transfer.handle = nil
             idleHandles.append(handle)
         }
-        queue.finished(transfer.priority)
+        queue.finished(transfer.priority, lane: transfer.exchange.lane)
     }
 }

@@ -15,6 +15,14 @@ package struct RecoveredName: Sendable {
     /// For people: unique in the journal directory.
     package let name: String
 
+    /// Where it changes names.
+    package var containers: [String] {
+        switch change {
+        case .removal(let removal): [removal.blob.container]
+        case .move(let move): [move.from.container, move.to.container]
+        }
+    }
+
     /// `nil` if the entry is a file's, or cannot be read.
     package init?(_ survivor: JournalSurvivors.Entry, scheduler: UploadScheduler) {
         self.init(survivor, threads: scheduler.disk)

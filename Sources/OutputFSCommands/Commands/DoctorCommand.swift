@@ -83,6 +83,9 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
             findings.append(DirectoryChecks.journal(configuration.journalDirectory, mountPoint: mountPoint))
             findings.append(DirectoryChecks.cache(configuration.diskCache, mountPoint: mountPoint))
             findings += network(source, try Composition.probe(source), isReadOnly: configuration.isReadOnly)
+            for datastore in source.datastores {
+                findings += DatastoreChecks.run(datastore, in: source, isReadOnly: configuration.isReadOnly)
+            }
             let account = try batch.account(
                 identity: storage.resolver().signInResolver,
                 network: source.network.settings,

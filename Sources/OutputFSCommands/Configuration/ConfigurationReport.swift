@@ -10,9 +10,16 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
         var isSecret = false
     }
 
+    /// A datastore, and what its table says.
+    struct Datastore: Codable, Sendable, Equatable {
+        var name: String
+        var settings: [Row]
+    }
+
     /// Those that were read, weakest first.
     var files: [String]
     var settings: [Row]
+    var datastores: [Datastore]
     /// `OUTPUTFS_…` variables that mean nothing.
     var unknownVariables: [String]
 
@@ -23,6 +30,14 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
         user: (id: UInt32, group: UInt32)
     ) {
         files = settled.files
+        datastores = settled.datastores.map { table in
+            Datastore(
+                name: table.name,
+                settings: table.given.map {
+                    Row(name: $0.setting.name, value: Self.shown($0.value), origin: "\($0.origin)")
+                }
+            )
+        }
         unknownVariables = SettingEnvironment.unknown(environment).map(\.variable)
         let given = Dictionary(settled.settings.map { ($0.setting.name, $0) }) { $1 }
         let azure = Self.azureRows(given: settled.settings, source: source, environment: environment)
@@ -45,7 +60,8 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
         for row in settings { table.add([row.name, row.isSecret ? "(not shown)" : row.value ?? "none", row.origin]) }
         let read = files.isEmpty ? "none" : files.joined(separator: ", ")
         let unknown = unknownVariables.map { "\($0) is set, and is no variable of outputfs" }
-        return ([table.text, "", "Configuration files: \(read)"] + unknown).joined(separator: "\n")
+        return ([table.text] + datastores.map(\.text) + ["", "Configuration files: \(read)"] + unknown)
+            .joined(separator: "\n")
     }
 
     /// What stands behind a question mark is as good as a key, and a secret may have been put in the wrong place.
@@ -128,4 +144,12 @@ struct ConfigurationReport: Codable, Sendable, Equatable {
     }
 
     private static func octal(_ mode: UInt16) -> String { "0" + String(mode, radix: 8) }
+}
+
+extension ConfigurationReport.Datastore {
+    fileprivate var text: String {
+        var table = TextTable([("DATASTORE \(name)", .left), ("VALUE", .left), ("ORIGIN", .left)])
+        for row in settings { table.add([row.name, row.value ?? "none", row.origin]) }
+        return "\n" + table.text
+    }
 }

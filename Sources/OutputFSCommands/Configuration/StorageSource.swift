@@ -9,6 +9,8 @@ struct StorageSource: Sendable, CustomStringConvertible {
     var namespace = NamespaceChoice.auto
     /// The way there.
     var network = NetworkChoice()
+    /// Beside the account: those of the configuration.
+    var datastores: [DatastoreSource] = []
 
     /// As it stands in /proc/mounts and in `status`: the URL, without secrets.
     var description: String { container.map { "\(account.endpoint)/\($0)" } ?? "\(account.endpoint)" }

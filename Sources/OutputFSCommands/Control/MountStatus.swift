@@ -41,7 +41,10 @@ struct MountStatus: Codable, Sendable {
     /// `nil` without `--cache-dir`.
     var diskCache: DiskCacheStatus?
     var uploads: UploadsStatus
+    /// Of all accounts together.
     var store: StoreStatus
+    /// Containers of other accounts; absent from daemons of earlier versions.
+    var datastores: [DatastoreStatus]?
     /// Requests of the kernel so far, by the names of <linux/fuse.h> in small letters.
     var kernelRequests: [String: UInt64]
     /// Requests of the kernel that wait for an answer.
@@ -69,4 +72,15 @@ struct StoreStatus: Codable, Sendable, Equatable {
     var failures: Int
     var bytesReceived: UInt64
     var bytesSent: UInt64
+}
+
+/// What was asked of a container of another account.
+struct DatastoreStatus: Codable, Sendable, Equatable {
+    /// Of the datastores that are in it.
+    var names: [String]
+    /// Its URL, without secrets.
+    var container: String
+    var store: StoreStatus
+    /// As that of the mount's own account.
+    var credentialRemaining: Double?
 }

@@ -159,7 +159,7 @@ final class MountService: Sendable {
     }
 
     /// As OpenMetrics has it.
-    func metrics() -> String { MountMetrics.exposition(status(), store: mounted.store.counters) }
+    func metrics() -> String { MountMetrics.exposition(status(), store: mounted.counters) }
 
     func status() -> MountStatus {
         MountStatus(
@@ -186,6 +186,7 @@ final class MountService: Sendable {
             diskCache: mounted.diskCacheStatus,
             uploads: mounted.uploadsStatus,
             store: mounted.storeStatus,
+            datastores: mounted.datastoresStatus,
             kernelRequests: mounted.kernelRequests,
             kernelRequestsWaiting: mounted.kernelRequestsWaiting,
             passthroughOpens: mounted.passthroughOpens

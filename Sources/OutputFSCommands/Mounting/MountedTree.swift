@@ -12,6 +12,8 @@ struct MountedTree: Sendable {
     let source: String
     let store: AzureBlobStore
     let credential: Credential
+    /// Of other accounts.
+    let datastores: [OpenDatastore]
     let cache: BlockCache
     let cleanFiles: CleanFiles?
     let uploads: UploadScheduler
@@ -105,22 +107,36 @@ struct MountedTree: Sendable {
         )
     }
 
-    var storeStatus: StoreStatus {
-        let counters = store.counters
-        var requests: [String: Int] = [:]
-        for (operation, count) in counters.requests { requests[operation.rawValue] = count }
-        return StoreStatus(
-            requests: requests,
-            retries: counters.retries,
-            failures: counters.failures,
-            bytesReceived: counters.bytesReceived,
-            bytesSent: counters.bytesSent
-        )
+    /// Of all accounts together.
+    var counters: RequestCounters {
+        datastores.reduce(into: store.counters) { $0.add($1.store.counters) }
+    }
+
+    var storeStatus: StoreStatus { StoreStatus(counters) }
+
+    var datastoresStatus: [DatastoreStatus] {
+        datastores.map { datastore in
+            DatastoreStatus(
+                names: datastore.names,
+                container: "\(datastore.container)",
+                store: StoreStatus(datastore.store.counters),
+                credentialRemaining: datastore.credential.remaining.map { Double($0.components.seconds) }
+            )
+        }
     }
 
     /// The tree must not be asked any more. The store ends with its last user.
     func shutDown() {
         tree.shutDown()
         uploads.journal.close()
+    }
+}
+
+extension StoreStatus {
+    init(_ counters: RequestCounters) {
+        requests = [:]
+        for (operation, count) in counters.requests { requests[operation.rawValue] = count }
+        (retries, failures) = (counters.retries, counters.failures)
+        (bytesReceived, bytesSent) = (counters.bytesReceived, counters.bytesSent)
     }
 }

@@ -88,6 +88,10 @@ struct StorageOptions: ParsableArguments {
     )
     var containerURL: String?
 
+    /// What files say of datastores: see `DatastoreTable.arguments`.
+    @Option(help: .hidden, transform: StorageOptions.datastore)
+    var datastore: [DatastoreArgument] = []
+
     @OptionGroup(title: "Signing in")
     var identity: IdentityOptions
 
@@ -115,7 +119,17 @@ struct StorageOptions: ParsableArguments {
         source.network = try NetworkChoice(network, environment: System.environment, readFile: { System.read($0) })
         source.network.readsFiles(from: System.canonicalPath(".") ?? "/")
         try source.checkEncryption()
+        source.datastores = try DatastoreResolver(
+            environment: System.environment,
+            readFile: { System.read($0) },
+            network: source.network
+        ).resolve(datastore)
         return source
+    }
+
+    private static func datastore(_ text: String) throws -> DatastoreArgument {
+        guard let argument = DatastoreArgument(text) else { throw ValidationError("NAME.KEY=VALUE") }
+        return argument
     }
 
     /// What knows where a container URL leads that is named elsewhere than on the command line.

@@ -5,6 +5,7 @@ extension MountStatus {
     /// What it is, what was read, written and asked for; then unsent files, then the last errors.
     func details(now: Int) -> String {
         var sections = [facts(now: now), reading, writing, requests]
+        if let datastores, !datastores.isEmpty { sections.append(self.datastores(datastores)) }
         if !tree.keptFiles.isEmpty {
             sections.append("Kept in the journal (outputfs recover):\n" + indented(keptTable))
         }
@@ -119,6 +120,23 @@ extension MountStatus {
                 "Requests of the kernel: \(kernelRequests.values.reduce(0, +)), \(kernelRequestsWaiting) waiting",
                 asked.isEmpty ? [] : [("by type", asked.joined(separator: ", "))]
             )
+    }
+
+    private func datastores(_ datastores: [DatastoreStatus]) -> String {
+        section(
+            "Datastores of other accounts",
+            datastores.map { datastore in
+                let store = datastore.store
+                let end = datastore.credentialRemaining.map {
+                    ", credential good for \(HumanUnits.age(seconds: Int($0)))"
+                }
+                return (
+                    datastore.names.joined(separator: ", "),
+                    "\(datastore.container): \(Self.count(store.requests.values.reduce(0, +), "request", "requests")), "
+                        + "\(Self.count(store.failures, "failure", "failures"))\(end ?? "")"
+                )
+            }
+        )
     }
 
     private var keptTable: String {

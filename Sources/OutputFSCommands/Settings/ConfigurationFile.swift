@@ -1,12 +1,14 @@
 internal import Glibc
 
-/// One file of settings: what stands at its top is for all mounts, a table `[mount."/mnt/outputs"]` for one.
+/// One file of settings: what stands at its top is for all mounts, a table `[mount."/mnt/outputs"]` for one, and each
+/// `[datastores.lab]` is a datastore.
 struct ConfigurationFile: Sendable, Equatable {
     let path: String
     /// For all mounts.
     let common: SettingLayer
     /// For one mount point each, as it is written; equal by bytes only, as directories are.
     let tables: [Table]
+    let datastores: [DatastoreTable]
 
     struct Table: Sendable, Equatable {
         var mountPoint: String
@@ -28,8 +30,17 @@ struct ConfigurationFile: Sendable, Equatable {
             )
         }
         var (common, tables) = (SettingLayer(), [Table]())
+        var datastores = try toml.tables.filter(\.isDatastore).map { table throws(CommandFailure) in
+            try DatastoreTable(name: table.names[1], path: path, line: table.line)
+        }
         for entry in toml.entries {
-            let given = try Self.given(entry, path: path, home: home)
+            if let index = datastores.firstIndex(where: { entry.table == ["datastores", $0.name] }) {
+                datastores[index].given.append(
+                    try Self.given(entry, of: DatastoreTable.settings, path: path, home: home)
+                )
+                continue
+            }
+            let given = try Self.given(entry, of: SettingTable.all, path: path, home: home)
             switch entry.table.count {
             case 0: common.given.append(given)
             case 2 where entry.table[0] == "mount" && entry.table[1].hasPrefix("/"):
@@ -41,11 +52,12 @@ struct ConfigurationFile: Sendable, Equatable {
                     .configuration,
                     "\(path):\(entry.line): '\(entry.key)' stands in [\(entry.table.joined(separator: "."))], "
                         + "which is no table of outputfs",
-                    try: "[mount.\"/mnt/outputs\"], for one mount; at the top of the file, for all"
+                    try: "[mount.\"/mnt/outputs\"], for one mount; at the top of the file, for all",
+                    "[datastores.NAME], for a datastore"
                 )
             }
         }
-        (self.path, self.common, self.tables) = (path, common, tables)
+        (self.path, self.common, self.tables, self.datastores) = (path, common, tables, datastores)
     }
 
     /// Weakest first.
@@ -55,12 +67,13 @@ struct ConfigurationFile: Sendable, Equatable {
 
     private static func given(
         _ entry: TOMLText.Entry,
+        of settings: [Setting],
         path: String,
         home: String?
     ) throws(CommandFailure) -> GivenSetting {
         let place = "\(path):\(entry.line): "
-        let known = SettingTable.all.map(\.name)
-        guard let setting = SettingTable.all.first(where: { $0.name == entry.key }) else {
+        let known = settings.map(\.name)
+        guard let setting = settings.first(where: { $0.name == entry.key }) else {
             let nearest = NearestName.find(entry.key.split(separator: "_").joined(separator: "-"), in: known)
             throw CommandFailure(
                 .configuration,
@@ -92,6 +105,10 @@ struct ConfigurationFile: Sendable, Equatable {
         }
         return GivenSetting(setting: setting, value: value, origin: .file(path: path, line: entry.line))
     }
+}
+
+extension TOMLText.Table {
+    fileprivate var isDatastore: Bool { names.count == 2 && names[0] == "datastores" }
 }
 
 extension Setting {

@@ -118,6 +118,9 @@ enum SettingTable {
         return found?.configuration.subcommands.isEmpty ?? true ? 1 : 2
     }
 
+    /// Whether a command looks at paths of the tree; `upload` puts files into one container.
+    static func takesDatastores(_ command: String) -> Bool { byCommand[command] != nil && command != "upload" }
+
     /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.
     static let azureVariables: [(name: String, role: Setting.StorageRole)] = [
         ("AZURE_STORAGE_AUTH_TYPE", .proves),

@@ -7,6 +7,8 @@ struct SettledArguments: Sendable {
     var arguments: [String]
     /// Everything that has a value other than its default, with its origin.
     var settings: [GivenSetting] = []
+    /// Of the files, by name: a later file's takes the place of an earlier one's as a whole.
+    var datastores: [DatastoreTable] = []
     /// The configuration files that were read, weakest first.
     var files: [String] = []
 
@@ -46,8 +48,13 @@ struct SettledArguments: Sendable {
         settings = SettingLayers.resolved(layers).filter { allowed.contains($0.setting) }
 
         let inherited = settings.filter { $0.origin != .commandLine }.flatMap { $0.setting.arguments($0.value) }
+        for table in read.flatMap(\.datastores) where SettingTable.takesDatastores(command) {
+            datastores.removeAll { $0.name == table.name }
+            datastores.append(table)
+        }
         let flags = line.mountOptions.mountFlags.flatMap { ["--mount-flag", $0] }
-        arguments = words + inherited + (command == "mount" ? flags : []) + line.others
+        arguments =
+            words + inherited + datastores.flatMap(\.arguments) + (command == "mount" ? flags : []) + line.others
     }
 }
 

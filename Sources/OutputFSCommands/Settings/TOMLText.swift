@@ -30,6 +30,13 @@ struct TOMLText: Sendable, Equatable {
         var line: Int
     }
 
+    /// The head of a table, which may have nothing below it.
+    struct Table: Sendable, Equatable {
+        var names: [String]
+        /// From 1.
+        var line: Int
+    }
+
     /// A line that is not what it should be.
     struct Malformed: Error, Sendable, Equatable {
         var line: Int
@@ -37,11 +44,12 @@ struct TOMLText: Sendable, Equatable {
     }
 
     private(set) var entries: [Entry] = []
+    private(set) var tables: [Table] = []
 
     init(_ text: String) throws(Malformed) {
         var table: [String] = []
         // By bytes: to String, two spellings of é are one.
-        var tables: Set<[[UInt8]]> = []
+        var known: Set<[[UInt8]]> = []
         var seen: Set<[[UInt8]]> = []
         // By bytes: CR LF is one Character, and not a line feed.
         let lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
@@ -53,9 +61,10 @@ struct TOMLText: Sendable, Equatable {
                 if scanner.take("[") { throw scanner.malformed("an array of tables has no use here") }
                 table = try scanner.keyPath()
                 guard scanner.take("]") else { throw scanner.malformed("a table's name ends with ]") }
-                guard tables.insert(table.map { Array($0.utf8) }).inserted else {
+                guard known.insert(table.map { Array($0.utf8) }).inserted else {
                     throw scanner.malformed("the table [\(table.joined(separator: "."))] stands there twice")
                 }
+                tables.append(Table(names: table, line: index + 1))
             } else {
                 let path = try scanner.keyPath()
                 guard let key = path.last, path.count == 1 else {

@@ -43,6 +43,7 @@ struct StoreSession {
         case let error as StorageError where error.kind == .invalid && error.status == nil:
             return CommandFailure(.usage, "\(error)")
         case let error as StorageError:
+            let source = source.part(of: error)
             return StorageCheck.failure(
                 error,
                 source: source.description,

@@ -217,7 +217,7 @@ package final class StoreWithRecords: BlobStore {
 
     // MARK: Paths
 
-    package var namespace: Namespace { store.namespace }
+    package func namespace(of container: String) -> Namespace { store.namespace(of: container) }
 
     package func renamePath(
         _ source: BlobAddress,

@@ -45,7 +45,7 @@ package struct MassRemoval: Sendable {
 
     /// A directory of a hierarchical namespace is listed among the blobs, and goes only when nothing is in it.
     func isDirectory(_ doomed: Doomed) -> Bool {
-        store.namespace == .hierarchical && FileFacts(doomed.properties).isDirectoryMarker
+        store.namespace(of: doomed.address.container) == .hierarchical && FileFacts(doomed.properties).isDirectoryMarker
     }
 
     /// Behind the last page: what has become empty of the directories in a hierarchical namespace, the deepest first.
@@ -55,7 +55,7 @@ package struct MassRemoval: Sendable {
         atOnce: Int,
         _ answer: inout RemovalAnswer
     ) async throws(RemovalRefusal) -> [BlobAddress] {
-        guard store.namespace == .hierarchical, target.directory != nil else { return [] }
+        guard store.namespace(of: target.address.container) == .hierarchical, target.directory != nil else { return [] }
         var levels: [Int: [Doomed]] = [:]
         var marker: String?
         repeat {

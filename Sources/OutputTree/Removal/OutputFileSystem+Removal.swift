@@ -42,7 +42,7 @@ extension OutputFileSystem {
         }
         for (node, blob) in held { await unlink(node, blob.told, &answer) }
         for node in unsent { await unlink(node, node.told, &answer) }
-        guard store.namespace == .hierarchical else {
+        guard store.namespace(of: target.address.container) == .hierarchical else {
             forgetDirectories(of: target, above: batch.map(\.address) + held.map(\.1.address), isLast: next == nil)
             return answer
         }

@@ -33,6 +33,8 @@ package final class MemoryStore: BlobStore {
         for name in containers { addContainer(name) }
     }
 
+    package func namespace(of container: String) -> Namespace { namespace }
+
     /// Bytes of content that were sent to the store, or read from it, so far; what it copies by itself does not count.
     package var byteCountMoved: Int { traffic.load(ordering: .relaxed) }
 
