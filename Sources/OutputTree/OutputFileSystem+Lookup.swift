@@ -83,7 +83,11 @@ extension OutputFileSystem {
             // A true job id may differ from the name that the listing shows: then the place decides.
             let isThere = snapshot[name]?.place == target || snapshot.contains(target)
             return isThere ? .directory(target, nil) : .absent
-        case .gathered:
+        case .gathered(let gathered):
+            // What is not in the store yet, or not any more.
+            if let address = gathered.file(named: name.string)?.blob, let known = knownFile(address, since: fresh) {
+                return known
+            }
             let found = listed(name, as: resolution, in: directory, since: fresh)
             if case .file(let address, _, _) = found { return knownFile(address, since: fresh) ?? found }
             return found

@@ -1,23 +1,32 @@
 package import BlobStorage
+import Glibc
 package import OutputConventions
 
 /// Puts together what gathered directories show, by asking the store.
 ///
-/// Each view has a file of its own, which says in which order what is asked. Nothing that may change is remembered here:
-/// whoever asks knows how long an answer is good for.
+/// Each view has a file of its own, which says in which order what is asked. What may change is not remembered here, but for
+/// what would cost a request for every container: whoever asks knows how long an answer is good for.
 package struct Gatherer: Sendable {
     let store: any BlobStore
     let source: GatheredSource
+    /// Seconds since the epoch.
+    let now: @Sendable () -> Int64
+    let foreachJobs = ForeachJobMemory()
 
-    package init(store: any BlobStore, source: GatheredSource = GatheredSource()) {
-        (self.store, self.source) = (store, source)
+    package init(
+        store: any BlobStore,
+        source: GatheredSource = GatheredSource(),
+        now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }
+    ) {
+        (self.store, self.source, self.now) = (store, source, now)
     }
 
     /// All names of the directory, in no order.
     package func entries(of place: GatheredPlace) async throws(StorageError) -> [GatheredEntry] {
         switch place.view {
         case .datastores: try await datastores()
-        case .runs, .uploads, .foreach, .jobs, .projects, .containers: []
+        case .foreach: try await foreachEntries(of: place)
+        case .runs, .uploads, .jobs, .projects, .containers: []
         }
     }
 
@@ -26,7 +35,8 @@ package struct Gatherer: Sendable {
     package func find(_ name: String, in place: GatheredPlace) async throws(StorageError) -> GatheredEntry.Target? {
         switch place.view {
         case .datastores: try await datastores().first { $0.name.utf8.elementsEqual(name.utf8) }?.target
-        case .runs, .uploads, .foreach, .jobs, .projects, .containers: nil
+        case .foreach: try await foreachFind(name, in: place)
+        case .runs, .uploads, .jobs, .projects, .containers: nil
         }
     }
 }

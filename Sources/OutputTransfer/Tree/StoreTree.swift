@@ -135,6 +135,9 @@ package struct StoreTree: Sendable {
         case .containers(let prefix):
             try await walkContainers(place, path, prefix, body)
         case .gathered(let gathered):
+            if let container = gathered.containerListedFlat {
+                return try await walk(BlobQuery(container: container, includesMetadata: true), place, path, body)
+            }
             for entry in try await gatherer.entries(of: gathered) {
                 switch entry.target {
                 case .directory(let next): try await walk(next, at: path + [entry.name], body)

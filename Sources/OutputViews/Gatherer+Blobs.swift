@@ -1,0 +1,60 @@
+package import BlobStorage
+import OutputConventions
+
+/// What every view asks of the store.
+extension Gatherer {
+    /// Requests about one directory that are under way at a time.
+    static let requestsMax = 16
+
+    /// The file as the store has it; `nil` if it is not there, or only says that there is a directory.
+    func file(_ view: OutputView, _ blob: BlobAddress) async throws(StorageError) -> GatheredEntry.Target? {
+        do throws(StorageError) {
+            let properties = try await store.properties(of: blob)
+            if properties.marksDirectory(blob.name) { return nil }
+            return .file(.file(view, container: blob.container, name: blob.name), properties)
+        } catch {
+            if error.kind == .notFound { return nil }
+            throw error
+        }
+    }
+
+    /// Whether there is a blob of this name.
+    func isThere(_ blob: BlobAddress) async throws(StorageError) -> Bool {
+        do throws(StorageError) {
+            _ = try await store.properties(of: blob)
+            return true
+        } catch {
+            if error.kind == .notFound { return false }
+            throw error
+        }
+    }
+
+    /// Gives all that a listing by `/` shows to `body`, until that has seen enough and says false.
+    func list(
+        _ prefix: String,
+        in container: String,
+        _ body: (ListedItem) -> Bool
+    ) async throws(StorageError) {
+        let query = BlobQuery(container: container, prefix: prefix, delimiter: "/", includesMetadata: true)
+        var marker: ListMarker?
+        repeat {
+            let page = try await store.listBlobs(query, after: marker)
+            for item in page.items {
+                guard body(item) else { return }
+            }
+            marker = page.next
+        } while marker != nil
+    }
+}
+
+extension BlobProperties {
+    /// Whether a blob only says that there is a directory of its name: by the keys of the hierarchical namespace, azcopy and
+    /// adlfs, or as a blob of 0 bytes whose name ends with a slash.
+    package func marksDirectory(_ name: String) -> Bool {
+        if isDirectory { return true }
+        guard length == 0 else { return false }
+        let isLink = metadata["is_symlink"]?.lowercased() == "true"
+        let isMarked = ["hdi_isfolder", "is_directory"].contains { metadata[$0]?.lowercased() == "true" }
+        return name.utf8.last == UInt8(ascii: "/") || isMarked && !isLink
+    }
+}
