@@ -130,6 +130,10 @@ let package = Package(
             dependencies: ["OutputTransfer", "OutputConventions", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
+        .testTarget(
+            name: "OutputViewsTests",
+            dependencies: ["OutputViews", "OutputConventions", "OutputTransfer", "BlobStorage", "TestSupport"]
+        ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),
         .testTarget(name: "HandOverTests", dependencies: ["HandOver", "TestSupport"]),
         .testTarget(

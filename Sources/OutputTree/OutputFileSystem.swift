@@ -56,7 +56,9 @@ package final class OutputFileSystem: FileSystem {
         self.survivors = survivors
         handles = HandleTable(survivors: survivors)
         self.store = store
-        gatherer = Gatherer(store: store, source: options.gatheredSource, now: { clock.wall().seconds })
+        var gatherer = Gatherer(store: store, source: options.gatheredSource)
+        gatherer.now = { clock.wall().seconds }
+        self.gatherer = gatherer
         self.cache = cache
         self.uploads = uploads
         self.options = options

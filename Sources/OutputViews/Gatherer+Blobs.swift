@@ -1,4 +1,4 @@
-package import BlobStorage
+import BlobStorage
 import OutputConventions
 
 /// What every view asks of the store.
@@ -44,17 +44,5 @@ extension Gatherer {
             }
             marker = page.next
         } while marker != nil
-    }
-}
-
-extension BlobProperties {
-    /// Whether a blob only says that there is a directory of its name: by the keys of the hierarchical namespace, azcopy and
-    /// adlfs, or as a blob of 0 bytes whose name ends with a slash.
-    package func marksDirectory(_ name: String) -> Bool {
-        if isDirectory { return true }
-        guard length == 0 else { return false }
-        let isLink = metadata["is_symlink"]?.lowercased() == "true"
-        let isMarked = ["hdi_isfolder", "is_directory"].contains { metadata[$0]?.lowercased() == "true" }
-        return name.utf8.last == UInt8(ascii: "/") || isMarked && !isLink
     }
 }

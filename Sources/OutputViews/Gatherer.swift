@@ -9,16 +9,12 @@ package import OutputConventions
 package struct Gatherer: Sendable {
     let store: any BlobStore
     let source: GatheredSource
-    /// Seconds since the epoch.
-    let now: @Sendable () -> Int64
+    /// The time, in seconds since the epoch.
+    package var now: @Sendable () -> Int64 = { Int64(time(nil)) }
     let foreachJobs = ForeachJobMemory()
 
-    package init(
-        store: any BlobStore,
-        source: GatheredSource = GatheredSource(),
-        now: @escaping @Sendable () -> Int64 = { Int64(time(nil)) }
-    ) {
-        (self.store, self.source, self.now) = (store, source, now)
+    package init(store: any BlobStore, source: GatheredSource = GatheredSource()) {
+        (self.store, self.source) = (store, source)
     }
 
     /// All names of the directory, in no order.

@@ -43,7 +43,10 @@ package enum ForeachBlob {
 
     /// The id of the task that a blob belongs to; `nil` if it is shown elsewhere.
     package static func task(of blob: String, in container: String) -> String? {
-        let parts = path(of: blob, in: container).utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
+        let parts = path(of: blob, in: container).utf8.split(
+            separator: UInt8(ascii: "/"),
+            omittingEmptySubsequences: false
+        )
         guard parts.count == 3, parts[0].elementsEqual("tasks".utf8) else { return nil }
         return String(Substring(parts[1]))
     }

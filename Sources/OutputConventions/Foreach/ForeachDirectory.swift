@@ -111,7 +111,9 @@ extension GatheredPlace {
         if case .results = directory { return ForeachResult.name(of: blob, in: container).map { [$0] } }
         let path = Self.names(ForeachBlob.path(of: blob, in: container))
         let above = Self.names(directory.path)
-        guard path.count > above.count, zip(path, above).allSatisfy({ $0.utf8.elementsEqual($1.utf8) }) else { return nil }
+        guard path.count > above.count, zip(path, above).allSatisfy({ $0.utf8.elementsEqual($1.utf8) }) else {
+            return nil
+        }
         guard path[0].utf8.elementsEqual("other".utf8) else { return Array(path.dropFirst(above.count)) }
         let other = ForeachDirectory.otherBlobs(in: container).path(to: blob, isShadowed: isShadowed, views: views)
         return other.map { (above.isEmpty ? ["other"] : []) + $0 }
@@ -120,6 +122,8 @@ extension GatheredPlace {
     private static func names(_ path: String) -> [String] {
         path.isEmpty
             ? []
-            : path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map { String(Substring($0)) }
+            : path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false).map {
+                String(Substring($0))
+            }
     }
 }

@@ -10,7 +10,9 @@ package enum ForeachResult {
             return []
         }
         let stem = String(Substring(name.utf8.dropLast(ending.utf8.count)))
-        let tasks = stem.utf8.elementsEqual("merged".utf8) ? ["merge", "\(container)-merge"] : [stem, "\(container)-task\(stem)"]
+        let tasks =
+            stem.utf8.elementsEqual("merged".utf8)
+            ? ["merge", "\(container)-merge"] : [stem, "\(container)-task\(stem)"]
         return tasks.compactMap { task in ForeachBlob.blob(at: "tasks/\(task)/result.rds", in: container) }
             // Of ids that are no number's: `results/merge.rds` is not there, `results/<c>-task1.rds` neither.
             .filter { blob in self.name(of: blob, in: container).map { $0.utf8.elementsEqual(name.utf8) } ?? false }

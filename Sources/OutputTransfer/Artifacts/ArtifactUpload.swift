@@ -1,7 +1,6 @@
 internal import BlobStorage
 internal import BlobWriting
 internal import LocalStore
-internal import OutputViews
 internal import Synchronization
 
 /// Uploads a file or folder as azure-ai-ml does, so that each finds what the other put there; and, unlike it, looks at what

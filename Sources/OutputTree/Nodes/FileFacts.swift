@@ -235,7 +235,8 @@ struct FileFacts: Sendable, Hashable {
     static func == (one: FileFacts, other: FileFacts) -> Bool {
         one.hasSameETag(as: other) && one.length == other.length && one.identity == other.identity
             && one.times == other.times && one.posixSeconds == other.posixSeconds && one.userID == other.userID
-            && one.groupID == other.groupID && one.permissions == other.permissions && one.flags.stored == other.flags.stored
+            && one.groupID == other.groupID && one.permissions == other.permissions
+            && one.flags.stored == other.flags.stored
             && one.uncommon?.contentMD5 == other.uncommon?.contentMD5
     }
 

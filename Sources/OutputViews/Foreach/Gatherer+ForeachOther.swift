@@ -34,7 +34,9 @@ extension Gatherer {
         }
         for (blob, properties) in blobs {
             let isShadowed = prefixes[Array(blob.utf8) + [UInt8(ascii: "/")]] != nil
-            guard let (name, target) = isShadowed ? place.shadowed(blob: blob) : place.shown(blob: blob) else { continue }
+            guard let (name, target) = isShadowed ? place.shadowed(blob: blob) : place.shown(blob: blob) else {
+                continue
+            }
             let entry = GatheredEntry(name, target.isDirectory ? .directory(target) : .file(target, properties))
             entries[Array(name.utf8)] = entry
         }
