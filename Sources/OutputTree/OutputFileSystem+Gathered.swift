@@ -7,8 +7,9 @@ import OutputViews
 /// Removing in directories that are put together from several listings: they come and go with what is in them.
 extension OutputFileSystem {
     /// A file of it was removed here: with its last file a directory is gone, which what was listed above does not know.
-    func forgetListings(above place: TreePlace) {
-        guard var gathered = place.gathered else { return }
+    func noteRemoval(in directory: DirectoryNode) {
+        guard var gathered = directory.place.gathered else { return }
+        emptied.insert(.gathered(gathered), at: clock.monotonic())
         while !gathered.path.isEmpty {
             let slash = gathered.path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? gathered.path.startIndex
             gathered = GatheredPlace(
@@ -18,6 +19,22 @@ extension OutputFileSystem {
             )
             nodes.directory(at: .gathered(gathered))?.withState { $0.listing = nil }
         }
+    }
+
+    /// A directory of which the store knows nothing more, since it lost its last file here a moment ago: `rm -r` has yet to
+    /// remove it.
+    func emptiedDirectory(_ name: FileName, in gathered: GatheredPlace) -> TreePlace? {
+        guard let place = gathered.directory(named: name.string) else { return nil }
+        let now = clock.monotonic()
+        guard let marker = place.markerBlob else { return emptied.contains(place, at: now) ? place : nil }
+        guard case .present? = changes.folder(marker, since: now - options.attributeValidity) else { return nil }
+        return place
+    }
+
+    private func forgetEmptied(_ name: FileName, in gathered: GatheredPlace) {
+        guard let place = gathered.directory(named: name.string) else { return }
+        emptied.remove(place)
+        if let marker = place.markerBlob { changes.record(folder: marker, .absent, at: clock.monotonic()) }
     }
 
     private enum Emptiness { case empty, inUse, ofTheTree }
@@ -40,7 +57,9 @@ extension OutputFileSystem {
             }
         } catch { throw failure(error, "rmdir", error.resource) }
         switch emptiness {
-        case .empty: return nil
+        case .empty:
+            forgetEmptied(name, in: gathered)
+            return nil
         case .inUse: throw FileSystemError(errno: ENOTEMPTY, "\(name) is not empty")
         case .ofTheTree:
             throw FileSystemError(errno: EPERM, "\(name) is put together from elsewhere: it goes with what is in it")

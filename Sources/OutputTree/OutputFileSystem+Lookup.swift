@@ -301,7 +301,7 @@ extension OutputFileSystem {
                 guard let address = place.blob else { return .absent }
                 let known = knownFile(address, since: startedAt - options.attributeValidity)
                 return known ?? .file(address, FileFacts(properties), startedAt: startedAt)
-            case nil: return .absent
+            case nil: return emptiedDirectory(name, in: place).map { .directory($0, nil) } ?? .absent
             }
         } catch {
             if error.kind == .notFound || error.kind == .invalid { return .absent }

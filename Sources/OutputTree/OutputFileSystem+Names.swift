@@ -230,7 +230,7 @@ extension OutputFileSystem {
         try requireBlob(address)
         // The directories must not vanish under the feet of `rm -r` with the last file in them.
         changes.recordDirectories(above: address, at: clock.monotonic())
-        defer { forgetListings(above: directory.place) }
+        defer { noteRemoval(in: directory) }
         guard let node = nodes.file(at: address) else {
             try await delete(address, version)
             return

@@ -1,4 +1,4 @@
-"""The jobs of doAzureParallel under `foreach/`, as its client and Batch leave them: SEMANTICS.md §1.12."""
+"""The jobs of doAzureParallel under `foreach/`, as its client and Batch leave them: SEMANTICS.md §1.13."""
 
 import errno
 import itertools

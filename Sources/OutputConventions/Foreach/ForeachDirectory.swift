@@ -93,6 +93,19 @@ extension GatheredPlace {
         guard let blobs = foreachDirectory?.blobs(named: name, in: container), blobs.count == 1 else { return nil }
         return .file(view, container: container, name: blobs[0])
     }
+
+    /// The directory that a name in it can only be, whether or not it is there; `nil` where names do not tell.
+    package func directory(named name: String) -> TreePlace? {
+        switch foreachDirectory {
+        case .tasks where ForeachBlob.isTask(name, of: container): ForeachDirectory.task(name).place(in: container)
+        case .other:
+            switch ForeachDirectory.otherBlobs(in: container).resolve(name, views: .all) {
+            case .folder(let folder), .either(_, let folder): folder
+            case .fixed, .container, .file, .gathered, .impossible: nil
+            }
+        case .job, .tasks, .task, .files, .scripts, .results, nil: nil
+        }
+    }
 }
 
 extension GatheredPlace {
