@@ -38,11 +38,31 @@ extension Gatherer {
         let query = BlobQuery(container: container, prefix: prefix, delimiter: "/", includesMetadata: true)
         var marker: ListMarker?
         repeat {
-            let page = try await store.listBlobs(query, after: marker)
+            guard let page = try await page(query, after: marker) else { return }
             for item in page.items {
                 guard body(item) else { return }
             }
             marker = page.next
         } while marker != nil
+    }
+
+    /// Whether any blob's name begins so.
+    func hasBlobs(below prefix: String, in container: String) async throws(StorageError) -> Bool {
+        let query = BlobQuery(container: container, prefix: prefix, pageSize: 1)
+        var marker: ListMarker?
+        repeat {
+            guard let page = try await page(query, after: marker) else { return false }
+            if !page.items.isEmpty { return true }
+            marker = page.next
+        } while marker != nil
+        return false
+    }
+
+    /// `nil` if nothing can be below the prefix: a hierarchical namespace refuses to list below what is a file.
+    private func page(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage? {
+        do throws(StorageError) { return try await store.listBlobs(query, after: marker) } catch {
+            if error.kind == .invalid, query.prefix.utf8.last == UInt8(ascii: "/") { return nil }
+            throw error
+        }
     }
 }

@@ -111,6 +111,24 @@ struct ForeachTasksTests {
         #expect(try await gatherer.find("results", .other, of: "job1") == nil)
     }
 
+    @Test func `in a hierarchical namespace the store's directories are nothing in other, and a file is below none`()
+        async throws
+    {
+        let world = ForeachWorld(namespace: .hierarchical)
+        world.submit("job1")
+        world.add(["logs/1.txt", "results/1-result.rds", "stdout"], to: "job1")
+        let gatherer = world.gatherer()
+        #expect(try await gatherer.jobs() == ["job1"])
+        #expect(try await gatherer.names(.tasks, of: "job1") == ["1"])
+        #expect(try await gatherer.names(.task("1"), of: "job1") == ["log.txt", "result.rds"])
+        #expect(try await gatherer.names(.other, of: "job1") == ["stdout"])
+        #expect(try await gatherer.find("logs", .other, of: "job1") == nil)
+        #expect(try await gatherer.find("stdout", .other, of: "job1")?.blob == "stdout")
+        world.add(["results/mine/x"], to: "job1")
+        #expect(try await gatherer.names(.other, of: "job1") == ["results", "stdout"])
+        #expect(try await gatherer.find("results", .other, of: "job1") != nil)
+    }
+
     @Test func `a listing that fails in part fails`() async throws {
         let world = ForeachWorld()
         world.submit("job1")

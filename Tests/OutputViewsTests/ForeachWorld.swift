@@ -11,7 +11,9 @@ final class ForeachWorld: Sendable {
     /// Seconds since the epoch; containers are made at 1,700,000,000.
     let now = Mutex<Int64>(1_700_000_000)
 
-    init(habits: ListingHabits = ListingHabits()) { store = MemoryStore(habits: habits) }
+    init(habits: ListingHabits = ListingHabits(), namespace: Namespace = .flat) {
+        store = MemoryStore(namespace: namespace, habits: habits)
+    }
 
     func gatherer(onlyContainer: String? = nil) -> Gatherer {
         var gatherer = Gatherer(store: store, source: GatheredSource(onlyContainer: onlyContainer))

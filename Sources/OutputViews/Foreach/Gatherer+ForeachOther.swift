@@ -91,13 +91,7 @@ extension Gatherer {
 
     /// Whether a blob is below the prefix, or marks it.
     private func isDirectory(_ prefix: String, in container: String) async throws(StorageError) -> Bool {
-        var marker: ListMarker?
-        repeat {
-            let query = BlobQuery(container: container, prefix: prefix, pageSize: 1)
-            let page = try await store.listBlobs(query, after: marker)
-            if !page.items.isEmpty { return true }
-            marker = page.next
-        } while marker != nil
+        if try await hasBlobs(below: prefix, in: container) { return true }
         let directory = TreePlace.folder(.foreach, container: container, prefix: prefix)
         guard let name = directory.marker?.name else { return false }
         do throws(StorageError) {
