@@ -89,8 +89,11 @@ extension OutputFileSystem {
                 return known
             }
             let found = listed(name, as: resolution, in: directory, since: fresh)
-            if case .file(let address, _, _) = found { return knownFile(address, since: fresh) ?? found }
-            return found
+            switch found {
+            case .file(let address, _, _): return knownFile(address, since: fresh) ?? found
+            case .absent: return emptiedDirectory(name, in: gathered).map { .directory($0, nil) } ?? .absent
+            default: return found
+            }
         case .folder(let folder):
             return knownDirectory(folder, name, as: resolution, in: directory, since: fresh)
         case .file(let file):

@@ -8,14 +8,38 @@ extension Gatherer {
 
     /// The file as the store has it; `nil` if it is not there, or only says that there is a directory.
     func file(_ view: OutputView, _ blob: BlobAddress) async throws(StorageError) -> GatheredEntry.Target? {
-        do throws(StorageError) {
-            let properties = try await store.properties(of: blob)
-            if properties.marksDirectory(blob.name) { return nil }
-            return .file(.file(view, container: blob.container, name: blob.name), properties)
-        } catch {
-            if error.kind == .notFound { return nil }
-            throw error
+        guard let properties = try await properties(of: blob), !properties.marksDirectory(blob.name) else { return nil }
+        return .file(.file(view, container: blob.container, name: blob.name), properties)
+    }
+
+    /// `nil` if it is not there. What may not be looked at, and what is encrypted with a customer's key, may be listed.
+    private func properties(of blob: BlobAddress) async throws(StorageError) -> BlobProperties? {
+        do throws(StorageError) { return try await store.properties(of: blob) } catch {
+            switch error.kind {
+            case .notFound: return nil
+            case .denied, .encrypted: return try await listedProperties(of: blob, insteadOf: error)
+            default: throw error
+            }
         }
+    }
+
+    private func listedProperties(
+        of blob: BlobAddress,
+        insteadOf refusal: StorageError
+    ) async throws(StorageError) -> BlobProperties? {
+        let query = BlobQuery(container: blob.container, prefix: blob.name, includesMetadata: true, pageSize: 1)
+        var marker: ListMarker?
+        do throws(StorageError) {
+            repeat {
+                let page = try await store.listBlobs(query, after: marker)
+                // Of all names that begin so, its own comes first.
+                if case .blob(let name, let properties)? = page.items.first {
+                    return name.utf8.elementsEqual(blob.name.utf8) ? properties : nil
+                }
+                marker = page.next
+            } while marker != nil
+        } catch { throw error.kind == .denied ? refusal : error }
+        return nil
     }
 
     /// Whether there is a blob of this name.

@@ -10,9 +10,12 @@ import Testing
 @Suite("Foreach jobs in the tree", .timeLimit(.minutes(2)))
 struct ForeachViewTests {
     /// In a world with the job `job1` of tasks 1 and 2.
-    private func inWorld(_ body: @escaping @Sendable (TreeWorld) throws -> Void) async throws {
+    private func inWorld(
+        keepsNames: Bool = false,
+        _ body: @escaping @Sendable (TreeWorld) throws -> Void
+    ) async throws {
         try await onOwnThread {
-            let world = try TreeWorld()
+            let world = try TreeWorld(keepsNames: keepsNames)
             defer { world.end() }
             for name in ["worker.R", "merger.R", "job1.rds", "job1-metadata.rds", "notes.txt"] { world.putBlob(name) }
             for task in 1...2 {
@@ -42,8 +45,10 @@ struct ForeachViewTests {
         }
     }
 
-    @Test func `what was removed here is gone at once, and a task with its last file`() async throws {
-        try await inWorld { world in
+    /// `keepsNames`: as the kernel does, which knows directories for as long as it has room.
+    @Test(arguments: [false, true])
+    func `what was removed here is gone at once, and a task with its last file`(keepsNames: Bool) async throws {
+        try await inWorld(keepsNames: keepsNames) { world in
             let files = world.files
             #expect(try files.names("foreach/job1/tasks") == ["1", "2"])
             #expect(try files.names("foreach/job1/results") == ["1.rds", "2.rds"])
@@ -154,7 +159,7 @@ struct ForeachViewTests {
     }
 
     @Test func `a lookup lists nothing, however often it is made`() async throws {
-        try await inWorld { world in
+        try await inWorld(keepsNames: true) { world in
             let files = world.files
             let tasks = try files.names("foreach/job1/tasks")
             #expect(tasks == ["1", "2"])

@@ -133,6 +133,28 @@ struct ForeachJobsTests {
         await #expect(throws: StorageError.self) { _ = try await gatherer.names(.tasks, of: "job1") }
     }
 
+    @Test func `a token that lists and does not read shows what is there`() async throws {
+        let world = ForeachWorld()
+        world.submit("job1")
+        world.add(["logs/1.txt", "logs/1.txt.bak"], to: "job1")
+        let gatherer = world.gatherer(onlyContainer: "job1")
+        world.store.failNext(.properties, count: .max, error: .test(.denied))
+        #expect(try await gatherer.names(.task("1"), of: "job1") == ["log.txt"])
+        #expect(try await gatherer.find("log.txt", .task("1"), of: "job1")?.blob == "logs/1.txt")
+        #expect(try await gatherer.find("2", .tasks, of: "job1") == nil)
+    }
+
+    @Test func `a token for one container asks for no other`() async throws {
+        let world = ForeachWorld()
+        world.submit("job1")
+        world.submit("job2")
+        let gatherer = world.gatherer(onlyContainer: "job1")
+        world.store.resetCounts()
+        #expect(try await gatherer.find("job2", in: GatheredPlace(.foreach)) == nil)
+        #expect(world.store.counts.isEmpty)
+        #expect(try await gatherer.jobs() == ["job1"])
+    }
+
     @Test func `the directories of a job that is gone are not there`() async throws {
         let world = ForeachWorld()
         world.submit("job1")

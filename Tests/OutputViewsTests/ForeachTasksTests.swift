@@ -27,6 +27,26 @@ struct ForeachTasksTests {
         }
     }
 
+    @Test func `an id that is too long for the name of a file is none`() async throws {
+        let world = ForeachWorld()
+        world.submit("job1")
+        let (most, more) = (String(repeating: "7", count: 251), String(repeating: "7", count: 252))
+        world.add(["results/\(most)-result.rds", "results/\(more)-result.rds"], to: "job1")
+        let gatherer = world.gatherer()
+        #expect(try await gatherer.names(.tasks, of: "job1") == [most])
+        #expect(try await gatherer.names(.results, of: "job1") == [most + ".rds"])
+        #expect(try await gatherer.names(.other, of: "job1") == ["results"])
+        #expect(try await gatherer.find(more, .tasks, of: "job1") == nil)
+    }
+
+    @Test func `a file that only listings show is shown`() async throws {
+        let world = ForeachWorld()
+        world.submit("job1")
+        world.add(["logs/1.txt"], to: "job1")
+        world.store.fail(call: 2, of: .properties, error: .test(.encrypted))
+        #expect(try await world.gatherer().names(.task("1"), of: "job1") == ["log.txt"])
+    }
+
     /// As 20,000 tasks in pages of 5,000.
     @Test func `the tasks of a large job are listed with few requests`() async throws {
         let world = ForeachWorld(habits: ListingHabits(pageSizeMax: 100))

@@ -51,7 +51,9 @@ extension Gatherer {
 
     /// Whether the container holds a foreach job now, by the store's answer and nobody's memory; false if it is not there.
     package func isForeachJob(_ container: String) async throws(StorageError) -> Bool {
-        guard ContainerName.isValid(container) else { return false }
+        guard ContainerName.isValid(container), source.onlyContainer.map({ $0 == container }) ?? true else {
+            return false
+        }
         do throws(StorageError) {
             let isJob = try await looksLikeForeachJob(container)
             foreachJobs.note(container, nil, isJob: isJob, at: now())
