@@ -4,6 +4,7 @@ extension TreePlace {
     ///
     /// `isShadowed`: a directory has the blob's name, so that the blob is shown beside it.
     package func path(to blob: String, isShadowed: Bool = false, views: ShownViews) -> [String]? {
+        if case .gathered(let gathered) = self { return gathered.path(to: blob, isShadowed: isShadowed, views: views) }
         var place = self
         var names: [String] = []
         while true {

@@ -84,10 +84,17 @@ extension OutputFileSystem {
             // A true job id may differ from the name that the listing shows: then the place decides.
             let isThere = snapshot[name]?.place == target || snapshot.contains(target)
             return isThere ? .directory(target, nil) : .absent
-        case .gathered:
+        case .gathered(let gathered):
+            // What is not in the store yet, or not any more.
+            if let address = gathered.file(named: name.string)?.blob, let known = knownFile(address, since: fresh) {
+                return known
+            }
             let found = listed(name, as: resolution, in: directory, since: fresh)
-            if case .file(let address, _, _) = found { return knownFile(address, since: fresh) ?? found }
-            return found
+            switch found {
+            case .file(let address, _, _): return knownFile(address, since: fresh) ?? found
+            case .absent: return emptiedDirectory(name, in: gathered).map { .directory($0, nil) } ?? .absent
+            default: return found
+            }
         case .folder(let folder):
             return knownDirectory(folder, name, as: resolution, in: directory, since: fresh)
         case .file(let file):
@@ -306,7 +313,7 @@ extension OutputFileSystem {
                 guard let address = place.blob else { return .absent }
                 let known = knownFile(address, since: startedAt - options.attributeValidity)
                 return known ?? .file(address, FileFacts(properties), startedAt: startedAt)
-            case nil: return .absent
+            case nil: return emptiedDirectory(name, in: place).map { .directory($0, nil) } ?? .absent
             }
         } catch {
             if error.kind == .notFound || error.kind == .invalid { return .absent }

@@ -235,6 +235,7 @@ extension OutputFileSystem {
         try await requireRemovable(address, in: directory.place, "unlink")
         // The directories must not vanish under the feet of `rm -r` with the last file in them.
         changes.recordDirectories(above: address, at: clock.monotonic())
+        defer { noteRemoval(in: directory) }
         guard let node = nodes.file(at: address) else {
             try await delete(address, version)
             return
@@ -374,8 +375,7 @@ extension OutputFileSystem {
             )
         case .folder(let folder), .either(_, let folder): return folder
         case .file: throw FileSystemError(errno: ENOTDIR, "\(name) is a file")
-        case .gathered:
-            throw FileSystemError(errno: EPERM, "\(name) is put together from elsewhere: it goes with what is in it")
+        case .gathered(let gathered): return try await removableDirectory(name, in: gathered)
         case .impossible(let problem): throw FileSystemError(problem, name: name)
         }
     }

@@ -29,6 +29,7 @@ package final class OutputFileSystem: FileSystem {
     /// What the process that follows this one needs; `nil` where none will.
     let survivors: Survivors?
     let changes: LocalChanges
+    let emptied: EmptiedDirectories
     let unsent = UnsentFiles()
     let held = HeldBlobs()
     let moves = UnfinishedMoves()
@@ -56,7 +57,9 @@ package final class OutputFileSystem: FileSystem {
         self.survivors = survivors
         handles = HandleTable(survivors: survivors)
         self.store = store
-        gatherer = Gatherer(store: store, source: options.gatheredSource, uptime: clock.monotonic)
+        var gatherer = Gatherer(store: store, source: options.gatheredSource, uptime: clock.monotonic)
+        gatherer.now = { clock.wall().seconds }
+        self.gatherer = gatherer
         self.cache = cache
         self.uploads = uploads
         self.options = options
@@ -67,6 +70,7 @@ package final class OutputFileSystem: FileSystem {
         listings = ListingMemory(validity: options.attributeValidity)
         // A listing of a million names takes about a minute over a slow line; changes must outlive it.
         changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4))
+        emptied = EmptiedDirectories(keep: max(.seconds(1), options.attributeValidity))
         background = BackgroundCommits(clock: clock, logger: logger)
         logs = LogSchedule(interval: options.logInterval, clock: clock)
     }

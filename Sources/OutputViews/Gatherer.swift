@@ -1,15 +1,19 @@
 package import BlobStorage
+import Glibc
 package import OutputConventions
 
 /// Puts together what gathered directories show, by asking the store.
 ///
 /// Each view has a file of its own, which says in which order what is asked. What may change is remembered no longer than
-/// `GatherMemory` says; whoever asks for a directory knows how long the answer is good for.
+/// `GatherMemory` and `ForeachJobMemory` say; whoever asks for a directory knows how long the answer is good for.
 package struct Gatherer: Sendable {
     let store: any BlobStore
     let source: GatheredSource
     package let names: DatastoreNames
     let memory: GatherMemory
+    /// The time, in seconds since the epoch.
+    package var now: @Sendable () -> Int64 = { Int64(time(nil)) }
+    let foreachJobs = ForeachJobMemory()
 
     /// `uptime`: a clock that never goes back.
     package init(
@@ -34,7 +38,8 @@ package struct Gatherer: Sendable {
         case .datastores: try await datastores()
         case .runs: try await runEntries(of: place)
         case .uploads: try await uploads()
-        case .foreach, .jobs, .projects, .containers: []
+        case .foreach: try await foreachEntries(of: place)
+        case .jobs, .projects, .containers: []
         }
     }
 
@@ -45,7 +50,8 @@ package struct Gatherer: Sendable {
         case .datastores: try await findDatastore(name)
         case .runs: try await findInRuns(name, in: place)
         case .uploads: try await findUpload(name)
-        case .foreach, .jobs, .projects, .containers: nil
+        case .foreach: try await foreachFind(name, in: place)
+        case .jobs, .projects, .containers: nil
         }
     }
 }

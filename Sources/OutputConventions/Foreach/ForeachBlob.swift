@@ -3,6 +3,7 @@
 ///
 /// One rule for all releases since 0.2: the ids of tasks are those of the Batch service, which older releases prefixed with
 /// the job's. `T` is `[1-9][0-9]*` or `merge`; in older jobs `<c>-task[1-9][0-9]*` or `<c>-merge`, `c` being the container.
+/// It has at most 251 bytes, so that it can name a directory, and `T.rds` a file; Batch's own limit is 64.
 ///
 ///     <c>.rds, <c>-metadata.rds                                 job/environment.rds, job/metadata.rds
 ///     worker.R, merger.R, install_*.R                           job/scripts/…
@@ -22,6 +23,7 @@ package enum ForeachBlob {
         if scripts.contains(where: { same($0, blob) }) { return "job/scripts/" + blob }
         for form in Form.all {
             guard let task = form.task(in: blob), form.takes(task, of: container) else { continue }
+            guard task.utf8.count <= taskByteCountMax else { break }
             return "tasks/\(task)/\(form.file)"
         }
         return "other/" + blob
@@ -31,6 +33,35 @@ package enum ForeachBlob {
     package static func blob(at path: String, in container: String) -> String? {
         candidates(for: path, in: container).first { same(self.path(of: $0, in: container), path) }
     }
+
+    /// Whether the blob is the environment of a job, with all that the caller's session knew: perhaps tokens. By its name
+    /// alone, which is cheap: of a file that is taken for one, chmod changes the mode like that of any other.
+    package static func mayHoldTokens(_ blob: String, in container: String) -> Bool {
+        blob.utf8.count == container.utf8.count + 4 && blob.utf8.starts(with: container.utf8)
+            && blob.utf8.suffix(4).elementsEqual(".rds".utf8)
+    }
+
+    /// The id of the task that a blob belongs to; `nil` if it is shown elsewhere.
+    package static func task(of blob: String, in container: String) -> String? {
+        let parts = path(of: blob, in: container).utf8.split(
+            separator: UInt8(ascii: "/"),
+            omittingEmptySubsequences: false
+        )
+        guard parts.count == 3, parts[0].elementsEqual("tasks".utf8) else { return nil }
+        return String(Substring(parts[1]))
+    }
+
+    /// Whether a task of the container can have this id.
+    package static func isTask(_ id: String, of container: String) -> Bool {
+        id.utf8.count <= taskByteCountMax && Form.all.contains { $0.takes(id, of: container) }
+    }
+
+    /// The names of the files that a task can have.
+    package static let taskFiles = ["result.rds", "log.txt", "stdout.txt", "stderr.txt", "args.rds"]
+    /// What the names of tasks' blobs begin with, but for the arguments, which have no folder.
+    package static let taskFolders = ["results/", "result/", "logs/", "stdout/", "stderr/"]
+
+    private static let taskByteCountMax = 251
 
     private static func candidates(for path: String, in container: String) -> [String] {
         if same(path, "job/environment.rds") { return [container + ".rds"] }

@@ -55,7 +55,8 @@ extension StoreTree {
         let rest = parts.dropFirst()
         if case .name(let name) = part {
             do {
-                try await step(pattern, rest, path + [name], try await find(path + [name]), body)
+                let found = try await find([name], below: place, of: path + [name])
+                try await step(pattern, rest, path + [name], found, body)
             } catch let error as TreeError {
                 // Not in this folder, but perhaps in the next one.
                 if error.reason != .notFound { throw error }

@@ -33,10 +33,13 @@ package struct StoreTree: Sendable {
     /// What a path from the root leads to.
     ///
     /// A directory that stands for a prefix is there when a blob is below it, or when its marker is.
-    package func find(_ path: [String]) async throws -> Found {
-        var place = TreePlace.root
-        for (index, name) in path.enumerated() {
-            let isLast = index == path.count - 1
+    package func find(_ path: [String]) async throws -> Found { try await find(path, below: .root, of: path) }
+
+    /// What names lead to from a directory that is there; `path`: from the root, for errors.
+    func find(_ names: [String], below start: TreePlace, of path: [String]) async throws -> Found {
+        var place = start
+        for (index, name) in names.enumerated() {
+            let isLast = index == names.count - 1
             switch place.resolve(name, views: views) {
             case .fixed(.selfLink): throw TreeError(path, .notInStore)
             case .fixed(let next), .folder(let next): place = next
@@ -141,6 +144,9 @@ package struct StoreTree: Sendable {
         case .containers(let prefix):
             try await walkContainers(place, path, prefix, body)
         case .gathered(let gathered):
+            if let container = gathered.containerListedFlat {
+                return try await walk(BlobQuery(container: container, includesMetadata: true), place, path, body)
+            }
             for entry in try await gatherer.entries(of: gathered) {
                 switch entry.target {
                 case .directory(let next): try await walk(next, at: path + [entry.name], body)

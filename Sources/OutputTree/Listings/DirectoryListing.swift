@@ -95,7 +95,8 @@ final class DirectoryListing: Sendable {
     init(of place: TreePlace, at now: Duration) {
         self.place = place
         createdAt = now
-        state = Mutex(State(slots: [Slot(start: Start())]))
+        let questions = PageQuestions(isDear: place.gathered != nil)
+        state = Mutex(State(slots: [Slot(start: Start(), questions: questions)]))
     }
 
     /// What is known without asking.

@@ -12,12 +12,25 @@ extension OutputFileSystem {
         of place: TreePlace
     ) -> [SnapshotEntry]? {
         switch place.planned(views: options.views).source {
-        // Files in it are current, since each is looked at by itself; what comes and goes, the next listing tells.
-        case .nothing, .gathered: nil
+        case .nothing: nil
+        // What comes, the next listing tells.
+        case .gathered: withoutRemoved(content)
         case .containers: mergedContainers(content, of: place)
         case .blobs(let container, let prefix):
             merged(content, range, of: place, BlobAddress(container: container, name: prefix))
         }
+    }
+
+    private func withoutRemoved(_ content: DirectoryListing.Content) -> [SnapshotEntry]? {
+        guard case .collected(let snapshot) = content else { return nil }
+        let left = snapshot.entries.filter { entry in
+            guard let address = entry.place.blob else { return true }
+            switch changes.file(address, since: snapshot.startedAt) {
+            case .absent, .held: return false
+            case .present, .stored, nil: return true
+            }
+        }
+        return left.count == snapshot.entries.count ? nil : left
     }
 
     private func mergedContainers(_ content: DirectoryListing.Content, of place: TreePlace) -> [SnapshotEntry]? {

@@ -14,9 +14,17 @@ struct PageQuestions: Sendable {
     private var names: [UInt64] = []
     /// When the page was asked for a name last.
     private(set) var lastAt = Duration.zero
-    private var needed = fewestNames
+    private var needed: Int
+    /// `needed`, while no listing has been in vain.
+    private let fewest: Int
     private var answerCount = 0
     private var (isWanted, wasWanted) = (false, false)
+
+    /// `isDear`: a listing is more than one request.
+    init(isDear: Bool = false) {
+        fewest = isDear ? Self.mostNames : Self.fewestNames
+        needed = fewest
+    }
 
     /// A question that what is known is too old for. Whether to list the page. `window`: a longer pause ends a walk.
     /// `isWalk`: there are other signs that more will be asked for.
@@ -34,7 +42,7 @@ struct PageQuestions: Sendable {
         if isLate {
             needed = Self.mostNames
         } else if wasWanted {
-            needed = answerCount < Self.worth ? min(needed * 2, Self.mostNames) : Self.fewestNames
+            needed = answerCount < Self.worth ? min(needed * 2, Self.mostNames) : fewest
         }
         (isWanted, wasWanted) = (false, isWanted)
         answerCount = 0

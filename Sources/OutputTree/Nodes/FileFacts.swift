@@ -1,5 +1,6 @@
 import BlobStorage
 import FileSystemModel
+import OutputConventions
 
 /// What the tree keeps of a blob that it knows from a listing or a HEAD: enough for stat and to tell versions apart.
 ///
@@ -23,6 +24,10 @@ struct FileFacts: Sendable, Hashable {
         static let symbolicLink = Flags(rawValue: 1 << 10)
         static let directory = Flags(rawValue: 1 << 11)
         static let incomplete = Flags(rawValue: 1 << 12)
+        static let secret = Flags(rawValue: 1 << 13)
+
+        /// What is the blob's, and not the file's.
+        var stored: Flags { subtracting(.secret) }
     }
 
     private var etagNumber: UInt64 = 0
@@ -65,6 +70,20 @@ struct FileFacts: Sendable, Hashable {
 
     /// Whether attributes may be stored that are not known here.
     var isIncomplete: Bool { flags.contains(.incomplete) }
+
+    /// As those of the blob at `address`: some may be read by their owner only, unless their mode was set.
+    func with(_ address: BlobAddress) -> FileFacts {
+        guard ForeachBlob.mayHoldTokens(address.name, in: address.container) else { return self }
+        var facts = self
+        facts.flags.insert(.secret)
+        return facts
+    }
+
+    /// Of a file without a mode of its own.
+    static func defaultPermissions(at address: BlobAddress, _ options: TreeOptions) -> UInt16 {
+        ForeachBlob.mayHoldTokens(address.name, in: address.container)
+            ? options.filePermissions & 0o400 : options.filePermissions
+    }
 
     var etag: ETag {
         get { flags.contains(.etag) ? ETag(PackedText.etag(of: etagNumber)) : ETag(uncommon?.etag ?? "") }
@@ -168,7 +187,10 @@ struct FileFacts: Sendable, Hashable {
             inode: inode,
             kind: kind,
             permissions: isSymbolicLink
-                ? 0o777 : isPosix && flags.contains(.permissions) ? permissions : options.filePermissions,
+                ? 0o777
+                : isPosix && flags.contains(.permissions)
+                    ? permissions
+                    : flags.contains(.secret) ? options.filePermissions & 0o400 : options.filePermissions,
             userID: isPosix && flags.contains(.userID) ? userID : options.userID,
             groupID: isPosix && flags.contains(.groupID) ? groupID : options.groupID,
             size: length,
@@ -213,7 +235,8 @@ struct FileFacts: Sendable, Hashable {
     static func == (one: FileFacts, other: FileFacts) -> Bool {
         one.hasSameETag(as: other) && one.length == other.length && one.identity == other.identity
             && one.times == other.times && one.posixSeconds == other.posixSeconds && one.userID == other.userID
-            && one.groupID == other.groupID && one.permissions == other.permissions && one.flags == other.flags
+            && one.groupID == other.groupID && one.permissions == other.permissions
+            && one.flags.stored == other.flags.stored
             && one.uncommon?.contentMD5 == other.uncommon?.contentMD5
     }
 

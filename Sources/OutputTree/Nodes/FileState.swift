@@ -98,11 +98,11 @@ struct FileState: Sendable {
 
     func attributes(inode: UInt64, options: TreeOptions, now: Timestamp) -> Attributes {
         var attributes =
-            facts?.attributes(inode: inode, options: options)
+            facts?.with(address).attributes(inode: inode, options: options)
             ?? Attributes(
                 inode: inode,
                 kind: .file,
-                permissions: options.filePermissions,
+                permissions: FileFacts.defaultPermissions(at: address, options),
                 userID: options.userID,
                 groupID: options.groupID,
                 size: 0,
@@ -130,7 +130,7 @@ struct FileState: Sendable {
             pending == PendingAttributes()
         else { return nil }
         return DormantFile(
-            facts: facts,
+            facts: facts.with(address),
             learnedAt: learnedAt,
             isShadowed: isShadowed,
             hasPages: pageCacheVersion == facts.etag

@@ -44,6 +44,7 @@ extension NodeTableState {
     /// A version that takes another one's place has another `st_ino`, as a file that was renamed over another: by that
     /// `tail -F` and its like tell that it is not the file that they have open.
     mutating func lookUp(file address: BlobAddress, _ facts: FileFacts, _ startedAt: Duration) -> UInt32 {
+        let facts = facts.with(address)
         let known = slot(of: address)
         if let known, observe(known, facts, startedAt) != .replaced {
             record(known).pointee.countLookup()

@@ -1,0 +1,87 @@
+import BlobStorage
+import FileSystemModel
+import Glibc
+import OutputConventions
+import OutputViews
+
+/// Removing in directories that are put together from several listings: they come and go with what is in them.
+extension OutputFileSystem {
+    /// A file of it was removed here: with its last file a directory is gone, which what was listed above does not know.
+    func noteRemoval(in directory: DirectoryNode) {
+        guard var gathered = directory.place.gathered else { return }
+        emptied.insert(.gathered(gathered), at: clock.monotonic())
+        while !gathered.path.isEmpty {
+            let slash = gathered.path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? gathered.path.startIndex
+            gathered = GatheredPlace(
+                gathered.view,
+                container: gathered.container,
+                path: String(gathered.path[..<slash])
+            )
+            nodes.directory(at: .gathered(gathered))?.withState { $0.listing = nil }
+        }
+    }
+
+    /// A directory of which the store knows nothing more, since it lost its last file here a moment ago: `rm -r` has yet to
+    /// remove it.
+    func emptiedDirectory(_ name: FileName, in gathered: GatheredPlace) -> TreePlace? {
+        guard let place = gathered.directory(named: name.string) else { return nil }
+        let now = clock.monotonic()
+        guard let marker = place.markerBlob else { return emptied.contains(place, at: now) ? place : nil }
+        guard case .present? = changes.folder(marker, since: now - options.attributeValidity) else { return nil }
+        return place
+    }
+
+    private func forgetEmptied(_ name: FileName, in gathered: GatheredPlace) {
+        guard let place = gathered.directory(named: name.string) else { return }
+        emptied.remove(place)
+        if let marker = place.markerBlob { changes.record(folder: marker, .absent, at: clock.monotonic()) }
+    }
+
+    private enum Emptiness { case empty, inUse, ofTheTree }
+
+    /// rmdir of a name in it: the folder to remove like any other, or `nil` where nothing is to be done, since nothing is in
+    /// the directory.
+    func removableDirectory(
+        _ name: FileName,
+        in gathered: GatheredPlace
+    ) async throws(FileSystemError) -> TreePlace? {
+        let emptiness: Emptiness
+        do throws(StorageError) {
+            switch try await gatherer.find(name.string, in: gathered) {
+            case nil: emptiness = .empty
+            case .directory(.folder(.foreach, let container, let prefix)):
+                return .folder(.foreach, container: container, prefix: prefix)
+            case .directory(.gathered(let place)) where !place.path.isEmpty:
+                emptiness = try await isEmpty(place) ? .empty : .inUse
+            case .file, .directory: emptiness = .ofTheTree
+            }
+        } catch { throw failure(error, "rmdir", error.resource) }
+        switch emptiness {
+        case .empty:
+            forgetEmptied(name, in: gathered)
+            return nil
+        case .inUse: throw FileSystemError(errno: ENOTEMPTY, "\(name) is not empty")
+        case .ofTheTree:
+            throw FileSystemError(errno: EPERM, "\(name) is put together from elsewhere: it goes with what is in it")
+        }
+    }
+
+    /// Whether there is no file below it, but for those that were removed here a moment ago.
+    private func isEmpty(_ gathered: GatheredPlace) async throws(StorageError) -> Bool {
+        let removed = clock.monotonic() - options.attributeValidity
+        for entry in try await gatherer.entries(of: gathered) {
+            switch entry.target {
+            case .directory(.gathered(let place)):
+                if try await !isEmpty(place) { return false }
+            case .directory: return false
+            case .file(let place, _):
+                guard let address = place.blob else { return false }
+                switch changes.file(address, since: removed) {
+                case .absent, .held: continue
+                case .present, .stored, nil: return false
+                }
+            }
+        }
+        return true
+    }
+}
