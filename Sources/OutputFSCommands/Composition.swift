@@ -62,7 +62,7 @@ enum Composition {
         )
         let uploads = try uploadScheduler(store, configuration, verification, logger)
         var options = TreeOptions(userID: configuration.userID, groupID: configuration.groupID)
-        options.views = ShownViews(configuration.views)
+        options.views = ShownViews(configuration.views, luisyContainer: configuration.source.luisyContainer)
         options.onlyContainer = configuration.source.container
         options.attributeValidity = configuration.attributeValidity
         options.filePermissions = configuration.filePermissions
@@ -179,7 +179,8 @@ enum Composition {
     static func storeTree(_ source: StorageSource, _ logger: Logger) throws(CommandFailure) -> StoreTree {
         let door = try OpenDoor.open(source, logger: logger)
         let store = try blobStore(source, door, source.network.storeConfiguration(), logger)
-        return StoreTree(store: store, onlyContainer: source.container)
+        let views = ShownViews(OutputView.allCases, luisyContainer: source.luisyContainer)
+        return StoreTree(store: store, views: views, onlyContainer: source.container)
     }
 
     private static func make(
@@ -374,7 +375,7 @@ enum Composition {
         let configuration = source.network.storeConfiguration(namespace: namespace)
         return MassRemoval(
             store: namespace == .flat ? plain : try blobStore(source, door, configuration, logger),
-            views: .all,
+            views: ShownViews(OutputView.allCases, luisyContainer: source.luisyContainer),
             onlyContainer: source.container
         )
     }

@@ -1,3 +1,4 @@
+internal import ArgumentParser
 internal import Logging
 internal import OutputConventions
 
@@ -15,6 +16,7 @@ enum SettingTable {
         Setting("connection-string-file", .path, .namesAndProves),
         Setting("container-url-file", .path, .namesAndProves),
         Setting("container-url", .text, .namesAndProves),
+        Setting("luisy-container", .text, alias: "LUISY_AZURE_CONTAINER_NAME"),
     ]
 
     static let identity = [
@@ -104,11 +106,18 @@ enum SettingTable {
         "get": wayToStore,
         "put": wayToStore,
         "sync": wayToStore,
+        "luisy": wayToStore,
         "ls": wayToStore,
         "find": wayToStore,
         "cat": wayToStore,
         "recover": wayToStore + transfer.filter { $0.name == "journal-dir" },
     ]
+
+    /// Of how many words a command consists: two, where it has commands of its own.
+    static func wordCount(of command: String) -> Int {
+        let found = RootCommand.configuration.subcommands.first { $0.configuration.commandName == command }
+        return found?.configuration.subcommands.isEmpty ?? true ? 1 : 2
+    }
 
     /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.
     static let azureVariables: [(name: String, role: Setting.StorageRole)] = [
