@@ -30,6 +30,7 @@ package final class OutputFileSystem: FileSystem {
     let survivors: Survivors?
     let changes: LocalChanges
     let unsent = UnsentFiles()
+    let passingMarkers = PassingMarkers()
     let held = HeldBlobs()
     let moves = UnfinishedMoves()
     let kept = KeptFiles()
