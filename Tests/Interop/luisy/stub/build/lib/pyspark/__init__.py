@@ -1,2 +1,0 @@
-class SparkContext:
-    _active_spark_context = None

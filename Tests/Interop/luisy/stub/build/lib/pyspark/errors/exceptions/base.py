@@ -1,2 +1,0 @@
-class AnalysisException(Exception):
-    pass
