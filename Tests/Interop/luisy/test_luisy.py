@@ -17,7 +17,11 @@ sys.path.append(str(HERE.parents[1] / "CommandTests"))
 from program import clean_environment, emulator, is_mounted, outputfs  # noqa: E402
 
 PYTHON = os.environ.get("OUTPUTFS_LUISY_PYTHON")
-pytestmark = pytest.mark.skipif(not PYTHON, reason="scripts/test installs luisy")
+pytestmark = [
+    pytest.mark.skipif(not PYTHON, reason="scripts/test --interop installs luisy"),
+    # A run of luisy is 2 to 3 s of imports, and several times that on a machine that builds something meanwhile.
+    pytest.mark.timeout(400),
+]
 numbers = itertools.count()
 
 ODD = "a_+_b%20[ü]#1?&="
@@ -86,7 +90,7 @@ def luisy(server, container):
         )
         ended = subprocess.run(
             [PYTHON, "-m", "luisy", "--module", "demo.tasks", *task.split(), "--no-ask", "--local-scheduler", *flags],
-            env=environment, capture_output=True, text=True, timeout=100, cwd=code,
+            env=environment, capture_output=True, text=True, timeout=200, cwd=code,
         )
         assert ended.returncode == status, ended.stdout + ended.stderr
         return ended.stdout + ended.stderr

@@ -1,7 +1,5 @@
 """A pipeline with an output of each kind that luisy can write. CODE stands for the code: its hash changes with it."""
 
-import os
-
 import luigi
 import luisy
 import pandas as pd
@@ -86,7 +84,7 @@ class All(luisy.WrapperTask):
 
 
 @raw
-@make_directory_output(lambda path: os.path.basename(path) if os.path.isfile(path) else None)
+@make_directory_output(lambda path: path.rpartition("/")[2])
 class Delivered(luisy.ExternalTask):
     """A directory that comes from elsewhere."""
 
