@@ -12,9 +12,11 @@ import time
 import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.append(str(HERE.parents[1] / "CommandTests"))
+sys.path += [str(HERE.parents[1] / "CommandTests"), str(HERE)]
 
 from program import clean_environment, emulator, is_mounted, outputfs  # noqa: E402
+
+from tls import tls_in_front_of  # noqa: E402
 
 PYTHON = os.environ.get("OUTPUTFS_LUISY_PYTHON")
 pytestmark = [
@@ -76,13 +78,18 @@ def run(server, container):
 def luisy(server, container):
     """Runs a task; with flags for the cloud, in the test's container."""
 
-    def luisy(task, directory, *flags, status=0, code=HERE / "pipelines"):
+    def luisy(task, directory, *flags, status=0, code=HERE / "pipelines", over_tls=None):
         cloud = {
             "LUISY_AZURE_STORAGE_KEY": server.key,
             "LUISY_AZURE_ACCOUNT_NAME": server.account,
             "LUISY_AZURE_CONTAINER_NAME": container.container_name,
             "OUTPUTFS_TEST_CONNECTION_STRING": server.connection_string,
         }
+        if over_tls:
+            # What luisy puts behind the name of the account becomes a fragment.
+            cloud["LUISY_AZURE_ACCOUNT_NAME"] = f"127.0.0.1:{over_tls[0]}/{server.account}#"
+            cloud["REQUESTS_CA_BUNDLE"] = str(over_tls[1])
+            del cloud["OUTPUTFS_TEST_CONNECTION_STRING"]
         environment = clean_environment(
             WORKING_DIR=str(directory), LUISY_REQUIREMENTS_PATH=str(HERE / "pipelines/requirements.txt"),
             PYTHONPATH=f"{code}:{HERE / 'plain_http'}", PYTHONDONTWRITEBYTECODE="1",
@@ -151,6 +158,19 @@ def blob_name(key):
 def wait_for_the_next_second():
     """Last-Modified is in whole seconds."""
     time.sleep(1.1)
+
+
+# Over TLS, and nothing of it replaced
+
+
+def test_luisy_uploads_and_downloads_over_tls(luisy, container, folder, server, tmp_path):
+    with tls_in_front_of(int(server.endpoint.rpartition(":")[2]), tmp_path) as over_tls:
+        mine, fresh = folder(), folder()
+        luisy("Sum", mine, "--download", "--upload", over_tls=over_tls)
+        assert names(container) == {blob_name(key) for key in OUTPUTS} | {"demo/.luisy.hash"}
+        assert manifest(container) == local_manifest(mine)
+        luisy("Sum", fresh, "--download", over_tls=over_tls)
+        assert files(fresh) == {SUM, "/demo/.luisy.hash"}
 
 
 # A mount as the working directory
