@@ -64,7 +64,7 @@ enum Composition {
         )
         let uploads = try uploadScheduler(store, configuration, verification, survivors, logger)
         var options = TreeOptions(userID: configuration.userID, groupID: configuration.groupID)
-        options.views = ShownViews(configuration.views)
+        options.views = ShownViews(configuration.views, luisyContainer: configuration.source.luisyContainer)
         options.onlyContainer = configuration.source.container
         options.datastores = configuration.source.datastores.map(\.configured)
         options.attributeValidity = configuration.attributeValidity
@@ -185,6 +185,7 @@ enum Composition {
         let store = try routed(source, door, logger)
         return StoreTree(
             store: store,
+            views: ShownViews(OutputView.allCases, luisyContainer: source.luisyContainer),
             onlyContainer: source.container,
             datastores: source.datastores.map(\.configured)
         )
@@ -400,7 +401,7 @@ enum Composition {
         let configuration = source.network.storeConfiguration(namespace: namespace)
         return MassRemoval(
             store: namespace == .flat ? plain : try blobStore(source, door, configuration, logger),
-            views: .all,
+            views: ShownViews(OutputView.allCases, luisyContainer: source.luisyContainer),
             onlyContainer: source.container
         )
     }

@@ -58,7 +58,7 @@ struct RootCommand: ParsableCommand {
         version: "outputfs \(Program.version)",
         subcommands: [
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DrainCommand.self, RecoverCommand.self,
-            WarmCommand.self, UploadCommand.self, GetCommand.self, PutCommand.self, SyncCommand.self,
+            WarmCommand.self, UploadCommand.self, GetCommand.self, PutCommand.self, SyncCommand.self, LuisyCommand.self,
             RemoveCommand.self, LsCommand.self, FindCommand.self,
             CatCommand.self, HashCommand.self, ForeachCommand.self, DoctorCommand.self, ConfigCommand.self,
             LogLevelCommand.self, EmulatorCommand.self, DemoCommand.self,

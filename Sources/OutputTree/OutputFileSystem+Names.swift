@@ -120,6 +120,7 @@ extension OutputFileSystem {
             }
             changes.record(file: marker, .absent, at: clock.monotonic())
             let facts = FileFacts(BlobProperties(version: version, length: 0, metadata: metadata))
+            noteMarker(marker, version.etag)
             let now = clock.monotonic()
             changes.record(folder: marker, .present(LocalChanges.Marker(facts: facts, storedAt: now)), at: now)
             return facts

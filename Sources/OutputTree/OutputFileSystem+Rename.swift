@@ -213,6 +213,7 @@ extension OutputFileSystem {
                 }
             }
             changes.record(file: source, .absent, at: clock.monotonic())
+            await removePassingMarkers(above: destination)
         } catch {
             if error.kind == .conditionFailed, let answer = await replacement(of: node, source) { throw answer }
             throw failure(error, "rename", source.description, pinned: error.kind == .conditionFailed)

@@ -320,6 +320,7 @@ extension OutputFileSystem {
         }
         unsent.removeIfSent(node)
         changes.record(file: work.address, .present(node), at: now)
+        await removePassingMarkers(above: work.address)
     }
 
     /// A directory above was renamed while the commit ran, and the commit ended under the old name: what the program

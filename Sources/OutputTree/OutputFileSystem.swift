@@ -31,6 +31,7 @@ package final class OutputFileSystem: FileSystem {
     let changes: LocalChanges
     let emptied: EmptiedDirectories
     let unsent = UnsentFiles()
+    let passingMarkers = PassingMarkers()
     let held = HeldBlobs()
     let moves = UnfinishedMoves()
     let kept = KeptFiles()

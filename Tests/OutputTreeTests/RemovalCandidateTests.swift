@@ -7,7 +7,8 @@ import Testing
 /// What a path means to `outputfs rm`, before the store was asked.
 struct RemovalCandidateTests {
     private func candidate(_ path: String, only: String? = nil) async throws -> RemovalCandidate {
-        try await RemovalCandidate(path: path, views: .all, onlyContainer: only) { name, place in
+        let views = ShownViews(OutputView.allCases, luisyContainer: "luisy")
+        return try await RemovalCandidate(path: path, views: views, onlyContainer: only) { name, place in
             switch (place.path, name) {
             case ("", "r"): .gathered(GatheredPlace(.runs, path: "r"))
             case ("r", "artifacts"): .folder(.runs, container: "azureml", prefix: "ExperimentRun/dcid.r/")
@@ -43,6 +44,13 @@ struct RemovalCandidateTests {
             await expectRefusal(.notFound, path)
         }
         await expectRefusal(.notFound, "jobs/other/JobOutput", only: "job-film")
+    }
+
+    @Test func `of projects one goes, and not all of them by the view's name`() async throws {
+        let folder = TreePlace.folder(.projects, container: "luisy", prefix: "demo/")
+        #expect(try await candidate("projects/demo") == .either(BlobAddress(container: "luisy", name: "demo"), folder))
+        await expectRefusal(.forbidden, "projects")
+        await expectRefusal(.forbidden, "/projects/")
     }
 
     @Test func `what is put together from several listings goes by what is in it`() async throws {

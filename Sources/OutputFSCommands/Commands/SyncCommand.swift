@@ -34,6 +34,12 @@ struct SyncCommand: ParsableCommand {
     @Flag(help: "Both, and say where both sides changed.")
     var both = false
 
+    @Flag(
+        help:
+            "By luisy's rules: the folder is its working directory, the path a project. As 'luisy push' and 'luisy pull'."
+    )
+    var luisy = false
+
     @Flag(help: "Show what would be done, and do nothing.")
     var dryRun = false
 
@@ -52,6 +58,7 @@ struct SyncCommand: ParsableCommand {
         guard [upload, download, both].filter(\.self).count == 1 else {
             throw ValidationError("Give one of --upload, --download and --both.")
         }
+        guard !(luisy && both) else { throw ValidationError("With --luisy give --upload or --download.") }
         guard (1...256).contains(jobs) else { throw ValidationError("--jobs takes a number from 1 to 256") }
     }
 
@@ -61,6 +68,7 @@ struct SyncCommand: ParsableCommand {
         guard let names = pattern.plainPath else {
             throw CommandFailure(.usage, "\(path): what is synchronized has no wildcards", try: "one path of the tree")
         }
+        if luisy { return try runLuisy(names) }
         let session = try StoreSession(storage)
         let target = try session.run { try await session.tree.target(names) }
         var options = Sync.Options()

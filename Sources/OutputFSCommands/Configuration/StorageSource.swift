@@ -1,4 +1,5 @@
 internal import AzureBlob
+internal import OutputConventions
 
 /// Where the blobs are and what opens the door.
 struct StorageSource: Sendable, CustomStringConvertible {
@@ -7,6 +8,8 @@ struct StorageSource: Sendable, CustomStringConvertible {
     /// The one container that the credential is for.
     var container: String?
     var namespace = NamespaceChoice.auto
+    /// The container that luisy keeps its projects in, if it can be reached with this credential.
+    private(set) var luisyContainer: String?
     /// The way there.
     var network = NetworkChoice()
     /// Beside the account: those of the configuration.
@@ -17,6 +20,18 @@ struct StorageSource: Sendable, CustomStringConvertible {
 
     /// Who bytes in the journal are for: a mount takes over only what can be sent with its own credentials.
     var journalOwner: String { description }
+
+    mutating func setLuisyContainer(_ name: String?) throws(CommandFailure) {
+        guard let name, !name.isEmpty else { return }
+        guard ContainerName.isValid(name) else {
+            throw CommandFailure(
+                .usage,
+                "--luisy-container: '\(name)' is no name of a container",
+                try: "3 to 63 characters of a-z, 0-9 and single hyphens"
+            )
+        }
+        luisyContainer = container.map { $0 == name } ?? true ? name : nil
+    }
 
     /// Refuses an endpoint to which everything would go in the clear.
     func checkEncryption() throws(CommandFailure) {

@@ -92,6 +92,15 @@ struct StorageOptions: ParsableArguments {
     @Option(help: .hidden, transform: StorageOptions.datastore)
     var datastore: [DatastoreArgument] = []
 
+    @Option(
+        help: .init(
+            "The container that luisy keeps its projects in: the view projects.",
+            discussion: "Environment: LUISY_AZURE_CONTAINER_NAME.",
+            valueName: "name"
+        )
+    )
+    var luisyContainer: String?
+
     @OptionGroup(title: "Signing in")
     var identity: IdentityOptions
 
@@ -116,6 +125,7 @@ struct StorageOptions: ParsableArguments {
         let endpoint = dfsEndpoint ?? System.environment["AZURE_STORAGE_DFS_ENDPOINT"].flatMap { $0.isEmpty ? nil : $0 }
         if let endpoint { try source.setDataLakeEndpoint(endpoint) }
         source.namespace = hns ?? .auto
+        try source.setLuisyContainer(luisyContainer)
         source.network = try NetworkChoice(network, environment: System.environment, readFile: { System.read($0) })
         source.network.readsFiles(from: System.canonicalPath(".") ?? "/")
         try source.checkEncryption()

@@ -46,9 +46,18 @@ struct Setting: Sendable, Equatable {
     let role: StorageRole
     /// The default as it would be written, where it is the same everywhere.
     let standard: String?
+    /// The variable by which another program knows the same; ours wins.
+    let alias: String?
 
-    init(_ name: String, _ kind: Kind, _ role: StorageRole = .none, standard: String? = nil) {
+    init(
+        _ name: String,
+        _ kind: Kind,
+        _ role: StorageRole = .none,
+        standard: String? = nil,
+        alias: String? = nil
+    ) {
         self.name = name
+        self.alias = alias
         self.kind = kind
         self.role = role
         self.standard = standard

@@ -4,19 +4,22 @@ enum SettingEnvironment {
     static func layer(_ environment: [String: String]) throws(CommandFailure) -> SettingLayer {
         var layer = SettingLayer()
         for setting in SettingTable.all {
-            guard let text = environment[setting.variable], !text.isEmpty else { continue }
+            let variables = [setting.variable] + (setting.alias.map { [$0] } ?? [])
+            guard let variable = variables.first(where: { environment[$0]?.isEmpty == false }),
+                let text = environment[variable]
+            else { continue }
             var value = text
             // As for `on` and `off`: people write 1 and yes.
             if setting.kind == .flag, let isOn = try? Values.onOff(text) { value = isOn ? "true" : "false" }
             if let objection = setting.objection(to: value) {
                 throw CommandFailure(
                     .configuration,
-                    "\(setting.variable): \(objection)",
-                    try: "unset \(setting.variable)"
+                    "\(variable): \(objection)",
+                    try: "unset \(variable)"
                 )
             }
             layer.given.append(
-                GivenSetting(setting: setting, value: value, origin: .environment(variable: setting.variable))
+                GivenSetting(setting: setting, value: value, origin: .environment(variable: variable))
             )
         }
         for (name, role) in SettingTable.azureVariables {

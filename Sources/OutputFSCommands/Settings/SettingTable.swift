@@ -16,6 +16,7 @@ enum SettingTable {
         Setting("connection-string-file", .path, .namesAndProves),
         Setting("container-url-file", .path, .namesAndProves),
         Setting("container-url", .text, .namesAndProves),
+        Setting("luisy-container", .text, alias: "LUISY_AZURE_CONTAINER_NAME"),
     ]
 
     static let identity = [
@@ -105,6 +106,7 @@ enum SettingTable {
         "get": wayToStore,
         "put": wayToStore,
         "sync": wayToStore,
+        "luisy": wayToStore,
         "ls": wayToStore,
         "find": wayToStore,
         "foreach": wayToStore,

@@ -28,8 +28,8 @@ struct FileDownload: Sendable {
 
     /// The longest range that the store computes a checksum for.
     static let rangeByteCount = UInt64(RangeVerification.lengthMax)
-    /// How often a blob may be replaced while it is fetched before that counts as a failure.
-    private static let versionsMax = 3
+    /// How often a blob may be replaced while it is fetched before that counts as a failure; 1: this version or none.
+    var versionsMax = 3
     /// Bytes after which it is noted how far the file has come: each time waits for the disk.
     private static let recordByteCount: UInt64 = 1 << 30
 
@@ -38,7 +38,7 @@ struct FileDownload: Sendable {
         for attempt in 1... {
             do {
                 return try await fetch(properties)
-            } catch let error as StorageError where error.kind == .conditionFailed && attempt < Self.versionsMax {
+            } catch let error as StorageError where error.kind == .conditionFailed && attempt < versionsMax {
                 properties = try await store.properties(of: address)
             }
         }

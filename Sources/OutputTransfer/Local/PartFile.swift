@@ -17,6 +17,13 @@ final class PartFile: Sendable {
 
     static let suffix = ".outputfs-part"
     private static let attribute = "user.outputfs.part"
+
+    /// Whether a path's last name is that of what is half there.
+    static func isPart(_ path: String) -> Bool {
+        let name = path.utf8.lastIndex(of: UInt8(ascii: "/")).map { path.utf8[$0...].dropFirst() } ?? path.utf8[...]
+        return name.first == UInt8(ascii: ".") && name.suffix(suffix.utf8.count).elementsEqual(suffix.utf8)
+    }
+
     /// What the finished file carries: the ETag of the blob that it was fetched from.
     static let versionAttribute = "user.outputfs.etag"
 
@@ -36,7 +43,7 @@ final class PartFile: Sendable {
 
     deinit { close(descriptor) }
 
-    private static func path(for target: String) -> String {
+    static func path(for target: String) -> String {
         let slash = target.utf8.lastIndex(of: UInt8(ascii: "/"))
         let start = slash.map { target.utf8.index(after: $0) } ?? target.startIndex
         let (folder, name) = (String(target[..<start]), String(target[start...]))

@@ -72,7 +72,8 @@ enum RemovalCandidate: Sendable, Equatable {
             case .impossible(let problem): throw RemovalRefusal(.notFound, "\(path): \(problem.reason)")
             }
         }
-        guard let contents = place.contents ?? found?.blob else {
+        // `projects` is a container, and one name is soon typed: whoever means it says containers/<name>.
+        guard names.count > 1, let contents = place.contents ?? found?.blob else {
             throw RemovalRefusal(.forbidden, "/\(path) belongs to the tree: name a job, a container, or what is in one")
         }
         guard onlyContainer == nil || onlyContainer?.utf8.elementsEqual(contents.container.utf8) == true else {

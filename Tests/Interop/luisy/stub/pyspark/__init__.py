@@ -1,0 +1,2 @@
+class SparkContext:
+    _active_spark_context = None
