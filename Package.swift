@@ -23,7 +23,6 @@ let package = Package(
         .systemLibrary(name: "CCarryless"),
 
         // Pure values.
-        .target(name: "OutputConventions", dependencies: ["COpenSSL"]),
         .target(name: "FileSystemModel"),
         .target(name: "Checksums", dependencies: ["COpenSSL", "CChecksums"]),
 
@@ -32,6 +31,8 @@ let package = Package(
 
         // Storage.
         .target(name: "BlobStorage"),
+        // Pure, too: what names and metadata of blobs mean.
+        .target(name: "OutputConventions", dependencies: ["BlobStorage", "FileSystemModel", "COpenSSL"]),
         .target(
             name: "AzureBlob",
             dependencies: [
@@ -75,7 +76,9 @@ let package = Package(
         // The commands' own way to the store.
         .target(
             name: "OutputTransfer",
-            dependencies: ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux"]
+            dependencies: [
+                "FileSystemModel", "OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux",
+            ]
         ),
 
         .target(
@@ -118,12 +121,12 @@ let package = Package(
         ),
         .testTarget(
             name: "OutputConventionsTests",
-            dependencies: ["OutputConventions", "TestSupport"],
+            dependencies: ["OutputConventions", "BlobStorage", "FileSystemModel", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
         .testTarget(
             name: "OutputTransferTests",
-            dependencies: ["OutputTransfer", "OutputConventions", "TestSupport"],
+            dependencies: ["OutputTransfer", "OutputConventions", "BlobStorage", "FileSystemModel", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),

@@ -8,6 +8,8 @@ package struct DownloadOptions: Sendable {
     package var overwrite: OverwritePolicy = .changed
     /// Whole files are held against the MD5 that their writers stored; ranges always are against the store's checksum.
     package var validates = false
+    /// Stored modes are restored; times and links always are.
+    package var usesPosixMetadata = true
     /// Below the destination stands the whole path of the tree, and not only what is below the source.
     package var keepsPath = false
     /// Nothing is written.
@@ -161,14 +163,15 @@ package final class Download: Sendable {
         guard !options.isDryRun else { return tell(job, .planned) }
         do {
             try Task.checkCancellation()
-            let parent = job.target.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(job.target[..<$0]) } ?? "."
-            try await makeFolder(parent)
+            try await makeFolder(LocalFolder.parent(of: job.target))
             let download = FileDownload(
                 store: tree.store,
                 address: job.file.address,
                 target: job.target,
+                root: destination,
                 policy: options.overwrite,
                 validates: options.validates,
+                usesPosixMetadata: options.usesPosixMetadata,
                 ranges: ranges,
                 disk: disk
             ) { [self] count in

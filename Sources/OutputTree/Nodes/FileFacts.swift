@@ -1,5 +1,6 @@
 import BlobStorage
 import FileSystemModel
+import OutputConventions
 
 /// What the tree keeps of a blob that it knows from a listing or a HEAD: enough for stat and to tell versions apart.
 ///
