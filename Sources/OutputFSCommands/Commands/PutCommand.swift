@@ -9,8 +9,9 @@ struct PutCommand: ParsableCommand {
         discussion: """
             What is in a folder lands directly in the destination, a path as in a mount; the job's container is made where
             it is missing. A single file goes into a destination that ends with a slash or is a folder, and else gets its
-            name. Each file is there whole or not at all, with its MD5 stored; one that somebody else writes meanwhile
-            stays as they left it.
+            name. Each file is there whole or not at all, with its MD5, time and permissions stored; one that somebody else
+            writes meanwhile
+            stays as they left it. Links that stay within the folder are stored as links, others as what they lead to.
 
             With --artifact the destination is a container, and the upload is Azure ML's: below LocalUpload/<hash>, named by
             its content, confirmed at the end. What is there already is held against the local files by name, size
@@ -49,6 +50,8 @@ struct PutCommand: ParsableCommand {
 
     @Flag(help: "For programs: one JSON object on stdout, and no progress.")
     var json = false
+
+    @OptionGroup var posix: PosixMetadataOption
 
     @OptionGroup var settings: ConfigurationOptions
 
@@ -89,7 +92,7 @@ struct PutCommand: ParsableCommand {
     private func putFiles(to path: [String], _ session: StoreSession) throws {
         var options = UploadOptions()
         options.overwrite = OverwritePolicy(rawValue: overwrite) ?? .changed
-        (options.isDryRun, options.jobs) = (dryRun, jobs)
+        (options.isDryRun, options.jobs, options.usesPosixMetadata) = (dryRun, jobs, posix.isOn)
         let sources = Array(paths.dropLast())
         let line = ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1)
         let log = TransferLog(line: line, isJSON: json, isDryRun: dryRun)

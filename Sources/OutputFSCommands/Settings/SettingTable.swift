@@ -95,15 +95,18 @@ enum SettingTable {
     /// What commands take that go to the store by themselves.
     private static let wayToStore = storage + identity + network
 
+    /// What commands take that move files.
+    private static let moved = tree.filter { $0.name == "posix-metadata" }
+
     /// What each command takes; a command that is not named takes none of them from files and environment.
     static let byCommand: [String: [Setting]] = [
         "mount": all,
         "config": all,
         "doctor": wayToStore + tree + transfer + batch,
         "upload": wayToStore + process.filter { $0.name.hasPrefix("log-") },
-        "get": wayToStore,
-        "put": wayToStore,
-        "sync": wayToStore,
+        "get": wayToStore + moved,
+        "put": wayToStore + moved,
+        "sync": wayToStore + moved,
         "ls": wayToStore,
         "find": wayToStore,
         "cat": wayToStore,

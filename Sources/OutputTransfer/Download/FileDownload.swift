@@ -86,7 +86,14 @@ struct FileDownload: Sendable {
         return .fetched
     }
 
-    private func isThere(_ properties: BlobProperties) async throws -> Bool {
+    /// Whether what is there spares the download.
+    func isThere(_ properties: BlobProperties) async throws -> Bool {
+        let posix = PosixMetadata(properties.metadata)
+        if posix.isSymbolicLink, policy == .changed {
+            let target = target
+            let modified = posix.modificationTime ?? Timestamp(seconds: properties.version.lastModified)
+            return await disk.perform { LocalLink.isThere(target, properties.length, modified) }
+        }
         let (target, policy, validates) = (target, policy, validates)
         return try await disk.perform { () throws(LocalFileError) -> Bool in
             switch OverwriteDecision(policy, try LocalFolder.existing(target), properties, validates: validates) {

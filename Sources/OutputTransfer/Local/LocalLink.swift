@@ -18,6 +18,13 @@ enum LocalLink {
         return text
     }
 
+    /// Whether a link of this length and time is there: its text is as good as the same.
+    static func isThere(_ path: String, _ byteCount: UInt64, _ modified: Timestamp) -> Bool {
+        var status = stat()
+        return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFLNK && status.st_size == byteCount
+            && status.st_mtim.tv_sec == modified.seconds
+    }
+
     /// Puts a link in place in one step, over what is there or, with `replacing` false, only where nothing is.
     ///
     /// - Parameters:
@@ -51,7 +58,8 @@ enum LocalLink {
         }
     }
 
-    private static func staysInside(_ text: String, from folder: String, _ root: String) throws(LocalFileError) -> Bool {
+    private static func staysInside(_ text: String, from folder: String, _ root: String) throws(LocalFileError) -> Bool
+    {
         // Without links: one of an earlier transfer may have led the folder elsewhere below the root.
         let (folder, root) = (try LocalFolder.resolved(folder), try LocalFolder.resolved(root))
         let base = root.utf8.elementsEqual("/".utf8) ? "" : root
