@@ -111,6 +111,22 @@ struct PutCommand: ParsableCommand {
         System.exit(summary.exitStatus)
     }
 
+    /// Without asking the store.
+    private func showArtifact(_ folder: ArtifactFolder, in container: String) throws {
+        let files = try folder.files()
+        let place = "\(container)/LocalUpload/\(try ArtifactHash.object(of: folder))/\(folder.name)"
+        guard !json else {
+            var summary = TransferSummary()
+            summary.planned = files.map { file in
+                let target = folder.isFolder ? "\(place)/\(file.relativePath)" : place
+                return .init(source: file.localPath, target: target, bytes: UInt64(file.byteCount))
+            }
+            return Terminal.print(try JSONText.of(summary))
+        }
+        for file in files { Terminal.print("\(file.relativePath)  \(HumanUnits.bytes(UInt64(file.byteCount)))") }
+        Terminal.print("\(files.count) files would be in \(place)")
+    }
+
     private struct ArtifactSummary: Codable {
         var path: String
         var name: String
@@ -129,17 +145,14 @@ struct PutCommand: ParsableCommand {
         do { folder = try ArtifactFolder(paths[0], ignoreFile: ignoreFile) } catch {
             throw CommandFailure(.notFound, "\(error)")
         }
-        if dryRun {
-            let files = try folder.files()
-            for file in files { Terminal.print("\(file.relativePath)  \(HumanUnits.bytes(UInt64(file.byteCount)))") }
-            Terminal.print(
-                "\(files.count) files would be in LocalUpload/\(try ArtifactHash.object(of: folder))/\(folder.name)"
-            )
-            return
-        }
+        if dryRun { return try showArtifact(folder, in: container) }
         let asset = ArtifactUpload.Asset(name: name ?? folder.name, version: version ?? "1")
-        let upload = ArtifactUpload(tree: session.tree, container: container, jobs: jobs) { _ in }
+        let upload = ArtifactUpload(tree: session.tree, container: container, jobs: jobs)
+        let progress = TransferProgress(line: ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1))
+        progress.show { upload.counters }
+        defer { progress.end() }
         let outcome = try session.run { try await upload.run(folder, as: asset) }
+        progress.end()
         if let collision = outcome.collision, !json {
             Terminal.error("outputfs: other content has this hash (\(collision)); this went to a folder of its own")
         }

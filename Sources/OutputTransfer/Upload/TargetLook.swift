@@ -35,7 +35,10 @@ struct TargetLook: Sendable {
             do { page = try await store.listBlobs(query, after: marker) } catch {
                 // Who may only write has to find out file by file.
                 if error.kind == .denied { return }
-                throw error
+                guard error.kind == .notFound else { throw error }
+                // The container is not there yet: a dry run made none.
+                isWhole = true
+                return
             }
             for case .blob(let name, let properties) in page.items { add(name, properties, behind: prefix) }
             marker = page.next

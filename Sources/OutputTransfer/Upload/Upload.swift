@@ -51,7 +51,8 @@ package final class Upload: Sendable {
                 return (folder, try folder.files(), folder.isFolder ? try folder.emptyFolders() : [])
             }
             for file in files { jobs.append(try job(file, isNamed ? [] : file.names, target)) }
-            for path in empty {
+            // One that is empty itself is a folder there, too.
+            for path in folder.isFolder && files.isEmpty && empty.isEmpty ? [""] : empty {
                 let names = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
                 if let marker = try target.marker(names) { folders.append(marker) }
             }
@@ -64,9 +65,9 @@ package final class Upload: Sendable {
             counters.foundBytes = jobs.reduce(0) { $0 + UInt64($1.file.byteCount) }
             counters.isListed = true
         }
-        guard !options.isDryRun else { return jobs.forEach { tell($0, .planned) } }
-        try await tree.makeContainer(of: target)
+        if !options.isDryRun { try await tree.makeContainer(of: target) }
         try await send(jobs, try await TargetLook(at: jobs.map(\.address), in: tree.store))
+        guard !options.isDryRun else { return }
         for folder in folders { try await mark(folder) }
     }
 
@@ -118,6 +119,7 @@ package final class Upload: Sendable {
                 }
                 return tell(job, .kept)
             }
+            guard !options.isDryRun else { return tell(job, .planned) }
             let upload = FileUpload(
                 store: tree.store,
                 address: job.address,
