@@ -4,7 +4,8 @@ import Testing
 
 struct LinkTargetTests {
     @Test(arguments: [
-        ("x", 0), ("./x", 0), ("a/b", 0), ("../x", 1), ("./../x", 1), ("../../a/b", 2), ("..", 1), (".", 0), ("a//b/", 0),
+        ("x", 0), ("./x", 0), ("a/b", 0), ("../x", 1), ("./../x", 1), ("../../a/b", 2), ("..", 1), (".", 0),
+        ("a//b/", 0),
         ("...", 0), ("..x", 0),
     ])
     func `a link that goes up to its folder at most stays inside`(_ text: String, _ depth: Int) {

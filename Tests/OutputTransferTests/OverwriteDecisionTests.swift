@@ -14,7 +14,9 @@ struct OverwriteDecisionTests {
         return blob
     }
 
-    private static func decision(_ existing: ExistingFile?, _ blob: BlobProperties, validates: Bool = false) -> OverwriteDecision {
+    private static func decision(_ existing: ExistingFile?, _ blob: BlobProperties, validates: Bool = false)
+        -> OverwriteDecision
+    {
         OverwriteDecision(.changed, existing, blob, validates: validates)
     }
 

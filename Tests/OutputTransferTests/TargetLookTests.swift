@@ -13,7 +13,7 @@ struct TargetLookTests {
 
     private static func store(_ names: [String]) -> MemoryStore {
         let store = MemoryStore(containers: ["c"])
-        for name in names { store.put(address(name), Array("old".utf8)) }
+        for name in names { store.add(address(name), Array("old".utf8)) }
         return store
     }
 
@@ -43,7 +43,9 @@ struct TargetLookTests {
         #expect(store.count(of: .listBlobs) == 1)
     }
 
-    @Test(.timeLimit(.minutes(1))) func `a file in the place of a folder is in the way, and the other way round`() async throws {
+    @Test(.timeLimit(.minutes(1))) func `a file in the place of a folder is in the way, and the other way round`()
+        async throws
+    {
         let look = try await Self.look(at: ["a/x", "d", "new"], Self.store(["a", "d/y"]))
         guard case .inTheWay(let file) = look[Self.address("a/x")], file.contains("c/a is a file there") else {
             throw Unexpected()

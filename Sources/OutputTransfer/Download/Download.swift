@@ -127,6 +127,8 @@ package final class Download: Sendable {
             await add(file, match.path, isInto ? shown : [], give)
         case .directory(let place):
             try await requireFolder()
+            // It may be empty.
+            if !options.isDryRun { try await makeFolder(shown.reduce(destination) { LocalFolder.joined($0, $1) }) }
             try await tree.walk(place) { [self] file in
                 try Task.checkCancellation()
                 try requireRoom()
