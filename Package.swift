@@ -66,10 +66,13 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        // What no single listing tells: directories put together from several.
+        .target(name: "OutputViews", dependencies: ["OutputConventions", "BlobStorage"]),
         .target(
             name: "OutputTree",
             dependencies: [
-                "FileSystemModel", "HandOver", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading",
+                "FileSystemModel", "HandOver", "OutputConventions", "OutputViews", "BlobStorage", "LocalStore",
+                "BlobReading",
                 "BlobWriting", .product(name: "Logging", package: "swift-log"),
             ]
         ),
@@ -77,7 +80,8 @@ let package = Package(
         .target(
             name: "OutputTransfer",
             dependencies: [
-                "FileSystemModel", "OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux",
+                "FileSystemModel", "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore",
+                "Checksums", "CLinux",
             ]
         ),
 
