@@ -7,6 +7,15 @@ struct ConfigurationFile: Sendable, Equatable {
     let common: SettingLayer
     /// For one mount point each, as it is written; equal by bytes only, as directories are.
     let tables: [Table]
+    /// For one workspace of Azure ML each.
+    let workspaces: [Workspace]
+
+    struct Workspace: Sendable, Equatable {
+        var name: String
+        var layer = SettingLayer()
+
+        func isNamed(_ other: String) -> Bool { name.utf8.elementsEqual(other.utf8) }
+    }
 
     struct Table: Sendable, Equatable {
         var mountPoint: String
@@ -28,6 +37,7 @@ struct ConfigurationFile: Sendable, Equatable {
             )
         }
         var (common, tables) = (SettingLayer(), [Table]())
+        var workspaces: [Workspace] = []
         for entry in toml.entries {
             let given = try Self.given(entry, path: path, home: home)
             switch entry.table.count {
@@ -36,6 +46,11 @@ struct ConfigurationFile: Sendable, Equatable {
                 // A table stands in one piece: the parser sees to it.
                 if tables.last?.isFor(entry.table[1]) != true { tables.append(Table(mountPoint: entry.table[1])) }
                 tables[tables.count - 1].layer.given.append(given)
+            case 2 where entry.table[0] == "workspaces":
+                if workspaces.last?.isNamed(entry.table[1]) != true {
+                    workspaces.append(Workspace(name: entry.table[1]))
+                }
+                workspaces[workspaces.count - 1].layer.given.append(given)
             default:
                 throw CommandFailure(
                     .configuration,
@@ -46,7 +61,11 @@ struct ConfigurationFile: Sendable, Equatable {
             }
         }
         (self.path, self.common, self.tables) = (path, common, tables)
+        self.workspaces = workspaces
     }
+
+    /// Of a workspace, if this file says something of it.
+    func layer(ofWorkspace name: String) -> SettingLayer? { workspaces.first { $0.isNamed(name) }?.layer }
 
     /// Weakest first.
     func layers(mountPoint: String?) -> [SettingLayer] {

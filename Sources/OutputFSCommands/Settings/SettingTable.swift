@@ -113,6 +113,12 @@ enum SettingTable {
         "recover": wayToStore + transfer.filter { $0.name == "journal-dir" },
     ]
 
+    /// Whether a command takes the account of the workspace that the working directory belongs to. What stays longer than a
+    /// shell's line, and what recovers what such a one left, does not: it must not depend on where it was typed.
+    static func followsWorkspace(_ command: String) -> Bool {
+        byCommand[command] != nil && !["mount", "config", "doctor", "upload", "recover"].contains(command)
+    }
+
     /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.
     static let azureVariables: [(name: String, role: Setting.StorageRole)] = [
         ("AZURE_STORAGE_AUTH_TYPE", .proves),
