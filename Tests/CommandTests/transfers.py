@@ -7,7 +7,7 @@ import urllib.request
 
 from azure.storage.blob import BlobServiceClient
 
-from program import binary, clean_environment, emulator, outputfs
+from program import binary, clean_environment, emulator, outputfs, wait_until
 
 
 class Faulty:
@@ -36,6 +36,8 @@ class Faulty:
             yield
         finally:
             self.faults()
+            # Those that were held are on their way out: the next ones are not to be taken for them.
+            wait_until(lambda: self.held() == 0, what="that nothing is held")
 
     def held(self) -> int:
         return self.control("GET", "held")

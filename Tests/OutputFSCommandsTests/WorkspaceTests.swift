@@ -6,7 +6,7 @@ import Testing
 struct WorkspaceTests {
     private static let text = """
         account = "common"
-        key_file = "/keys/common"
+        key-file = "/keys/common"
         [workspaces."lab one"]
         account = "labone"
         [workspaces.other]
@@ -20,7 +20,7 @@ struct WorkspaceTests {
         command: String = "get",
         text: String = text
     ) throws -> String? {
-        let paths = command == "get" ? ["jobs/film", "here"] : []
+        let paths = command == "get" ? ["jobs/film", "here"] : ["mnt"]
         let settled = try SettledArguments(
             [command] + paths,
             environment: environment,

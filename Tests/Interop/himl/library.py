@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
-from urllib.parse import quote
 
 # Submitting jobs needs these, and moving files does not.
 for name in ["azureml.tensorboard", "azureml.train", "azureml.train.hyperdrive"]:
@@ -50,8 +49,9 @@ class Run:
         return [blob.name.removeprefix(self.prefix) for blob in found]
 
     def download_file(self, name, output_file_path, _validate_checksum):
-        uri = f"https://any.blob.core.windows.net/azureml/{quote(self.prefix + name)}?sv=1&sig=x"
-        file_utils.download_file(uri, output_file_path, _validate_check_sum=_validate_checksum)
+        uri = f"https://any.blob.core.windows.net/azureml/{self.prefix}{name}?sv=1&sig=x"
+        # Not five times with up to 256 seconds in between.
+        file_utils.download_file(uri, output_file_path, max_retries=1, _validate_check_sum=_validate_checksum)
 
 
 def upload(place, folder, remote):

@@ -15,7 +15,7 @@ sys.path.append(str(HERE.parents[1] / "CommandTests"))
 from program import clean_environment, emulator, outputfs  # noqa: E402
 
 PYTHON = os.environ.get("OUTPUTFS_HIML_PYTHON")
-pytestmark = pytest.mark.skipif(not PYTHON, reason="scripts/test installs hi-ml")
+pytestmark = pytest.mark.skipif(not PYTHON, reason="scripts/test --interop installs hi-ml")
 RUN = "runs_1700000000_0a1b2c3d"
 
 
