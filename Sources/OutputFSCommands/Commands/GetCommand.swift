@@ -164,7 +164,8 @@ struct GetCommand: ParsableCommand {
         _ session: StoreSession
     ) throws -> Bool {
         var options = options
-        options.isDryRun = true
+        // Whoever fetched it has validated it.
+        (options.isDryRun, options.validates) = (true, false)
         if options.overwrite == .always { options.overwrite = .changed }
         let download = Download(tree: session.tree, to: destination, options: options) { _ in }
         let unmatched = try session.run { try await download.run(patterns) }

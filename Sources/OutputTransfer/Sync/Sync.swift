@@ -111,7 +111,7 @@ package final class Sync: Sendable {
     private static func isOwn(_ path: String) -> Bool {
         let last = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
         return last == SyncMemory.fileName || last == SyncMemory.fileName + ".new"
-            || last.hasPrefix(".") && last.hasSuffix(PartFile.suffix)
+            || last.hasPrefix(NodeTurn.prefix) || last.hasPrefix(".") && last.hasSuffix(PartFile.suffix)
     }
 
     // MARK: One name
