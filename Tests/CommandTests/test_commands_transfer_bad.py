@@ -272,7 +272,7 @@ def test_where_nothing_is_found_the_exit_status_says_so(run, container, where, t
         ["get", f"{where}/gone", tmp_path / "x"], ["get", f"{where}/g*", tmp_path / "x"], ["cat", f"{where}/g*"],
         ["ls", f"{where}/g*"], ["find", f"{where}/g*"], ["find", "--name", "*.csv", where],
         ["get", "--checkpoints", where, tmp_path / "x"], ["put", tmp_path / "gone", where],
-        ["get", "jobs/no-such-job", tmp_path / "x"], ["hash", tmp_path / "gone"],
+        ["get", "jobs/no-such-job", tmp_path / "x"], ["get", "runs/no_such_run", tmp_path / "x"], ["hash", tmp_path / "gone"],
     ]:
         result = run(*command)
         assert result.status != 0 and result.err, command

@@ -124,9 +124,9 @@ package struct ArtifactFolder: Sendable {
                 )
             case .file(let byteCount):
                 guard !isIgnored(path) else { continue }
-                files.append(
-                    File(localPath: try LocalFolder.resolved(path), relativePath: prefix + name, byteCount: byteCount)
-                )
+                // The folder is without links already: asking again is a call for each name of the path.
+                let localPath = isLink ? try LocalFolder.resolved(path) : path
+                files.append(File(localPath: localPath, relativePath: prefix + name, byteCount: byteCount))
             case .other:
                 guard !isIgnored(path) else { continue }
                 throw LocalFileError(path, "is neither a file nor a folder")
