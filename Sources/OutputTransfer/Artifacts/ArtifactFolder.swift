@@ -35,7 +35,11 @@ package struct ArtifactFolder: Sendable {
     }
 
     /// Everything in it, for uploads that are no artifacts.
-    package init(all path: String) throws { try self.init(path, keepsLinks: true) { _ in nil } }
+    ///
+    /// - Parameter keepsLinks: those that stay below the folder are files of their own, and not what they lead to.
+    package init(all path: String, keepsLinks: Bool = false) throws {
+        try self.init(path, keepsLinks: keepsLinks) { _ in nil }
+    }
 
     private init(_ path: String, keepsLinks: Bool, rulesOf folder: (String) throws -> String?) throws {
         (self.path, self.keepsLinks) = (path, keepsLinks)

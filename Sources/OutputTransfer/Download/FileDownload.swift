@@ -19,12 +19,12 @@ struct FileDownload: Sendable {
     let address: BlobAddress
     /// Absolute.
     let target: String
-    /// The folder that no link may lead out of.
-    let root: String
+    /// The folder that no link may lead out of; `nil`: none is made, and its text is fetched as that of a file.
+    var root: String?
     let policy: OverwritePolicy
     let validates: Bool
     /// Stored modes are restored; times and links always are.
-    let usesPosixMetadata: Bool
+    var usesPosixMetadata = true
     /// Ranges in flight, over all files.
     let ranges: AsyncLimiter
     /// Threads that may wait for the disk.
@@ -53,7 +53,7 @@ struct FileDownload: Sendable {
 
     private func fetch(_ properties: BlobProperties) async throws -> Outcome {
         let posix = PosixMetadata(properties.metadata)
-        if posix.isSymbolicLink { return try await fetchLink(properties, posix) }
+        if posix.isSymbolicLink, let root { return try await fetchLink(properties, posix, within: root) }
         if try await isThere(properties) {
             progress(Int(properties.length))
             return .kept
@@ -89,7 +89,7 @@ struct FileDownload: Sendable {
     /// Whether what is there spares the download.
     func isThere(_ properties: BlobProperties) async throws -> Bool {
         let posix = PosixMetadata(properties.metadata)
-        if posix.isSymbolicLink, policy == .changed {
+        if posix.isSymbolicLink, root != nil, policy == .changed {
             let target = target
             let modified = posix.modificationTime ?? Timestamp(seconds: properties.version.lastModified)
             return await disk.perform { LocalLink.isThere(target, properties.length, modified) }
@@ -107,8 +107,12 @@ struct FileDownload: Sendable {
     // MARK: Links
 
     /// A link is a blob of the text that it holds.
-    private func fetchLink(_ properties: BlobProperties, _ posix: PosixMetadata) async throws -> Outcome {
-        let (target, root, policy) = (target, root, policy)
+    private func fetchLink(
+        _ properties: BlobProperties,
+        _ posix: PosixMetadata,
+        within root: String
+    ) async throws -> Outcome {
+        let (target, policy) = (target, policy)
         let existing = try await disk.perform { () throws(LocalFileError) in try LocalFolder.existing(target) }
         guard existing == nil || policy != .never else { return .kept }
         let text = try await linkText(properties)

@@ -87,29 +87,6 @@ enum LocalFolder {
         }
     }
 
-    /// Replaces a small file in one step, durably.
-    static func replace(_ path: String, with bytes: [UInt8]) throws(LocalFileError) {
-        let new = path + ".new"
-        let file = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard file >= 0 else { throw .last(new, "cannot be made") }
-        let isWritten = bytes.withUnsafeBytes { bytes in
-            var done = 0
-            while done < bytes.count {
-                let count = write(file, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-                if count < 0 && errno != EINTR { return false }
-                done += max(0, count)
-            }
-            return fsync(file) == 0
-        }
-        let error = LocalFileError.last(new, "cannot be written")
-        close(file)
-        guard isWritten else {
-            unlink(new)
-            throw error
-        }
-        guard rename(new, path) == 0 else { throw .last(path, "cannot be put in place") }
-    }
-
     /// Gives the bytes of a file to `body`, a MiB at a time.
     static func read(_ path: String, _ body: (UnsafeRawBufferPointer) -> Void) throws(LocalFileError) {
         let file = open(path, O_RDONLY | O_CLOEXEC)

@@ -92,7 +92,7 @@ package final class Sync: Sendable {
 
     private func pairs() async throws -> [Pair] {
         let folder = folder
-        let files = try await disk.perform { try ArtifactFolder(all: folder).files() }
+        let files = try await disk.perform { try ArtifactFolder(all: folder, keepsLinks: true).files() }
         var pairs: [NameBytes: Pair] = [:]
         for file in files where !Self.isOwn(file.relativePath) {
             pairs[NameBytes(file.relativePath)] = Pair(name: file.relativePath, local: file)
@@ -110,7 +110,7 @@ package final class Sync: Sendable {
     /// The memory, and what is half there of earlier tries.
     private static func isOwn(_ path: String) -> Bool {
         let last = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
-        return last == SyncMemory.fileName || last == SyncMemory.fileName + ".new"
+        return last.hasPrefix(SyncMemory.fileName)
             || last.hasPrefix(NodeTurn.prefix) || last.hasPrefix(".") && last.hasSuffix(PartFile.suffix)
     }
 

@@ -47,7 +47,7 @@ package final class Upload: Sendable {
         var folders: [BlobAddress] = []
         for source in sources {
             let (folder, files, empty) = try await disk.perform {
-                let folder = try ArtifactFolder(all: source)
+                let folder = try ArtifactFolder(all: source, keepsLinks: true)
                 return (folder, try folder.files(), folder.isFolder ? try folder.emptyFolders() : [])
             }
             for file in files { jobs.append(try job(file, isNamed ? [] : file.names, target)) }
