@@ -230,11 +230,18 @@ def test_a_varied_folder_goes_over_from_the_library_to_us(library, run, varied, 
     assert contents(tmp_path / "back") == uploaded(varied)
 
 
-def test_what_we_put_is_a_jobs_output_to_the_library(library, run, varied, server, tmp_path):
+@pytest.fixture
+def own_server():
+    """An account with one workspace and nothing else."""
+    with emulator() as running:
+        yield running
+
+
+def test_what_we_put_is_a_jobs_output_to_the_library(library, varied, own_server, tmp_path):
     """jobs.download: the default artifacts, one output by its name, and an output at the older place."""
     from azure.storage.blob import BlobServiceClient
 
-    service = BlobServiceClient.from_connection_string(server.connection_string)
+    service = BlobServiceClient.from_connection_string(own_server.connection_string)
     containers = {"workspaceartifactstore": "azureml", "workspaceblobstore": "azureml-blobstore-5f"}
     for name in containers.values():
         service.create_container(name)
@@ -242,13 +249,15 @@ def test_what_we_put_is_a_jobs_output_to_the_library(library, run, varied, serve
     (varied / "linked").unlink()
     for place in ["azureml/ExperimentRun/dcid.keen_sky/outputs", "azureml-blobstore-5f/azureml/keen_sky/model",
                   "azureml-blobstore-5f/dataset/keen_sky/old"]:
-        ended = run("put", varied, f"containers/{place}")
+        ended = outputfs(
+            "put", varied, f"containers/{place}", AZURE_STORAGE_CONNECTION_STRING=own_server.connection_string
+        )
         assert ended.status == 0, ended.err
-    with_key = {"account_url": server.blob_endpoint, "key": server.key, "containers": containers, "name": "keen_sky"}
+    at = {"account_url": own_server.blob_endpoint, "key": own_server.key, "containers": containers, "name": "keen_sky"}
     back = tmp_path / "back"
-    library("download_job", **with_key, destination=str(back))
+    library("download_job", **at, destination=str(back))
     for output in ["model", "old"]:
-        library("download_job", **with_key, destination=str(back), output_name=output)
+        library("download_job", **at, destination=str(back), output_name=output)
     for folder in ["artifacts/outputs", "named-outputs/model", "named-outputs/old"]:
         assert contents(back / folder) == contents(varied), folder
         # Folders without files are folders to the library, too.
