@@ -3,9 +3,11 @@
 import itertools
 import json
 import os
+import subprocess
 
 import pytest
 
+from program import binary, clean_environment
 from transfers import faulty_emulator
 
 numbers = itertools.count()
@@ -159,6 +161,19 @@ def test_a_stripped_file_keeps_its_name(run, checkpoints, tmp_path):
     source = f"{checkpoints}/outputs/model.bin"
     assert run("get", "--strip", source, source, tmp_path).status == 0
     assert files(tmp_path) == ["model.bin"]
+
+
+def test_the_account_is_that_of_the_workspace_that_a_folder_belongs_to(server, tmp_path):
+    (tmp_path / "key").write_text(server.running.key)
+    os.chmod(tmp_path / "key", 0o600)
+    (tmp_path / "project" / "src").mkdir(parents=True)
+    (tmp_path / "project" / "config.json").write_text('{"workspace_name": "vision lab"}')
+    settings = f'[workspaces."vision lab"]\nendpoint = "{server.running.blob_endpoint}"\nkey-file = "{tmp_path}/key"\n'
+    (tmp_path / "config.toml").write_text(settings)
+    for folder, status in [(tmp_path / "project" / "src", 0), (tmp_path, 64)]:
+        command = [binary(), "ls", "--config", tmp_path / "config.toml"]
+        ended = subprocess.run(command, cwd=folder, env=clean_environment(), capture_output=True, text=True, timeout=30)
+        assert ended.returncode == status, ended
 
 
 # Validation
