@@ -62,5 +62,11 @@ struct TargetLookTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func `what goes to several containers is not taken for one's`() async throws {
+        let addresses = [Self.address("x/a"), BlobAddress(container: "other", name: "x/b")]
+        let look = try await TargetLook(at: addresses, in: Self.store(["x/a", "x/b"]))
+        for address in addresses { guard case .unknown = look[address] else { throw Unexpected() } }
+    }
+
     private struct Unexpected: Error {}
 }

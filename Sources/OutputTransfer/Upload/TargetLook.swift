@@ -24,9 +24,11 @@ struct TargetLook: Sendable {
     /// A page holds 5,000 blobs and costs about as much as ten requests for one, of which 16 are under way at a time.
     private static let filesPerPage = 500
 
-    /// - Parameter addresses: where the files go; in one container.
+    /// - Parameter addresses: where the files go; those of several containers are not listed.
     init(at addresses: [BlobAddress], in store: any BlobStore) async throws(StorageError) {
-        guard addresses.count > 1, let container = addresses.first?.container else { return }
+        guard addresses.count > 1, let container = addresses.first?.container,
+            addresses.allSatisfy({ $0.container.utf8.elementsEqual(container.utf8) })
+        else { return }
         let prefix = Self.folder(of: addresses.map(\.name))
         let query = BlobQuery(container: container, prefix: prefix, includesMetadata: true)
         var marker: ListMarker?
