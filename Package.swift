@@ -24,7 +24,6 @@ let package = Package(
         .systemLibrary(name: "CCarryless"),
 
         // Pure values.
-        .target(name: "OutputConventions", dependencies: ["COpenSSL"]),
         .target(name: "FileSystemModel"),
         .target(name: "RDS", dependencies: ["CZlib"]),
         .target(name: "Checksums", dependencies: ["COpenSSL", "CChecksums"]),
@@ -34,6 +33,8 @@ let package = Package(
 
         // Storage.
         .target(name: "BlobStorage"),
+        // Pure, too: what names and metadata of blobs mean.
+        .target(name: "OutputConventions", dependencies: ["BlobStorage", "FileSystemModel", "COpenSSL"]),
         .target(
             name: "AzureBlob",
             dependencies: [
@@ -81,8 +82,8 @@ let package = Package(
         .target(
             name: "OutputTransfer",
             dependencies: [
-                "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "RDS",
-                "CLinux",
+                "FileSystemModel", "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore",
+                "Checksums", "RDS", "CLinux",
             ]
         ),
 
@@ -126,13 +127,13 @@ let package = Package(
         ),
         .testTarget(
             name: "OutputConventionsTests",
-            dependencies: ["OutputConventions", "TestSupport"],
+            dependencies: ["OutputConventions", "BlobStorage", "FileSystemModel", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
         .testTarget(name: "RDSTests", dependencies: ["RDS", "TestSupport"], resources: [.copy("Vectors")]),
         .testTarget(
             name: "OutputTransferTests",
-            dependencies: ["OutputTransfer", "OutputConventions", "BlobStorage", "TestSupport"],
+            dependencies: ["OutputTransfer", "OutputConventions", "BlobStorage", "FileSystemModel", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
         .testTarget(

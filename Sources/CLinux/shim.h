@@ -42,6 +42,7 @@ enum {
     clinux_o_tmpfile = 020000000 | 0200000,
     clinux_o_direct = 040000,
     clinux_o_noatime = 01000000,
+    clinux_f_ofd_getlk = 36,
     clinux_f_ofd_setlk = 37,
 };
 

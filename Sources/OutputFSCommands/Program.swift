@@ -13,6 +13,7 @@ package enum Program {
             try SettledArguments(
                 arguments,
                 environment: System.environment,
+                workingDirectory: System.canonicalPath("."),
                 readFile: { System.read($0) }
             )
         }

@@ -8,3 +8,12 @@ final class SharedCount: Sendable {
 
     func add(_ more: Int = 1) { count.wrappingAdd(more, ordering: .relaxed) }
 }
+
+/// Counters that tasks change side by side.
+final class SharedCounters: Sendable {
+    private let counters = Mutex(TransferCounters())
+
+    var value: TransferCounters { counters.withLock { $0 } }
+
+    func change(_ body: (inout TransferCounters) -> Void) { counters.withLock { body(&$0) } }
+}

@@ -27,6 +27,8 @@ package struct TransferCounters: Sendable, Hashable {
     package var done = 0
     package var kept = 0
     package var failed = 0
+    /// Files that were to be validated, and have no MD5 stored.
+    package var withoutMD5 = 0
     /// Of files that were moved or kept, and of those under way.
     package var doneBytes: UInt64 = 0
     /// Everything has been listed: the totals are whole.

@@ -5,6 +5,7 @@ import FileSystemModel
 import Glibc
 import LocalStore
 import Logging
+import OutputConventions
 import Synchronization
 
 /// When close and fsync may say that they succeeded.

@@ -56,7 +56,7 @@ def tree(path):
 
 
 def test_ls_shows_what_a_mount_shows(run, job):
-    assert run("ls").out.split() == ["containers/", "jobs/"]
+    assert {"containers/", "jobs/"} <= set(run("ls").out.split())
     assert f"{job}/" in run("ls", "jobs").out.split()
     assert run("ls", f"jobs/{job}").out.split() == ["JobOutput/", "JobPreview/", "tasks/"]
     assert run("ls", f"jobs/{job}/tasks/one/TaskOutput").out.split() == ["%=a%file", "a/", "a-1"]
@@ -277,6 +277,27 @@ def test_where_no_file_can_be_nothing_is_sent(run, job, local):
 def test_a_folder_that_is_not_there_is_named(run, tmp_path):
     ended = run("put", tmp_path / "gone", "jobs/any/JobOutput")
     assert ended.status == 66 and "gone cannot be found" in ended.err
+
+
+def test_a_mount_and_the_commands_agree_on_what_files_are(run, mounted, tmp_path):
+    def facts(folder):
+        status = os.stat(folder / "script")
+        return (status.st_mode & 0o777, status.st_mtime_ns, os.readlink(folder / "deep" / "link"),
+                os.listdir(folder / "empty"), (folder / "deep" / "link").read_text())
+
+    number = next(numbers)
+    shown = mounted / "jobs" / f"facts-{number}" / "JobOutput"
+    shown.parent.mkdir()
+    (shown / "deep").mkdir()
+    (shown / "empty").mkdir()
+    (shown / "script").write_text("echo")
+    os.chmod(shown / "script", 0o700)
+    os.utime(shown / "script", ns=(0, 1_500_000_000_987_654_321))
+    (shown / "deep" / "link").symlink_to("../script")
+    assert run("get", f"jobs/facts-{number}/JobOutput", tmp_path / "back").status == 0
+    assert facts(tmp_path / "back") == facts(shown)
+    assert run("put", tmp_path / "back", f"jobs/put-{number}/JobOutput").status == 0
+    assert facts(mounted / "jobs" / f"put-{number}" / "JobOutput") == facts(shown)
 
 
 # Artifacts

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import OutputTransfer
+internal import Synchronization
 
 struct FindCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -39,9 +40,11 @@ struct FindCommand: ParsableCommand {
         let names = try name.map { try TreePattern.argument($0) }
         let session = try StoreSession(storage)
         let (long, json) = (long, json)
+        let found = Atomic<Bool>(false)
         let unmatched = try session.run {
             try await session.tree.files(of: patterns) { path, file in
                 if let names, let last = path.last, !names.fitsName(last) { return }
+                found.store(true, ordering: .relaxed)
                 let line = ListedFile(
                     .init(name: path.last ?? "", file: file),
                     in: path.dropLast().joined(separator: "/")
@@ -55,6 +58,9 @@ struct FindCommand: ParsableCommand {
         }
         guard unmatched.isEmpty else {
             throw CommandFailure(.notFound, "nothing fits \(unmatched.map(\.text).joined(separator: ", "))")
+        }
+        if let name, !found.load(ordering: .relaxed) {
+            throw CommandFailure(.failure, "no file there is named \(name)")
         }
     }
 }

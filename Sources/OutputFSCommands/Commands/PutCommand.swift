@@ -9,8 +9,9 @@ struct PutCommand: ParsableCommand {
         discussion: """
             What is in a folder lands directly in the destination, a path as in a mount; the job's container is made where
             it is missing. A single file goes into a destination that ends with a slash or is a folder, and else gets its
-            name. Each file is there whole or not at all, with its MD5 stored; one that somebody else writes meanwhile
-            stays as they left it.
+            name. Each file is there whole or not at all, with its MD5, time and permissions stored; one that somebody else
+            writes meanwhile
+            stays as they left it. Links that stay within the folder are stored as links, others as what they lead to.
 
             With --artifact the destination is a container, and the upload is Azure ML's: below LocalUpload/<hash>, named by
             its content, confirmed at the end. What is there already is held against the local files by name, size
@@ -49,6 +50,8 @@ struct PutCommand: ParsableCommand {
 
     @Flag(help: "For programs: one JSON object on stdout, and no progress.")
     var json = false
+
+    @OptionGroup var posix: PosixMetadataOption
 
     @OptionGroup var settings: ConfigurationOptions
 
@@ -89,7 +92,7 @@ struct PutCommand: ParsableCommand {
     private func putFiles(to path: [String], _ session: StoreSession) throws {
         var options = UploadOptions()
         options.overwrite = OverwritePolicy(rawValue: overwrite) ?? .changed
-        (options.isDryRun, options.jobs) = (dryRun, jobs)
+        (options.isDryRun, options.jobs, options.usesPosixMetadata) = (dryRun, jobs, posix.isOn)
         let sources = Array(paths.dropLast())
         let line = ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1)
         let log = TransferLog(line: line, isJSON: json, isDryRun: dryRun)
@@ -106,6 +109,22 @@ struct PutCommand: ParsableCommand {
         let summary = log.summary(upload.counters, seconds: progress.seconds, unmatched: [])
         Terminal.print(json ? try JSONText.of(summary) : summary.text("uploaded"))
         System.exit(summary.exitStatus)
+    }
+
+    /// Without asking the store.
+    private func showArtifact(_ folder: ArtifactFolder, in container: String) throws {
+        let files = try folder.files()
+        let place = "\(container)/LocalUpload/\(try ArtifactHash.object(of: folder))/\(folder.name)"
+        guard !json else {
+            var summary = TransferSummary()
+            summary.planned = files.map { file in
+                let target = folder.isFolder ? "\(place)/\(file.relativePath)" : place
+                return .init(source: file.localPath, target: target, bytes: UInt64(file.byteCount))
+            }
+            return Terminal.print(try JSONText.of(summary))
+        }
+        for file in files { Terminal.print("\(file.relativePath)  \(HumanUnits.bytes(UInt64(file.byteCount)))") }
+        Terminal.print("\(files.count) files would be in \(place)")
     }
 
     private struct ArtifactSummary: Codable {
@@ -126,17 +145,14 @@ struct PutCommand: ParsableCommand {
         do { folder = try ArtifactFolder(paths[0], ignoreFile: ignoreFile) } catch {
             throw CommandFailure(.notFound, "\(error)")
         }
-        if dryRun {
-            let files = try folder.files()
-            for file in files { Terminal.print("\(file.relativePath)  \(HumanUnits.bytes(UInt64(file.byteCount)))") }
-            Terminal.print(
-                "\(files.count) files would be in LocalUpload/\(try ArtifactHash.object(of: folder))/\(folder.name)"
-            )
-            return
-        }
+        if dryRun { return try showArtifact(folder, in: container) }
         let asset = ArtifactUpload.Asset(name: name ?? folder.name, version: version ?? "1")
-        let upload = ArtifactUpload(tree: session.tree, container: container, jobs: jobs) { _ in }
+        let upload = ArtifactUpload(tree: session.tree, container: container, jobs: jobs)
+        let progress = TransferProgress(line: ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1))
+        progress.show { upload.counters }
+        defer { progress.end() }
         let outcome = try session.run { try await upload.run(folder, as: asset) }
+        progress.end()
         if let collision = outcome.collision, !json {
             Terminal.error("outputfs: other content has this hash (\(collision)); this went to a folder of its own")
         }

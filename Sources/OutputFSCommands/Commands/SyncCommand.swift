@@ -49,6 +49,8 @@ struct SyncCommand: ParsableCommand {
     @Flag(help: "For programs: one JSON object on stdout, and no progress.")
     var json = false
 
+    @OptionGroup var posix: PosixMetadataOption
+
     @OptionGroup var settings: ConfigurationOptions
 
     @OptionGroup(title: "Storage")
@@ -72,7 +74,7 @@ struct SyncCommand: ParsableCommand {
         let session = try StoreSession(storage)
         let target = try session.run { try await session.tree.target(names) }
         var options = Sync.Options()
-        (options.isDryRun, options.jobs) = (dryRun, jobs)
+        (options.isDryRun, options.jobs, options.usesPosixMetadata) = (dryRun, jobs, posix.isOn)
         let line = ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1)
         let log = TransferLog(line: line, isJSON: json, isDryRun: dryRun)
         let sync: Sync

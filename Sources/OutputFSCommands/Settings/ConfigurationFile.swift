@@ -9,6 +9,15 @@ struct ConfigurationFile: Sendable, Equatable {
     /// For one mount point each, as it is written; equal by bytes only, as directories are.
     let tables: [Table]
     let datastores: [DatastoreTable]
+    /// For one workspace of Azure ML each.
+    let workspaces: [Workspace]
+
+    struct Workspace: Sendable, Equatable {
+        var name: String
+        var layer = SettingLayer()
+
+        func isNamed(_ other: String) -> Bool { name.utf8.elementsEqual(other.utf8) }
+    }
 
     struct Table: Sendable, Equatable {
         var mountPoint: String
@@ -33,6 +42,7 @@ struct ConfigurationFile: Sendable, Equatable {
         var datastores = try toml.tables.filter(\.isDatastore).map { table throws(CommandFailure) in
             try DatastoreTable(name: table.names[1], path: path, line: table.line)
         }
+        var workspaces: [Workspace] = []
         for entry in toml.entries {
             if let index = datastores.firstIndex(where: { entry.table == ["datastores", $0.name] }) {
                 datastores[index].given.append(
@@ -47,6 +57,11 @@ struct ConfigurationFile: Sendable, Equatable {
                 // A table stands in one piece: the parser sees to it.
                 if tables.last?.isFor(entry.table[1]) != true { tables.append(Table(mountPoint: entry.table[1])) }
                 tables[tables.count - 1].layer.given.append(given)
+            case 2 where entry.table[0] == "workspaces":
+                if workspaces.last?.isNamed(entry.table[1]) != true {
+                    workspaces.append(Workspace(name: entry.table[1]))
+                }
+                workspaces[workspaces.count - 1].layer.given.append(given)
             default:
                 throw CommandFailure(
                     .configuration,
@@ -57,8 +72,12 @@ struct ConfigurationFile: Sendable, Equatable {
                 )
             }
         }
-        (self.path, self.common, self.tables, self.datastores) = (path, common, tables, datastores)
+        (self.path, self.common, self.tables) = (path, common, tables)
+        (self.datastores, self.workspaces) = (datastores, workspaces)
     }
+
+    /// Of a workspace, if this file says something of it.
+    func layer(ofWorkspace name: String) -> SettingLayer? { workspaces.first { $0.isNamed(name) }?.layer }
 
     /// Weakest first.
     func layers(mountPoint: String?) -> [SettingLayer] {

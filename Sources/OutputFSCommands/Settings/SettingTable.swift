@@ -97,15 +97,18 @@ enum SettingTable {
     /// What commands take that go to the store by themselves.
     private static let wayToStore = storage + identity + network
 
+    /// What commands take that move files.
+    private static let moved = tree.filter { $0.name == "posix-metadata" }
+
     /// What each command takes; a command that is not named takes none of them from files and environment.
     static let byCommand: [String: [Setting]] = [
         "mount": all,
         "config": all,
         "doctor": wayToStore + tree + transfer + batch,
         "upload": wayToStore + process.filter { $0.name.hasPrefix("log-") },
-        "get": wayToStore,
-        "put": wayToStore,
-        "sync": wayToStore,
+        "get": wayToStore + moved,
+        "put": wayToStore + moved,
+        "sync": wayToStore + moved,
         "luisy": wayToStore,
         "ls": wayToStore,
         "find": wayToStore,
@@ -122,6 +125,12 @@ enum SettingTable {
 
     /// Whether a command looks at paths of the tree; `upload` puts files into one container.
     static func takesDatastores(_ command: String) -> Bool { byCommand[command] != nil && command != "upload" }
+
+    /// Whether a command takes the account of the workspace that the working directory belongs to. What stays longer than a
+    /// shell's line, and what recovers what such a one left, does not: it must not depend on where it was typed.
+    static func followsWorkspace(_ command: String) -> Bool {
+        byCommand[command] != nil && !["mount", "config", "doctor", "upload", "recover"].contains(command)
+    }
 
     /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.
     static let azureVariables: [(name: String, role: Setting.StorageRole)] = [

@@ -16,6 +16,7 @@ struct SettledArguments: Sendable {
     init(
         _ given: [String],
         environment: [String: String],
+        workingDirectory: String? = nil,
         readFile: (String) -> Result<[UInt8], Errno>
     ) throws(CommandFailure) {
         arguments = given
@@ -42,6 +43,17 @@ struct SettledArguments: Sendable {
         )
         files = read.map(\.path)
         var layers = read.flatMap { $0.layers(mountPoint: mountPoint) }
+        // Nobody looks for a workspace of which no file says anything.
+        if let workingDirectory, SettingTable.followsWorkspace(command),
+            read.contains(where: { !$0.workspaces.isEmpty }),
+            let workspace = WorkspaceName.find(
+                environment: environment,
+                workingDirectory: workingDirectory,
+                readFile: readFile
+            )
+        {
+            layers += read.compactMap { $0.layer(ofWorkspace: workspace) }
+        }
         layers.append(try SettingEnvironment.layer(environment))
         // One layer, for they come from one person: `-o key_file=…` is for the SOURCE in front of it.
         layers.append(SettingLayer(given: line.mountOptions.given + line.given, namesStorage: source != nil))

@@ -25,7 +25,9 @@ struct StoreSession {
     func run<Value: Sendable>(_ work: @escaping @Sendable () async throws -> Value) throws(CommandFailure) -> Value {
         let task = Task { await Result(catching: work) }
         interruption.cancels { task.cancel() }
-        switch PlainThread.wait(for: { await task.value }) {
+        let result = PlainThread.wait { await task.value }
+        interruption.cancelsNothing()
+        switch result {
         case .success(let value): return value
         case .failure(let error): throw failure(error, isInterrupted: task.isCancelled)
         }
@@ -38,6 +40,12 @@ struct StoreSession {
         case let error as TreeError:
             guard error.reason == .notFound else { return CommandFailure(.usage, "\(error)") }
             return CommandFailure(.notFound, "\(error)", try: "outputfs ls, which shows what is there")
+        case let error as LocalFileError where error.isTargetsEnd:
+            return CommandFailure(
+                .cannotCreate,
+                "\(error)",
+                try: "more room, or a destination that can be written, and the same command: what is complete stays"
+            )
         case let error as LocalFileError:
             return CommandFailure(error.isMissing ? .notFound : .cannotCreate, "\(error)")
         case let error as StorageError where error.kind == .invalid && error.status == nil:
@@ -60,6 +68,8 @@ private final class Interruption: Sendable {
     private let cancel = Mutex<(@Sendable () -> Void)?>(nil)
 
     func cancels(_ work: @escaping @Sendable () -> Void) { cancel.withLock { $0 = work } }
+
+    func cancelsNothing() { cancel.withLock { $0 = nil } }
 
     func come() {
         guard let cancel = cancel.withLock({ $0.take() }) else { System.exit(.interrupted) }

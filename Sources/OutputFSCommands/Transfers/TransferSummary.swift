@@ -13,6 +13,13 @@ struct TransferSummary: Codable, Sendable {
         var bytes: UInt64
     }
 
+    /// With `--once-per-node`: what this process did.
+    struct Node: Codable, Sendable {
+        var rank: Int
+        var role: String
+    }
+
+    var node: Node?
     var files = 0
     var kept = 0
     var bytes: UInt64 = 0
@@ -21,6 +28,8 @@ struct TransferSummary: Codable, Sendable {
     /// The first thousand of them.
     var failures: [Failure] = []
     var planned: [Planned]?
+    /// With `--validate`: files without a stored MD5, whose ranges only were verified. `nil` where nobody asked.
+    var withoutMD5: Int?
     /// Sources that nothing fits.
     var unmatched: [String] = []
 
@@ -33,15 +42,26 @@ struct TransferSummary: Codable, Sendable {
             let bytes = planned.reduce(0) { $0 + $1.bytes }
             return "\(Self.count(planned.count)) with \(HumanUnits.bytes(bytes)) would be \(verb)"
         }
+        if let node, files == 0 {
+            return "local rank \(node.rank): \(node.role)" + (kept > 0 ? ", \(Self.count(kept))" : "")
+        }
         let rate = seconds > 0 ? UInt64(Double(bytes) / seconds) : 0
         var text = "\(Self.count(files)) with \(HumanUnits.bytes(bytes)) in "
         text += "\(HumanUnits.age(seconds: Int(seconds.rounded()))) (\(HumanUnits.bytes(rate))/s)"
         if kept > 0 { text += "; \(kept) \(kept == 1 ? "was" : "were") there already" }
+        if let withoutMD5, withoutMD5 > 0 { text += "; \(withoutMD5) of them without a stored MD5" }
         if failed > 0 { text += "; \(failed) failed" }
+        if let node { text += "; local rank \(node.rank) \(node.role)" }
         return text
     }
 
     private static func count(_ files: Int) -> String { "\(files) file\(files == 1 ? "" : "s")" }
+
+    /// The first thing that went wrong, and how many there are.
+    var failureText: String {
+        if let first = failures.first { return "\(failed) failed, the first one \(first.source): \(first.reason)" }
+        return "nothing fits \(unmatched.joined(separator: ", "))"
+    }
 
     var exitStatus: ExitStatus { failed > 0 || !unmatched.isEmpty ? .failure : .success }
 }

@@ -4,11 +4,18 @@ package import OutputConventions
 package struct ArtifactFolder: Sendable {
     /// A file of the upload.
     package struct File: Sendable, Hashable {
-        /// Where its bytes are, links followed.
+        /// Where its bytes are, links followed; where a link goes up as one, the link itself.
         package let localPath: String
         /// Its name below the folder, links by their own names; the file's own name for a single file.
         package let relativePath: String
         package let byteCount: Int
+        /// It goes up as a link.
+        let isLink: Bool
+
+        init(localPath: String, relativePath: String, byteCount: Int, isLink: Bool = false) {
+            (self.localPath, self.relativePath) = (localPath, relativePath)
+            (self.byteCount, self.isLink) = (byteCount, isLink)
+        }
     }
 
     /// As it was given.
@@ -19,17 +26,23 @@ package struct ArtifactFolder: Sendable {
     /// Which file the rules come from; `nil`: none, nothing is ignored.
     package let ignoreFile: String?
     package let rules: IgnoreRules
+    /// Links that stay below the folder are uploaded as links; azure-ai-ml uploads what they lead to.
+    private let keepsLinks: Bool
 
     /// - Parameter ignoreFile: instead of the `.amlignore` or `.gitignore` in the folder.
     package init(_ path: String, ignoreFile: String? = nil) throws {
-        try self.init(path) { folder in try ignoreFile ?? Self.ignoreFile(in: folder) }
+        try self.init(path, keepsLinks: false) { folder in try ignoreFile ?? Self.ignoreFile(in: folder) }
     }
 
     /// Everything in it, for uploads that are no artifacts.
-    package init(all path: String) throws { try self.init(path) { _ in nil } }
+    ///
+    /// - Parameter keepsLinks: those that stay below the folder are files of their own, and not what they lead to.
+    package init(all path: String, keepsLinks: Bool = false) throws {
+        try self.init(path, keepsLinks: keepsLinks) { _ in nil }
+    }
 
-    private init(_ path: String, rulesOf folder: (String) throws -> String?) throws {
-        self.path = path
+    private init(_ path: String, keepsLinks: Bool, rulesOf folder: (String) throws -> String?) throws {
+        (self.path, self.keepsLinks) = (path, keepsLinks)
         resolvedPath = try LocalFolder.resolved(path)
         switch try LocalFolder.kind(of: resolvedPath) {
         case .folder: isFolder = true
@@ -71,7 +84,7 @@ package struct ArtifactFolder: Sendable {
             return [File(localPath: resolvedPath, relativePath: name, byteCount: byteCount)]
         }
         var files: [File] = []
-        try collect(resolvedPath, shownAs: "", within: [], into: &files)
+        try collect(resolvedPath, shownAs: "", depth: 0, within: [], into: &files)
         return files.sorted { one, other in
             let order = (one.localPath.unicodeScalars, other.localPath.unicodeScalars)
             if order.0.elementsEqual(order.1) {
@@ -81,10 +94,16 @@ package struct ArtifactFolder: Sendable {
         }
     }
 
-    /// Links to folders are followed; `within` holds the folders above, without links, to end where one leads back up.
+    /// Links to folders are followed, but for those that are kept.
+    ///
+    /// - Parameters:
+    ///   - depth: below the uploaded folder, or below the one that the last link led to: further up a kept link must
+    ///     not lead, since what is there is not uploaded with it.
+    ///   - within: the folders above, without links, to end where one leads back up.
     private func collect(
         _ folder: String,
         shownAs prefix: String,
+        depth: Int,
         within: Set<String>,
         into files: inout [File]
     ) throws {
@@ -92,14 +111,26 @@ package struct ArtifactFolder: Sendable {
         guard !within.contains(resolved) else { throw LocalFileError(folder, "is a link that leads back to itself") }
         for name in try LocalFolder.names(in: resolved) {
             let path = LocalFolder.joined(resolved, name)
+            let isLink = LocalFolder.isLink(path)
+            if isLink, keepsLinks, let text = try LocalLink.text(of: path), LinkTarget.staysInside(text, depth: depth) {
+                let count = text.utf8.count
+                files.append(File(localPath: path, relativePath: prefix + name, byteCount: count, isLink: true))
+                continue
+            }
             switch try LocalFolder.kind(of: path) {
             case .folder:
-                try collect(path, shownAs: prefix + name + "/", within: within.union([resolved]), into: &files)
+                try collect(
+                    path,
+                    shownAs: prefix + name + "/",
+                    depth: isLink ? 0 : depth + 1,
+                    within: within.union([resolved]),
+                    into: &files
+                )
             case .file(let byteCount):
                 guard !isIgnored(path) else { continue }
-                files.append(
-                    File(localPath: try LocalFolder.resolved(path), relativePath: prefix + name, byteCount: byteCount)
-                )
+                // The folder is without links already: asking again is a call for each name of the path.
+                let localPath = isLink ? try LocalFolder.resolved(path) : path
+                files.append(File(localPath: localPath, relativePath: prefix + name, byteCount: byteCount))
             case .other:
                 guard !isIgnored(path) else { continue }
                 throw LocalFileError(path, "is neither a file nor a folder")

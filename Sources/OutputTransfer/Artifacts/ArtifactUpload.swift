@@ -34,18 +34,15 @@ package struct ArtifactUpload: Sendable {
     private let bodies: AsyncLimiter
     private let jobs: Int
     private let disk = WorkerThreads(name: "upload", count: 4)
-    private let progress: @Sendable (Int) -> Void
+    private let progress = SharedCounters()
 
     /// - Parameter jobs: requests in flight.
-    package init(
-        tree: StoreTree,
-        container: String,
-        jobs: Int,
-        progress: @escaping @Sendable (Int) -> Void
-    ) {
-        (store, self.container, self.jobs, self.progress) = (tree.store, container, jobs, progress)
+    package init(tree: StoreTree, container: String, jobs: Int) {
+        (store, self.container, self.jobs) = (tree.store, container, jobs)
         bodies = AsyncLimiter(jobs)
     }
+
+    package var counters: TransferCounters { progress.value }
 
     package func run(_ folder: ArtifactFolder, as asset: Asset) async throws -> Outcome {
         let (files, hash, locals) = try await disk.perform {
@@ -58,6 +55,11 @@ package struct ArtifactUpload: Sendable {
                 )
             }
             return (files, try ArtifactHash.object(of: folder), locals)
+        }
+        progress.change { counters in
+            counters.found = files.count
+            counters.foundBytes = locals.reduce(0) { $0 + $1.length }
+            counters.isListed = true
         }
         guard !files.isEmpty else { throw LocalFileError(folder.path, "holds no file that is not ignored") }
         var place = Place(id: hash, folder: folder)
@@ -80,6 +82,10 @@ package struct ArtifactUpload: Sendable {
                 collision = reason
                 place.id = RandomID.uuid()
             case .repair(let lacking):
+                progress.change { counters in
+                    counters.kept = files.count - lacking.count
+                    counters.doneBytes = counters.foundBytes - lacking.reduce(0) { $0 + locals[$1].length }
+                }
                 try await upload(lacking.map { (files[$0], locals[$0]) }, to: place, found)
                 let confirmed = try await confirm(place, indicator: files[0].relativePath, asset)
                 let bytes = lacking.reduce(0) { $0 + UInt64(files[$1].byteCount) }
@@ -174,9 +180,8 @@ package struct ArtifactUpload: Sendable {
             address: address,
             source: source,
             bodies: bodies,
-            disk: disk,
-            progress: progress
-        )
+            disk: disk
+        ) { [progress] count in progress.change { $0.doneBytes += UInt64(count) } }
         do {
             _ = try await upload.run(BlobHeaders(), known.map { .matches($0) } ?? .absent)
         } catch let error as StorageError where error.kind == .alreadyExists || error.kind == .conditionFailed {
@@ -185,6 +190,7 @@ package struct ArtifactUpload: Sendable {
             let isSame = there.length == local.length && there.contentMD5.map { $0 == local.md5 } ?? true
             if !isSame { throw error }
         }
+        progress.change { $0.done += 1 }
     }
 
     /// Last, so that a confirmed artifact is whole. Of two that confirm at once the first one stands.

@@ -1,6 +1,7 @@
 internal import BlobStorage
 internal import BlobWriting
 internal import LocalStore
+internal import OutputConventions
 internal import Synchronization
 
 /// How `Download` goes about it.
@@ -8,8 +9,9 @@ package struct DownloadOptions: Sendable {
     package var overwrite: OverwritePolicy = .changed
     /// Whole files are held against the MD5 that their writers stored; ranges always are against the store's checksum.
     package var validates = false
-    /// Below the destination stands the whole path of the tree, and not only what is below the source.
-    package var keepsPath = false
+    /// Stored modes are restored; times and links always are.
+    package var usesPosixMetadata = true
+    package var layout = DownloadLayout.belowSource
     /// Nothing is written.
     package var isDryRun = false
     /// Requests in flight.
@@ -33,6 +35,8 @@ package final class Download: Sendable {
         /// Hashes of the targets so far: 10 million names would take gigabytes.
         var targets: Set<UInt64> = []
         var folders: Set<String> = []
+        /// The destination takes nothing more: no other file need be tried.
+        var end: LocalFileError?
     }
 
     private struct Job: Sendable {
@@ -84,7 +88,9 @@ package final class Download: Sendable {
             }
             defer { feed.finish() }
             var unmatched: [TreePattern] = []
-            let isSingle = patterns.count == 1 && patterns[0].rest.isEmpty
+            // No file need be tried where no file can be.
+            let isSingle = patterns.count == 1 && patterns[0].rest.isEmpty && options.layout == .belowSource
+            if !isSingle { try await requireFolder() }
             for pattern in patterns {
                 let found = SharedCount()
                 let matches = try await tree.matches(pattern) { [self] match in
@@ -101,6 +107,7 @@ package final class Download: Sendable {
             feed.finish()
             try await group.waitForAll()
             try Task.checkCancellation()
+            try requireRoom()
             return unmatched
         }
     }
@@ -112,18 +119,36 @@ package final class Download: Sendable {
         isSingle: Bool,
         _ give: @escaping @Sendable (Job) async -> Void
     ) async throws {
-        let shown = options.keepsPath ? match.path : Array(match.path.dropFirst(match.baseCount))
+        let shown = try options.layout.names(of: match)
         switch match.found {
         case .file(let file):
-            let isNamed = isSingle && !options.keepsPath && !destination.hasSuffix("/")
+            let isNamed = isSingle && !destination.hasSuffix("/")
             let isInto = isNamed ? try await isFolder(destination) : true
             await add(file, match.path, isInto ? shown : [], give)
         case .directory(let place):
+            try await requireFolder()
+            // It may be empty.
+            if !options.isDryRun { try await makeFolder(shown.reduce(destination) { LocalFolder.joined($0, $1) }) }
             try await tree.walk(place) { [self] file in
                 try Task.checkCancellation()
+                try requireRoom()
                 await add(file, match.path + file.path, shown + file.path, give)
             }
         }
+    }
+
+    private func requireFolder() async throws {
+        let destination = destination
+        try await disk.perform { () throws(LocalFileError) in
+            switch try LocalFolder.kind(of: destination) {
+            case .folder, nil: return
+            case .file, .other: throw LocalFileError(destination, "is a file here, and a folder is needed")
+            }
+        }
+    }
+
+    private func requireRoom() throws(LocalFileError) {
+        if let end = state.withLock({ $0.end }) { throw end }
     }
 
     private func isFolder(_ path: String) async throws -> Bool {
@@ -151,41 +176,60 @@ package final class Download: Sendable {
             state.counters.foundBytes += file.properties.length
             return state.targets.insert(NameHash.fnv1a(target)).inserted
         }
-        guard isNew else { return fail(job, LocalFileError(target, "is the target of two sources")) }
+        guard isNew else {
+            return fail(job, LocalFileError(target, "is the target of two sources; --keep or --strip tells them apart"))
+        }
         await give(job)
     }
 
     // MARK: One file
 
     private func fetch(_ job: Job) async {
-        guard !options.isDryRun else { return tell(job, .planned) }
         do {
             try Task.checkCancellation()
-            let parent = job.target.utf8.lastIndex(of: UInt8(ascii: "/")).map { String(job.target[..<$0]) } ?? "."
-            try await makeFolder(parent)
+            if state.withLock({ $0.end != nil }) { return }
             let download = FileDownload(
                 store: tree.store,
                 address: job.file.address,
                 target: job.target,
+                root: destination,
                 policy: options.overwrite,
                 validates: options.validates,
+                usesPosixMetadata: options.usesPosixMetadata,
                 ranges: ranges,
                 disk: disk
             ) { [self] count in
                 state.withLock { $0.counters.doneBytes = UInt64(Int($0.counters.doneBytes) + count) }
             }
+            if options.isDryRun {
+                let isThere = try await download.isThere(job.file.properties)
+                if isThere { state.withLock { $0.counters.kept += 1 } }
+                return tell(job, isThere ? .kept : .planned)
+            }
+            try await makeFolder(LocalFolder.parent(of: job.target))
             switch try await download.run(job.file.properties) {
             case .fetched:
-                state.withLock { $0.counters.done += 1 }
+                count(job) { $0.done += 1 }
                 tell(job, .done)
             case .kept:
-                state.withLock { $0.counters.kept += 1 }
+                count(job) { $0.kept += 1 }
                 tell(job, .kept)
             }
         } catch {
             // Asked to stop: that is said once, for all.
             if Task.isCancelled { return }
+            if let error = error as? LocalFileError, error.isTargetsEnd {
+                return state.withLock { if $0.end == nil { $0.end = error } }
+            }
             fail(job, error)
+        }
+    }
+
+    private func count(_ job: Job, _ change: (inout TransferCounters) -> Void) {
+        state.withLock { state in
+            change(&state.counters)
+            let isLink = PosixMetadata(job.file.properties.metadata).isSymbolicLink
+            if options.validates, job.file.properties.contentMD5 == nil, !isLink { state.counters.withoutMD5 += 1 }
         }
     }
 

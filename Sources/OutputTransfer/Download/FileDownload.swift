@@ -2,8 +2,10 @@ package import BlobStorage
 internal import BlobWriting
 internal import CLinux
 internal import Checksums
+internal import FileSystemModel
 internal import Glibc
 internal import LocalStore
+internal import OutputConventions
 
 /// Fetches one blob into one local file, which is there whole or not at all.
 struct FileDownload: Sendable {
@@ -17,8 +19,12 @@ struct FileDownload: Sendable {
     let address: BlobAddress
     /// Absolute.
     let target: String
+    /// The folder that no link may lead out of; `nil`: none is made, and its text is fetched as that of a file.
+    var root: String?
     let policy: OverwritePolicy
     let validates: Bool
+    /// Stored modes are restored; times and links always are.
+    var usesPosixMetadata = true
     /// Ranges in flight, over all files.
     let ranges: AsyncLimiter
     /// Threads that may wait for the disk.
@@ -46,6 +52,8 @@ struct FileDownload: Sendable {
     }
 
     private func fetch(_ properties: BlobProperties) async throws -> Outcome {
+        let posix = PosixMetadata(properties.metadata)
+        if posix.isSymbolicLink, let root { return try await fetchLink(properties, posix, within: root) }
         if try await isThere(properties) {
             progress(Int(properties.length))
             return .kept
@@ -56,13 +64,18 @@ struct FileDownload: Sendable {
             progress(bytes)
         }
         let version = "\(properties.version.etag) \(properties.length)"
-        let (target, policy, blobVersion) = (target, policy, properties.version)
+        let (target, policy) = (target, policy)
+        let facts = PartFile.Facts(
+            etag: properties.version.etag,
+            modified: posix.modificationTime ?? Timestamp(seconds: properties.version.lastModified),
+            permissions: usesPosixMetadata ? posix.permissions : nil
+        )
         let part = try await disk.perform { () throws(LocalFileError) in try PartFile(for: target, version: version) }
         do {
             try await fetch(properties, into: part, count)
             if validates { try await validate(part, properties) }
             try await disk.perform { () throws(LocalFileError) in
-                try part.finish(as: blobVersion, replacing: policy != .never)
+                try part.finish(as: facts, replacing: policy != .never)
             }
         } catch {
             progress(-counted.value)
@@ -73,15 +86,61 @@ struct FileDownload: Sendable {
         return .fetched
     }
 
-    private func isThere(_ properties: BlobProperties) async throws -> Bool {
-        let (target, policy) = (target, policy)
+    /// Whether what is there spares the download.
+    func isThere(_ properties: BlobProperties) async throws -> Bool {
+        let posix = PosixMetadata(properties.metadata)
+        if posix.isSymbolicLink, root != nil, policy == .changed {
+            let target = target
+            let modified = posix.modificationTime ?? Timestamp(seconds: properties.version.lastModified)
+            return await disk.perform { LocalLink.isThere(target, properties.length, modified) }
+        }
+        let (target, policy, validates) = (target, policy, validates)
         return try await disk.perform { () throws(LocalFileError) -> Bool in
-            switch OverwriteDecision(policy, try LocalFolder.existing(target), properties) {
+            switch OverwriteDecision(policy, try LocalFolder.existing(target), properties, validates: validates) {
             case .fetch: return false
             case .keep: return true
             case .compare(let md5): return try Self.md5(of: target).utf8.elementsEqual(md5.utf8)
             }
         }
+    }
+
+    // MARK: Links
+
+    /// A link is a blob of the text that it holds.
+    private func fetchLink(
+        _ properties: BlobProperties,
+        _ posix: PosixMetadata,
+        within root: String
+    ) async throws -> Outcome {
+        let (target, policy) = (target, policy)
+        let existing = try await disk.perform { () throws(LocalFileError) in try LocalFolder.existing(target) }
+        guard existing == nil || policy != .never else { return .kept }
+        let text = try await linkText(properties)
+        let modified = posix.modificationTime ?? Timestamp(seconds: properties.version.lastModified)
+        let isThere = try await disk.perform { () throws(LocalFileError) -> Bool in
+            if policy == .changed, let there = try LocalLink.text(of: target), there.utf8.elementsEqual(text.utf8) {
+                return true
+            }
+            let isReplacing = policy != .never
+            try LocalLink.make(target, to: text, within: root, modified: modified, replacing: isReplacing)
+            return false
+        }
+        progress(Int(properties.length))
+        return isThere ? .kept : .fetched
+    }
+
+    private func linkText(_ properties: BlobProperties) async throws -> String {
+        guard properties.length > 0, properties.length < UInt64(PATH_MAX) else { throw DownloadProblem.noLink(address) }
+        let buffer = RangeBuffer(byteCount: Int(properties.length))
+        let result = try await ranges.withSlot {
+            try Task.checkCancellation()
+            return try await store.read(address, 0..<properties.length, .matches(properties.version.etag), into: buffer)
+        }
+        guard result.byteCount == Int(properties.length) else { throw DownloadProblem.shorter(address) }
+        guard let text = String(validating: buffer.bytes[..<result.byteCount], as: UTF8.self) else {
+            throw DownloadProblem.noLink(address)
+        }
+        return text
     }
 
     // MARK: Ranges
@@ -169,10 +228,13 @@ package enum DownloadProblem: Error, Sendable, Hashable, CustomStringConvertible
     /// It ended before its length.
     case shorter(BlobAddress)
     case otherMD5(BlobAddress, found: String, stored: String)
+    /// It is marked as a symbolic link, and its bytes are no path.
+    case noLink(BlobAddress)
 
     package var description: String {
         switch self {
         case .shorter(let blob): "\(blob) became shorter while it was fetched"
+        case .noLink(let blob): "\(blob) is marked as a link, and holds no path"
         case .otherMD5(let blob, let found, let stored):
             "\(blob) has the MD5 \(found), and its writer stored \(stored): its bytes are not what was written"
         }

@@ -1,4 +1,6 @@
 internal import BlobStorage
+internal import FileSystemModel
+internal import OutputConventions
 
 /// What a download does about a file that is there already.
 package enum OverwritePolicy: String, Sendable, CaseIterable {
@@ -26,21 +28,25 @@ enum OverwriteDecision: Sendable, Hashable {
     /// The size is right and the time is not: the MD5 decides.
     case compare(md5: String)
 
-    init(_ policy: OverwritePolicy, _ existing: ExistingFile?, _ blob: BlobProperties) {
+    /// - Parameter validates: what would be kept for its size and time is kept for its MD5 only.
+    init(_ policy: OverwritePolicy, _ existing: ExistingFile?, _ blob: BlobProperties, validates: Bool = false) {
         guard let existing else {
             self = .fetch
             return
         }
+        let modified = PosixMetadata(blob.metadata).modificationTime?.seconds ?? blob.version.lastModified
         switch policy {
         case .never: self = .keep
         case .always: self = .fetch
         case .changed:
             if existing.byteCount != blob.length {
                 self = .fetch
-            } else if let etag = existing.etag, existing.modified == blob.version.lastModified {
+            } else if validates, let md5 = blob.contentMD5 {
+                self = .compare(md5: md5)
+            } else if let etag = existing.etag, existing.modified == modified {
                 // Times are whole seconds: the ETag tells two versions of one second apart.
                 self = etag == blob.version.etag.text ? .keep : .fetch
-            } else if existing.modified == blob.version.lastModified {
+            } else if existing.modified == modified {
                 self = .keep
             } else {
                 self = blob.contentMD5.map { .compare(md5: $0) } ?? .fetch

@@ -22,6 +22,9 @@ package struct LocalFileError: Error, Sendable, Hashable, CustomStringConvertibl
     /// The file is not there.
     package var isMissing: Bool { code == ENOENT }
 
+    /// The target takes nothing more, whichever file it is: no room, no quota, no writing at all.
+    package var isTargetsEnd: Bool { code == ENOSPC || code == EDQUOT || code == EROFS }
+
     package var description: String {
         code == 0 ? "\(path) \(problem)" : "\(path) \(problem): \(String(cString: strerror(code)))"
     }

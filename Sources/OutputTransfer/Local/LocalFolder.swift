@@ -65,6 +65,12 @@ enum LocalFolder {
         folder.utf8.last == UInt8(ascii: "/") ? folder + name : folder + "/" + name
     }
 
+    /// The folder that a path lies in.
+    static func parent(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.utf8.startIndex ? "/" : String(path[..<slash])
+    }
+
     /// Makes a folder and those above it.
     static func make(_ path: String) throws(LocalFileError) {
         if mkdir(path, 0o777) == 0 { return }

@@ -1,5 +1,6 @@
 internal import BlobStorage
 internal import CLinux
+internal import FileSystemModel
 internal import Glibc
 
 /// The hidden file `.NAME.outputfs-part` beside a target, which becomes the target when all of it is there.
@@ -107,14 +108,25 @@ final class PartFile: Sendable {
     /// Gives all bytes to `body`, in order.
     func read(_ body: (UnsafeRawBufferPointer) -> Void) throws(LocalFileError) { try LocalFolder.read(path, body) }
 
+    /// What the finished file is besides its bytes.
+    struct Facts: Sendable {
+        /// Of the blob.
+        var etag: ETag
+        var modified: Timestamp
+        /// The low nine bits of `st_mode`; `nil`: as the umask has it.
+        var permissions: UInt16?
+    }
+
     /// The file gets its name, over what is there or, with `replacing` false, only where nothing is.
-    ///
-    func finish(as version: BlobVersion, replacing: Bool) throws(LocalFileError) {
+    func finish(as facts: Facts, replacing: Bool) throws(LocalFileError) {
         fremovexattr(descriptor, Self.attribute)
-        let etag = Array(version.etag.text.utf8)
+        let etag = Array(facts.etag.text.utf8)
         // A file system without extended attributes only loses that.
         fsetxattr(descriptor, Self.versionAttribute, etag, etag.count, 0)
-        let time = timespec(tv_sec: Int(version.lastModified), tv_nsec: 0)
+        if let permissions = facts.permissions, fchmod(descriptor, mode_t(permissions & 0o777)) != 0 {
+            throw .last(path, "cannot be given its permissions")
+        }
+        let time = timespec(tv_sec: Int(facts.modified.seconds), tv_nsec: Int(facts.modified.nanoseconds))
         guard
             withUnsafeTemporaryAllocation(
                 of: timespec.self,

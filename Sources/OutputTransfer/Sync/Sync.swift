@@ -8,6 +8,8 @@ internal import Synchronization
 package final class Sync: Sendable {
     package struct Options: Sendable {
         package var isDryRun = false
+        /// Modes go along; times and links always do.
+        package var usesPosixMetadata = true
         /// Requests in flight.
         package var jobs = 16
 
@@ -90,7 +92,7 @@ package final class Sync: Sendable {
 
     private func pairs() async throws -> [Pair] {
         let folder = folder
-        let files = try await disk.perform { try ArtifactFolder(all: folder).files() }
+        let files = try await disk.perform { try ArtifactFolder(all: folder, keepsLinks: true).files() }
         var pairs: [NameBytes: Pair] = [:]
         for file in files where !Self.isOwn(file.relativePath) {
             pairs[NameBytes(file.relativePath)] = Pair(name: file.relativePath, local: file)
@@ -108,8 +110,8 @@ package final class Sync: Sendable {
     /// The memory, and what is half there of earlier tries.
     private static func isOwn(_ path: String) -> Bool {
         let last = path.utf8.split(separator: UInt8(ascii: "/")).last.map { String(Substring($0)) } ?? ""
-        return last == SyncMemory.fileName || last == SyncMemory.fileName + ".new"
-            || last.hasPrefix(".") && last.hasSuffix(PartFile.suffix)
+        return last.hasPrefix(SyncMemory.fileName)
+            || last.hasPrefix(NodeTurn.prefix) || last.hasPrefix(".") && last.hasSuffix(PartFile.suffix)
     }
 
     // MARK: One name
@@ -158,18 +160,20 @@ package final class Sync: Sendable {
     /// A local file with what tells its content.
     private struct LocalLook: Sendable {
         let source: SourceFile
+        /// Below the folder.
+        let names: [String]
         let side: SyncDecision.Local
     }
 
     private func look(at file: ArtifactFolder.File?, _ known: SyncMemory.File?) async throws -> LocalLook? {
         guard let file else { return nil }
         return try await disk.perform { () throws(LocalFileError) in
-            let source = try SourceFile(file.localPath)
+            let source = try SourceFile(file)
             let isKnown =
                 known.map { $0.byteCount == source.byteCount && $0.modified == source.modifiedNanoseconds } ?? false
             let md5: String
             if let known, isKnown { md5 = known.md5 } else { md5 = try source.md5() }
-            return LocalLook(source: source, side: .init(byteCount: source.byteCount, md5: md5))
+            return LocalLook(source: source, names: file.names, side: .init(byteCount: source.byteCount, md5: md5))
         }
     }
 
@@ -181,8 +185,7 @@ package final class Sync: Sendable {
         case .conflict(let reason): throw SyncConflict(reason: reason)
         case .upload:
             guard let local else { return }
-            let names = pair.name.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
-            let address = try pair.remote?.address ?? target.blob(names)
+            let address = try pair.remote?.address ?? target.blob(local.names)
             let upload = FileUpload(
                 store: tree.store,
                 address: address,
@@ -190,7 +193,7 @@ package final class Sync: Sendable {
                 bodies: requests,
                 disk: disk
             ) { [self] count in progressed(count) }
-            let headers = BlobHeaders(contentType: ContentTypes.type(forName: address.name))
+            let headers = local.source.headers(for: address, hasPermissions: options.usesPosixMetadata)
             let condition = pair.remote.map { VersionCondition.matches($0.properties.version.etag) } ?? .absent
             remember(pair.name, local, etag: try await upload.run(headers, condition).etag)
         case .download:
@@ -201,23 +204,25 @@ package final class Sync: Sendable {
 
     private func fetch(_ remote: TreeFile, _ pair: Pair, replacing local: LocalLook?) async throws {
         let path = LocalFolder.joined(folder, pair.name)
-        let parent =
-            String(path.utf8[..<(path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.utf8.startIndex)]) ?? folder
         try await disk.perform { () throws(LocalFileError) in
-            try LocalFolder.make(parent)
+            try LocalFolder.make(LocalFolder.parent(of: path))
             try local?.source.requireUnchanged()
         }
         let download = FileDownload(
             store: tree.store,
             address: remote.address,
             target: path,
+            root: folder,
             policy: .always,
             validates: true,
+            usesPosixMetadata: options.usesPosixMetadata,
             ranges: requests,
             disk: disk
         ) { [self] count in progressed(count) }
         _ = try await download.run(remote.properties)
-        let fetched = try await look(at: .init(localPath: path, relativePath: pair.name, byteCount: 0), nil)
+        let isLink = LocalFolder.isLink(path)
+        let now = ArtifactFolder.File(localPath: path, relativePath: pair.name, byteCount: 0, isLink: isLink)
+        let fetched = try await look(at: now, nil)
         if let fetched { remember(pair.name, fetched, etag: remote.properties.version.etag) }
     }
 

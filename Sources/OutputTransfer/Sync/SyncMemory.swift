@@ -1,5 +1,4 @@
 internal import FoundationEssentials
-internal import Glibc
 
 /// What a synchronized folder remembers in `.outputfs-sync`: for each name how both sides were when they were alike.
 struct SyncMemory: Codable, Sendable {
@@ -40,21 +39,6 @@ struct SyncMemory: Codable, Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         guard let data = try? encoder.encode(self) else { throw LocalFileError(path, "cannot be written") }
-        let new = path + ".new"
-        let file = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o666)
-        guard file >= 0 else { throw .last(new, "cannot be made") }
-        let isWritten = data.withUnsafeBytes { bytes in
-            var done = 0
-            while done < bytes.count {
-                let count = write(file, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-                if count < 0 && errno != EINTR { return false }
-                done += max(0, count)
-            }
-            return fsync(file) == 0
-        }
-        let error = LocalFileError.last(new, "cannot be written")
-        close(file)
-        guard isWritten else { throw error }
-        guard rename(new, path) == 0 else { throw .last(path, "cannot be put in place") }
+        try LocalFolder.replace(path, with: Array(data))
     }
 }

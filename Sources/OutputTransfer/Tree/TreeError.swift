@@ -6,6 +6,8 @@ package struct TreeError: Error, Sendable, Hashable, CustomStringConvertible {
         /// `self`, which only a mount can follow.
         case notInStore
         case impossible(String)
+        /// It does not begin with the path that is to be taken off.
+        case notBelow([String])
     }
 
     package let path: [String]
@@ -22,6 +24,7 @@ package struct TreeError: Error, Sendable, Hashable, CustomStringConvertible {
         case .notFound: "\(text) is not there"
         case .isDirectory: "\(text) is a directory"
         case .notInStore: "\(text) is a link that only a mount can follow"
+        case .notBelow(let names): "\(text) is not below /\(names.joined(separator: "/")), which --strip takes off"
         case .impossible(let why): "\(text) cannot be there: \(why)"
         }
     }

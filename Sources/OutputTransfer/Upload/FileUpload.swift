@@ -47,7 +47,7 @@ struct FileUpload: Sendable {
         let size = max(Self.blockByteCount, ((needed + (1 << 20) - 1) >> 20) << 20)
         let count = Int((source.byteCount + size - 1) / size)
         // The digest of the whole cannot be split, so it goes beside the blocks: 0.8 GiB/s.
-        async let digest = disk.perform { () throws(LocalFileError) in try wholeMD5() }
+        async let digest = disk.perform { () throws(LocalFileError) in try source.md5() }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<count {
                 if index >= Self.blocksPerFileMax { try await group.next() }
@@ -96,26 +96,21 @@ struct FileUpload: Sendable {
         }
     }
 
-    private func wholeMD5() throws(LocalFileError) -> String {
-        var hasher = MD5Hasher()
-        let buffer = RangeBuffer(byteCount: 1 << 20)
-        var offset: UInt64 = 0
-        while offset < source.byteCount {
-            let count = Int(min(1 << 20, source.byteCount - offset))
-            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<count])
-            try source.read(into: piece, at: offset)
-            hasher.update(UnsafeRawBufferPointer(piece))
-            offset += UInt64(count)
-        }
-        return Base64.encode(hasher.finish())
-    }
 }
 
 extension SourceFile {
     /// The MD5 of what is there, base64.
     func md5() throws(LocalFileError) -> String {
         var hasher = MD5Hasher()
-        try LocalFolder.read(path) { hasher.update($0) }
+        let buffer = RangeBuffer(byteCount: Int(min(byteCount, 1 << 20)))
+        var offset: UInt64 = 0
+        while offset < byteCount {
+            let count = Int(min(1 << 20, byteCount - offset))
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<count])
+            try read(into: piece, at: offset)
+            hasher.update(UnsafeRawBufferPointer(piece))
+            offset += UInt64(count)
+        }
         return Base64.encode(hasher.finish())
     }
 }

@@ -8,6 +8,8 @@ internal import Synchronization
 package struct UploadOptions: Sendable {
     package var overwrite: OverwritePolicy = .changed
     package var isDryRun = false
+    /// Modes go along; times and links always do.
+    package var usesPosixMetadata = true
     /// Requests in flight.
     package var jobs = 16
 
@@ -24,8 +26,7 @@ package final class Upload: Sendable {
     private let state = Mutex(TransferCounters())
 
     private struct Job: Sendable {
-        let localPath: String
-        let byteCount: UInt64
+        let file: ArtifactFolder.File
         let address: BlobAddress
         let target: String
     }
@@ -46,30 +47,27 @@ package final class Upload: Sendable {
         var folders: [BlobAddress] = []
         for source in sources {
             let (folder, files, empty) = try await disk.perform {
-                let folder = try ArtifactFolder(all: source)
+                let folder = try ArtifactFolder(all: source, keepsLinks: true)
                 return (folder, try folder.files(), folder.isFolder ? try folder.emptyFolders() : [])
             }
-            for file in files {
-                let names =
-                    isNamed
-                    ? [] : file.relativePath.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
-                jobs.append(try job(file, names, target))
-            }
-            for path in empty {
+            for file in files { jobs.append(try job(file, isNamed ? [] : file.names, target)) }
+            // One that is empty itself is a folder there, too.
+            for path in folder.isFolder && files.isEmpty && empty.isEmpty ? [""] : empty {
                 let names = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
                 if let marker = try target.marker(names) { folders.append(marker) }
             }
             if folder.isFolder, isNamed { throw LocalFileError(source, "is a folder") }
         }
         try requireOneSourceEach(jobs)
+        if !isNamed { try await tree.requireDirectory(target) }
         state.withLock { counters in
             counters.found = jobs.count
-            counters.foundBytes = jobs.reduce(0) { $0 + $1.byteCount }
+            counters.foundBytes = jobs.reduce(0) { $0 + UInt64($1.file.byteCount) }
             counters.isListed = true
         }
-        guard !options.isDryRun else { return jobs.forEach { tell($0, .planned) } }
-        try await tree.makeContainer(of: target)
-        try await send(jobs)
+        if !options.isDryRun { try await tree.makeContainer(of: target) }
+        try await send(jobs, try await TargetLook(at: jobs.map(\.address), in: tree.store))
+        guard !options.isDryRun else { return }
         for folder in folders { try await mark(folder) }
     }
 
@@ -78,8 +76,7 @@ package final class Upload: Sendable {
         let directory = names.isEmpty ? target.parent : target
         let below = names.isEmpty ? Array(target.path.suffix(1)) : names
         return Job(
-            localPath: file.localPath,
-            byteCount: UInt64(file.byteCount),
+            file: file,
             address: try directory.blob(below),
             target: "/" + (directory.path + below).joined(separator: "/")
         )
@@ -88,37 +85,41 @@ package final class Upload: Sendable {
     private func requireOneSourceEach(_ jobs: [Job]) throws(LocalFileError) {
         var sources: [BlobAddress: String] = [:]
         for job in jobs {
-            if let other = sources.updateValue(job.localPath, forKey: job.address) {
-                throw LocalFileError(other, "and \(job.localPath) would both become \(job.target)")
+            if let other = sources.updateValue(job.file.localPath, forKey: job.address) {
+                throw LocalFileError(
+                    other,
+                    "and \(job.file.localPath) would both become \(job.target); put them into folders of their own"
+                )
             }
         }
     }
 
     // MARK: Sending
 
-    private func send(_ jobs: [Job]) async throws {
+    private func send(_ jobs: [Job], _ look: TargetLook) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for (index, job) in jobs.enumerated() {
                 try Task.checkCancellation()
                 if index >= 2 * options.jobs { try await group.next() }
-                group.addTask { [self] in await send(job) }
+                group.addTask { [self] in await send(job, look[job.address]) }
             }
             try await group.waitForAll()
         }
         try Task.checkCancellation()
     }
 
-    private func send(_ job: Job) async {
+    private func send(_ job: Job, _ answer: TargetLook.Answer) async {
         let counted = SharedCount()
         do {
-            let source = try await disk.perform { () throws(LocalFileError) in try SourceFile(job.localPath) }
-            guard let condition = try await condition(for: job, source) else {
+            let source = try await disk.perform { () throws(LocalFileError) in try SourceFile(job.file) }
+            guard let condition = try await condition(for: job, source, answer) else {
                 state.withLock { counters in
                     counters.kept += 1
-                    counters.doneBytes += job.byteCount
+                    counters.doneBytes += source.byteCount
                 }
                 return tell(job, .kept)
             }
+            guard !options.isDryRun else { return tell(job, .planned) }
             let upload = FileUpload(
                 store: tree.store,
                 address: job.address,
@@ -129,7 +130,7 @@ package final class Upload: Sendable {
                 counted.add(count)
                 state.withLock { $0.doneBytes += UInt64(count) }
             }
-            let headers = BlobHeaders(contentType: ContentTypes.type(forName: job.address.name))
+            let headers = source.headers(for: job.address, hasPermissions: options.usesPosixMetadata)
             _ = try await upload.run(headers, condition)
             state.withLock { $0.done += 1 }
             tell(job, .done)
@@ -147,21 +148,32 @@ package final class Upload: Sendable {
     }
 
     /// Which version the upload replaces; `nil`: what is there is the same, or is to stay.
-    private func condition(for job: Job, _ source: SourceFile) async throws -> VersionCondition? {
+    private func condition(
+        for job: Job,
+        _ source: SourceFile,
+        _ answer: TargetLook.Answer
+    ) async throws -> VersionCondition? {
         let there: BlobProperties
-        do throws(StorageError) {
-            there = try await tree.store.properties(of: job.address)
-        } catch {
-            if error.kind == .notFound { return .absent }
-            // Who may only write cannot look: never over what is there.
-            if error.kind == .denied { return options.overwrite == .always ? .any : .absent }
-            throw error
+        switch answer {
+        case .there(let properties): there = properties
+        case .absent: return .absent
+        case .inTheWay(let what): throw UploadObstacle(description: what)
+        case .unknown:
+            do throws(StorageError) {
+                there = try await tree.store.properties(of: job.address)
+            } catch {
+                if error.kind == .notFound { return .absent }
+                // Who may only write cannot look: never over what is there.
+                if error.kind == .denied { return options.overwrite == .always ? .any : .absent }
+                throw error
+            }
         }
         switch options.overwrite {
         case .never: return nil
         case .always: return .matches(there.version.etag)
         case .changed:
-            guard there.length == source.byteCount, let md5 = there.contentMD5 else {
+            let isLink = PosixMetadata(there.metadata).isSymbolicLink
+            guard there.length == source.byteCount, isLink == source.isLink, let md5 = there.contentMD5 else {
                 return .matches(there.version.etag)
             }
             let own = try await disk.perform { () throws(LocalFileError) in try source.md5() }
@@ -177,6 +189,23 @@ package final class Upload: Sendable {
     }
 
     private func tell(_ job: Job, _ kind: TransferEvent.Kind) {
-        report(TransferEvent(source: job.localPath, target: job.target, byteCount: job.byteCount, kind: kind))
+        report(
+            TransferEvent(
+                source: job.file.localPath,
+                target: job.target,
+                byteCount: UInt64(job.file.byteCount),
+                kind: kind
+            )
+        )
     }
+}
+
+/// Why a file cannot go where it would.
+struct UploadObstacle: Error, CustomStringConvertible {
+    let description: String
+}
+
+extension ArtifactFolder.File {
+    /// Its path below the folder.
+    var names: [String] { relativePath.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) } }
 }

@@ -126,6 +126,20 @@ extension StoreTree {
         }
     }
 
+    /// Fails where the directory would have the name of a file: what is put below could not be reached by its path.
+    func requireDirectory(_ target: UploadTarget) async throws {
+        guard case .folder = target.place else { return }
+        do {
+            if case .file = try await find(target.path) {
+                throw TreeError(target.path, .impossible("a file has that name, and several need a directory"))
+            }
+        } catch let error as TreeError where error.reason == .notFound {
+            return
+        } catch let error as StorageError where error.kind == .notFound || error.kind == .denied {
+            return
+        }
+    }
+
     /// Whether a single local file that goes to `path` gets that name: it is no folder, and there is none of the name yet.
     package func isNewFile(_ path: [String], for source: String) async throws -> Bool {
         guard case .file = try LocalFolder.kind(of: source) else { return false }

@@ -3,6 +3,7 @@ import BlobWriting
 import FileSystemModel
 import HandOver
 import LocalStore
+import OutputConventions
 
 /// A file that was open when the process was killed: what of its state cannot be asked for again.
 struct SurvivingFile {

@@ -1,5 +1,6 @@
 import BlobStorage
 import FileSystemModel
+import OutputConventions
 
 extension JobRecord {
     /// As if the record were a blob: other bytes are another version, and nobody may write it.

@@ -13,21 +13,29 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.append(str(HERE.parents[1] / "CommandTests"))
 
-from program import emulator, outputfs  # noqa: E402
+from program import binary, clean_environment, emulator, outputfs  # noqa: E402
 
 PYTHON = os.environ.get("OUTPUTFS_AZUREML_PYTHON")
 pytestmark = pytest.mark.skipif(not PYTHON, reason="scripts/test installs azure-ai-ml")
 
 
 class Library:
+    """One process in the library's environment."""
+
     def __init__(self):
         self.process = subprocess.Popen(
             [PYTHON, HERE / "library.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
 
     def __call__(self, call, **arguments):
+        self.begin(call, **arguments)
+        return self.end()
+
+    def begin(self, call, **arguments):
         self.process.stdin.write(json.dumps({"call": call, "with": arguments}) + "\n")
         self.process.stdin.flush()
+
+    def end(self):
         answer = json.loads(self.process.stdout.readline())
         assert "error" not in answer, answer["error"]
         return answer["value"]
@@ -205,3 +213,109 @@ def test_a_confirmation_that_is_not_on_the_first_blob_is_found(library, run, wor
         (folder / f"f{number}").write_text("x")
     library("upload", **workspace, path=str(folder), name="linked", version="1")
     assert run("cat", "uploads/linked@1/linked/a/first").out == "by a link"
+
+def fill(folder):
+    """Names, links and folders of every kind that both sides know; and what both leave out."""
+    for name in ["plain.txt", "é composed", "e\u0301 decomposed", "日本語/深い.txt", "sp ace/#%+&.txt", ".hidden", "a-1", "a/b"]:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    (folder / ".amlignore").write_text("*.log\nbuild/\n")
+    (folder / "not.log").write_text("never")
+    (folder / "build").mkdir()
+    (folder / "build" / "x").write_text("never")
+    (folder / "no files").mkdir()
+    (folder / "link").symlink_to("plain.txt")
+    (folder / "linked").symlink_to("a")
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def varied(tmp_path):
+    folder = tmp_path / "varied"
+    folder.mkdir()
+    fill(folder)
+    return folder
+
+
+def uploaded(folder):
+    """What is expected of an upload: links followed, what is ignored left out."""
+    found = contents(folder)
+    found.update({f"linked/{path.name}": path.read_bytes() for path in (folder / "a").iterdir()})
+    return {name: data for name, data in found.items() if not name.endswith(".log") and not name.startswith("build/")}
+
+
+def test_a_varied_folder_goes_over_from_us_to_the_library(library, run, varied, store, tmp_path):
+    assert ours(run, varied) == library("hashes", path=str(varied))
+    ended = run("put", "--artifact", "--json", varied, f"containers/{store['container']}")
+    assert ended.status == 0, ended.err
+    answer = json.loads(ended.out)
+    prefix = answer["path"].removeprefix(store["container"] + "/") + "/"
+    library("download", **store, prefix=prefix, destination=str(tmp_path / "back"))
+    assert contents(tmp_path / "back") == uploaded(varied)
+    assert library("upload", **store, path=str(varied), name="theirs", version="9")["version"] == answer["version"]
+
+
+def test_a_varied_folder_goes_over_from_the_library_to_us(library, run, varied, store, tmp_path):
+    theirs = library("upload", **store, path=str(varied), name="theirs", version="9")
+    ended = run("put", "--artifact", "--json", varied, f"containers/{store['container']}")
+    assert (json.loads(ended.out)["uploaded"], json.loads(ended.out)["version"]) == (0, "9")
+    ended = run("get", "--validate", f"containers/{store['container']}/{theirs['remote path']}", tmp_path / "back")
+    assert ended.status == 0, ended.err
+    assert contents(tmp_path / "back") == uploaded(varied)
+
+
+@pytest.fixture
+def own_server():
+    """An account with one workspace and nothing else."""
+    with emulator() as running:
+        yield running
+
+
+def test_what_we_put_is_a_jobs_output_to_the_library(library, varied, own_server, tmp_path):
+    """jobs.download: the default artifacts, one output by its name, and an output at the older place."""
+    from azure.storage.blob import BlobServiceClient
+
+    service = BlobServiceClient.from_connection_string(own_server.connection_string)
+    containers = {"workspaceartifactstore": "azureml", "workspaceblobstore": "azureml-blobstore-5f"}
+    for name in containers.values():
+        service.create_container(name)
+    (varied / "link").unlink()
+    (varied / "linked").unlink()
+    for place in ["azureml/ExperimentRun/dcid.keen_sky/outputs", "azureml-blobstore-5f/azureml/keen_sky/model",
+                  "azureml-blobstore-5f/dataset/keen_sky/old"]:
+        ended = outputfs(
+            "put", varied, f"containers/{place}", AZURE_STORAGE_CONNECTION_STRING=own_server.connection_string
+        )
+        assert ended.status == 0, ended.err
+    at = {"account_url": own_server.blob_endpoint, "key": own_server.key, "containers": containers, "name": "keen_sky"}
+    back = tmp_path / "back"
+    library("download_job", **at, destination=str(back))
+    for output in ["model", "old"]:
+        library("download_job", **at, destination=str(back), output_name=output)
+    for folder in ["artifacts/outputs", "named-outputs/model", "named-outputs/old"]:
+        assert contents(back / folder) == contents(varied), folder
+        # Folders without files are folders to the library, too.
+        assert (back / folder / "no files").is_dir()
+
+
+def test_simultaneous_uploads_of_one_content_end_well(library, run, varied, store, server):
+    """Three of ours and one of the library's at the same time. Its own fails where another one was faster (409), which is its
+    way; then there is one artifact, whole and confirmed, and its next try finds it."""
+    command = [binary(), "put", "--artifact", "--json", str(varied), f"containers/{store['container']}"]
+    environment = clean_environment(AZURE_STORAGE_CONNECTION_STRING=server.connection_string)
+    running = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    library.begin("upload", **store, path=str(varied), name="varied", version="1", show_progress=True)
+    answers = [json.loads(process.communicate(timeout=60)[0]) for process in running]
+    assert [process.returncode for process in running] == [0] * 3
+    assert len({answer["path"] for answer in answers}) == 1 and not any(answer.get("collision") for answer in answers)
+    try:
+        library.end()
+    except AssertionError as error:
+        assert "BlobAlreadyExists" in str(error) or "already exists" in str(error), error
+    assert library("upload", **store, path=str(varied), name="other", version="2")["name"] == "varied"
+    ended = run("put", "--artifact", "--json", varied, f"containers/{store['container']}")
+    assert json.loads(ended.out)["uploaded"] == 0

@@ -1,5 +1,6 @@
 import BlobStorage
 import FileSystemModel
+import OutputConventions
 import Testing
 
 @testable import OutputTree

@@ -1,5 +1,5 @@
-import BlobStorage
-import FileSystemModel
+package import BlobStorage
+package import FileSystemModel
 
 /// What blob metadata says about a file as Unix sees it, in the keys of the other tools.
 ///
@@ -7,18 +7,18 @@ import FileSystemModel
 /// `posix_group`), `is_symlink` and `hdi_isfolder` of azcopy, blobfuse2 and the hierarchical namespace. Read as well:
 /// rclone's `mtime` (RFC 3339), azcopy's AMLFS style (`owner`, `group`, octal `permissions`, textual `modtime`),
 /// adlfs' `is_directory`.
-struct PosixMetadata: Sendable, Hashable {
-    var modificationTime: Timestamp?
+package struct PosixMetadata: Sendable, Hashable {
+    package var modificationTime: Timestamp?
     /// The low twelve bits of `st_mode`, without setuid and setgid, which are never honoured.
-    var permissions: UInt16?
-    var userID: UInt32?
-    var groupID: UInt32?
-    var isSymbolicLink = false
-    var isDirectory = false
+    package var permissions: UInt16?
+    package var userID: UInt32?
+    package var groupID: UInt32?
+    package var isSymbolicLink = false
+    package var isDirectory = false
 
-    init() {}
+    package init() {}
 
-    init(_ metadata: BlobMetadata) {
+    package init(_ metadata: BlobMetadata) {
         modificationTime =
             metadata["modtime"].flatMap(Self.time(ofModtime:)) ?? metadata["mtime"].flatMap(Self.time(ofRFC3339:))
         permissions = metadata["permissions"].flatMap(Self.permissions(of:))
@@ -30,7 +30,7 @@ struct PosixMetadata: Sendable, Hashable {
     }
 
     /// Lays these values into `metadata` and leaves every other key as it is.
-    func write(to metadata: inout BlobMetadata, kind: FileKind) {
+    package func write(to metadata: inout BlobMetadata, kind: FileKind) {
         if let modificationTime {
             metadata["modtime"] = Self.nanoseconds(modificationTime)
             // rclone's own key would win for rclone: keep it true where it is there.

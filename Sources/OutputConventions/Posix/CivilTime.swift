@@ -1,8 +1,8 @@
-import FileSystemModel
+package import FileSystemModel
 
 /// Dates in text as rclone (`2026-11-11T09:29:58.123456789Z`, any offset) and azcopy (`2026-11-11 09:29:58 -0700`) write them.
-enum CivilTime {
-    static func parse(_ text: String) -> Timestamp? {
+package enum CivilTime {
+    package static func parse(_ text: String) -> Timestamp? {
         var scanner = Scanner(text.utf8)
         guard let year = scanner.digits(4), scanner.skip("-"), let month = scanner.digits(2), scanner.skip("-"),
             let day = scanner.digits(2), scanner.skip("Tt "), let hour = scanner.digits(2), scanner.skip(":"),
@@ -31,7 +31,7 @@ enum CivilTime {
         return Timestamp(seconds: seconds, nanoseconds: nanoseconds)
     }
 
-    static func format(_ time: Timestamp) -> String {
+    package static func format(_ time: Timestamp) -> String {
         // Years 1 to 9999, which the format can hold.
         let seconds = min(max(time.seconds, -62_135_596_800), 253_402_300_799)
         let days = seconds >= 0 ? seconds / 86400 : (seconds - 86399) / 86400

@@ -2,7 +2,7 @@ import BlobStorage
 import FileSystemModel
 import Testing
 
-@testable import OutputTree
+@testable import OutputConventions
 
 @Suite struct PosixMetadataTests {
     @Test func `azcopy's keys are read`() {
