@@ -83,7 +83,7 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
             findings.append(DirectoryChecks.journal(configuration.journalDirectory, mountPoint: mountPoint))
             findings.append(DirectoryChecks.cache(configuration.diskCache, mountPoint: mountPoint))
             findings += network(source, try Composition.probe(source), isReadOnly: configuration.isReadOnly)
-            let account = try batch.account(
+            let account = try batch.account.account(
                 identity: storage.resolver().signInResolver,
                 network: source.network.settings,
                 logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }

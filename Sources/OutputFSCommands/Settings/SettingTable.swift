@@ -1,3 +1,4 @@
+internal import ArgumentParser
 internal import Logging
 internal import OutputConventions
 
@@ -107,8 +108,16 @@ enum SettingTable {
         "ls": wayToStore,
         "find": wayToStore,
         "cat": wayToStore,
+        "verify": wayToStore,
+        "jobs": wayToStore + batch.filter { $0.name.hasPrefix("batch-") },
         "recover": wayToStore + transfer.filter { $0.name == "journal-dir" },
     ]
+
+    /// Of how many words a command consists: two, where it has commands of its own.
+    static func wordCount(of command: String) -> Int {
+        let found = RootCommand.configuration.subcommands.first { $0.configuration.commandName == command }
+        return found?.configuration.subcommands.isEmpty ?? true ? 1 : 2
+    }
 
     /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.
     static let azureVariables: [(name: String, role: Setting.StorageRole)] = [

@@ -21,8 +21,10 @@ struct SettledArguments: Sendable {
         // A worker's were settled by its keeper: what `-o rw` took back would come again out of a file, and what is
         // written into a file while the mount serves would count for the next worker.
         guard !KeeperOptions.areOfWorker(given) else { return }
-        let line = try CommandLineSettings(given.dropFirst())
-        let own = [command] + line.others
+        // `jobs list`: what is put in front of the arguments stands behind both words.
+        let words = Array(given.prefix(SettingTable.wordCount(of: command)))
+        let line = try CommandLineSettings(given.dropFirst(words.count))
+        let own = words + line.others
         // What ArgumentParser refuses, and --help, it tells by itself.
         guard let parsed = try? RootCommand.parseAsRoot(own) else {
             arguments = own
@@ -45,7 +47,7 @@ struct SettledArguments: Sendable {
 
         let inherited = settings.filter { $0.origin != .commandLine }.flatMap { $0.setting.arguments($0.value) }
         let flags = line.mountOptions.mountFlags.flatMap { ["--mount-flag", $0] }
-        arguments = [command] + inherited + (command == "mount" ? flags : []) + line.others
+        arguments = words + inherited + (command == "mount" ? flags : []) + line.others
     }
 }
 
