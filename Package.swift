@@ -65,17 +65,21 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ]
         ),
+        // What no single listing tells: directories put together from several.
+        .target(name: "OutputViews", dependencies: ["OutputConventions", "BlobStorage"]),
         .target(
             name: "OutputTree",
             dependencies: [
-                "FileSystemModel", "HandOver", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading",
+                "FileSystemModel", "HandOver", "OutputConventions", "OutputViews", "BlobStorage", "LocalStore", "BlobReading",
                 "BlobWriting", .product(name: "Logging", package: "swift-log"),
             ]
         ),
         // The commands' own way to the store.
         .target(
             name: "OutputTransfer",
-            dependencies: ["OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux"]
+            dependencies: [
+                "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux",
+            ]
         ),
 
         .target(

@@ -3,7 +3,7 @@ extension TreePlace {
     /// it; `nil` when the blob is not below this directory.
     ///
     /// `isShadowed`: a directory has the blob's name, so that the blob is shown beside it.
-    package func path(to blob: String, isShadowed: Bool = false, views: Set<OutputView>) -> [String]? {
+    package func path(to blob: String, isShadowed: Bool = false, views: ShownViews) -> [String]? {
         var place = self
         var names: [String] = []
         while true {

@@ -17,15 +17,17 @@ package enum ListingSource: Sendable, Hashable {
     case containers(prefix: String)
     /// List Blobs with the delimiter `/`.
     case blobs(container: String, prefix: String)
+    /// Several, which `GatheredPlace` knows.
+    case gathered(GatheredPlace)
 }
 
 extension TreePlace {
     /// What this directory consists of. For what is not a directory: nothing.
-    package func planned(views: Set<OutputView>) -> PlannedDirectory {
+    package func planned(views: ShownViews) -> PlannedDirectory {
         switch self {
         case .root:
             var fixed: [(name: String, place: TreePlace)] =
-                OutputView.allCases.filter(views.contains).map { ($0.rawValue, .view($0)) }
+                OutputView.allCases.filter(views.contains).map { ($0.rawValue, .top($0, views)) }
             if views.contains(.jobs) { fixed.append((Self.selfName, .selfLink)) }
             return PlannedDirectory(fixed: fixed)
         case .view(.jobs):
@@ -40,7 +42,9 @@ extension TreePlace {
                 fixed: kinds + [(Self.tasksName, .tasks(container: container))],
                 source: .blobs(container: container, prefix: "$")
             )
-        case .container(.containers, let container), .tasks(let container):
+        case .view(.runs), .view(.datastores), .view(.uploads), .view(.foreach), .gathered:
+            return PlannedDirectory(source: gathered.map { .gathered($0) } ?? .nothing)
+        case .container(_, let container), .tasks(let container):
             return PlannedDirectory(source: .blobs(container: container, prefix: ""))
         case .task(let container, let task):
             let kinds = PredefinedKind.ofTasks.map { kind in
@@ -49,9 +53,16 @@ extension TreePlace {
             return PlannedDirectory(fixed: kinds, source: .blobs(container: container, prefix: "\(task)/$"))
         case .folder(_, let container, let prefix):
             return PlannedDirectory(source: .blobs(container: container, prefix: prefix))
-        case .selfLink, .file:
+        // Without a container there are no projects.
+        case .selfLink, .file, .view(.projects):
             return PlannedDirectory()
         }
+    }
+
+    /// The place of a view's own folder.
+    static func top(_ view: OutputView, _ views: ShownViews) -> TreePlace {
+        guard view == .projects, let container = views.luisyContainer else { return .view(view) }
+        return .container(.projects, container: container)
     }
 
     /// The blob of 0 bytes that keeps this directory alive while it is empty: named like the directory, without a
@@ -65,7 +76,7 @@ extension TreePlace {
             // The marker of `a//` would be the other tools' marker of `a/`; that of `/` would have no name.
             guard let last = name.last, last != UInt8(ascii: "/") else { return nil }
             return (container, String(Substring(name)))
-        case .root, .selfLink, .view, .container, .tasks, .file: return nil
+        case .root, .selfLink, .view, .gathered, .container, .tasks, .file: return nil
         }
     }
 

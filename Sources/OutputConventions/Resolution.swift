@@ -10,6 +10,8 @@ package enum Resolution: Sendable, Hashable {
     case either(file: TreePlace, folder: TreePlace)
     /// The file that a directory of the same name hides: there if the blob is.
     case file(TreePlace)
+    /// Several listings tell whether it is there; it cannot be made.
+    case gathered(GatheredPlace)
     /// No such name can be there, nor be made.
     case impossible(NameProblem)
 }
@@ -42,10 +44,12 @@ extension TreePlace {
     static let selfName = "self"
 
     /// What `name` may mean in this directory.
-    package func resolve(_ name: String, views: Set<OutputView>) -> Resolution {
+    package func resolve(_ name: String, views: ShownViews) -> Resolution {
         switch self {
         case .root:
-            if let view = OutputView(rawValue: name), views.contains(view) { return .fixed(.view(view)) }
+            if let view = OutputView(rawValue: name), views.contains(view) {
+                return .fixed(.top(view, views))
+            }
             if name == Self.selfName, views.contains(.jobs) { return .fixed(.selfLink) }
             return .impossible(NameProblem(.notHere, "the top level holds the views only"))
         case .view(.jobs):
@@ -63,11 +67,18 @@ extension TreePlace {
                 )
             }
             return .container(.container(.containers, container: name))
+        case .view(.runs), .view(.datastores), .view(.uploads), .view(.foreach), .gathered:
+            guard PlainName.isFileName(name) else {
+                return .impossible(NameProblem(.invalid, "not a name that a file can have"))
+            }
+            return gathered.map { .gathered($0) } ?? .impossible(.notADirectory)
         case .container, .tasks, .task, .folder:
             if let fixed = planned(views: views).fixed.first(where: { $0.name.utf8.elementsEqual(name.utf8) }) {
                 return .fixed(fixed.place)
             }
             return BlobDirectory(self)?.resolve(name) ?? .impossible(.notADirectory)
+        case .view(.projects):
+            return .impossible(NameProblem(.notHere, "which container luisy uses is not configured (luisy-container)"))
         case .selfLink, .file:
             return .impossible(.notADirectory)
         }
@@ -75,12 +86,20 @@ extension TreePlace {
 
     /// Why nothing can be made under `name` in this directory, though a blob that is there may be shown so; `nil` when
     /// it can be made. Names of which `resolve` says `.impossible` have the same problem here.
-    package func obstacle(toMaking name: String, views: Set<OutputView>) -> NameProblem? {
-        if case .impossible(let problem) = resolve(name, views: views) { return problem }
+    package func obstacle(toMaking name: String, views: ShownViews) -> NameProblem? {
+        switch resolve(name, views: views) {
+        case .impossible(let problem): return problem
+        case .gathered: return .gathered
+        case .fixed, .container, .folder, .either, .file: break
+        }
         return BlobDirectory(self) != nil && PlainName.isReserved(name) ? .reserved : nil
     }
 }
 
 extension NameProblem {
+    package static let gathered = NameProblem(
+        .notHere,
+        "what is here is put together from elsewhere: nothing can be made"
+    )
     static let notADirectory = NameProblem(.notHere, "not a directory")
 }

@@ -7,6 +7,8 @@ extension TreePlace {
         switch view {
         case .containers:
             return (container, place)
+        case .runs, .datastores, .uploads, .foreach, .projects:
+            return nil
         case .jobs:
             guard container.utf8.starts(with: JobContainer.prefix.utf8) else { return nil }
             if let jobID, JobContainer.isJobID(jobID), jobID.utf8.count <= PlainName.byteCountMax,
@@ -34,8 +36,8 @@ extension TreePlace {
     }
 
     private func shown(blob: String, isFile: Bool) -> (name: String, place: TreePlace)? {
-        guard let directory = BlobDirectory(self), directory.level == .paths,
-            let segment = directory.segment(of: blob.unicodeScalars[...]),
+        guard let directory = BlobDirectory(self), directory.level.hasFiles,
+            let segment = directory.segment(of: blob.unicodeScalars[...]), directory.holds(blob: blob),
             let shown = directory.name(of: segment, isFile: isFile)
         else { return nil }
         let (view, container) = (directory.view, directory.container)

@@ -5,9 +5,11 @@ package enum TreePlace: Sendable {
     case root
     /// `/self`
     case selfLink
-    /// `/jobs`, `/containers`
+    /// `/jobs`, `/runs`, `/containers`…
     case view(OutputView)
-    /// `/jobs/<job>`, `/containers/<container>`
+    /// `/runs/<run>`, `/foreach/<job>/tasks`…: put together from several listings.
+    case gathered(GatheredPlace)
+    /// `/jobs/<job>`, `/containers/<container>`, `/projects`, `/datastores/<name>`
     case container(OutputView, container: String)
     /// `/jobs/<job>/tasks`
     case tasks(container: String)
@@ -24,7 +26,7 @@ extension TreePlace {
     package var isDirectory: Bool {
         switch self {
         case .selfLink, .file: false
-        case .root, .view, .container, .tasks, .task, .folder: true
+        case .root, .view, .gathered, .container, .tasks, .task, .folder: true
         }
     }
 
@@ -43,31 +45,31 @@ extension TreePlace {
 }
 
 extension TreePlace: Hashable {
-    /// What distinguishes a place: which case and view, then the texts.
-    private var key: (kind: UInt8, container: String, rest: String) {
+    /// What distinguishes a place: which case, which view, then the texts.
+    private var key: (kind: UInt8, view: OutputView?, container: String, rest: String) {
         switch self {
-        case .root: (0, "", "")
-        case .selfLink: (1, "", "")
-        case .view(let view): (2, view.rawValue, "")
-        case .container(let view, let container): (3, container, view.rawValue)
-        case .tasks(let container): (4, container, "")
-        case .task(let container, let task): (5, container, task)
-        case .folder(.jobs, let container, let prefix): (6, container, prefix)
-        case .folder(.containers, let container, let prefix): (7, container, prefix)
-        case .file(.jobs, let container, let name): (8, container, name)
-        case .file(.containers, let container, let name): (9, container, name)
+        case .root: (0, nil, "", "")
+        case .selfLink: (1, nil, "", "")
+        case .view(let view): (2, view, "", "")
+        case .container(let view, let container): (3, view, container, "")
+        case .tasks(let container): (4, .jobs, container, "")
+        case .task(let container, let task): (5, .jobs, container, task)
+        case .folder(let view, let container, let prefix): (6, view, container, prefix)
+        case .file(let view, let container, let name): (7, view, container, name)
+        case .gathered(let place): (8, place.view, place.container, place.path)
         }
     }
 
     package static func == (one: TreePlace, other: TreePlace) -> Bool {
         let (one, other) = (one.key, other.key)
-        return one.kind == other.kind && one.rest.utf8.elementsEqual(other.rest.utf8)
+        return one.kind == other.kind && one.view == other.view && one.rest.utf8.elementsEqual(other.rest.utf8)
             && one.container.utf8.elementsEqual(other.container.utf8)
     }
 
     package func hash(into hasher: inout Hasher) {
-        var (kind, container, rest) = key
+        var (kind, view, container, rest) = key
         hasher.combine(kind)
+        hasher.combine(view)
         container.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
         hasher.combine(UInt8(0xFF))
         rest.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }

@@ -62,7 +62,7 @@ enum Composition {
         )
         let uploads = try uploadScheduler(store, configuration, verification, logger)
         var options = TreeOptions(userID: configuration.userID, groupID: configuration.groupID)
-        options.views = Set(configuration.views)
+        options.views = ShownViews(configuration.views)
         options.onlyContainer = configuration.source.container
         options.attributeValidity = configuration.attributeValidity
         options.filePermissions = configuration.filePermissions
@@ -374,7 +374,7 @@ enum Composition {
         let configuration = source.network.storeConfiguration(namespace: namespace)
         return MassRemoval(
             store: namespace == .flat ? plain : try blobStore(source, door, configuration, logger),
-            views: Set(OutputView.allCases),
+            views: .all,
             onlyContainer: source.container
         )
     }

@@ -220,8 +220,12 @@ extension OutputFileSystem {
 
     /// Whether this mount did anything to names in the directory, of late or unsent.
     private func hasLocalChanges(_ source: ListingSource) -> Bool {
-        guard case .blobs(let container, let prefix) = source else { return false }
-        return changes.hasChanges(in: container, prefix: prefix)
+        switch source {
+        case .nothing, .containers: false
+        case .blobs(let container, let prefix): changes.hasChanges(in: container, prefix: prefix)
+        // Its files may be anywhere.
+        case .gathered: true
+        }
     }
 
     /// What the entry is now; `nil` if it was removed here since the page was pinned.

@@ -206,7 +206,7 @@ extension OutputFileSystem {
         case .file: throw FileSystemError(errno: EEXIST, "\(name) is the name of a file beside a directory")
         case .impossible(let problem): throw FileSystemError(problem, name: name)
         case .fixed: throw FileSystemError(errno: EEXIST, "\(name) is always there")
-        case .container, .folder: break
+        case .container, .folder, .gathered: break
         }
         throw FileSystemError(errno: EPERM, "\(name): only directories live here")
     }

@@ -2,6 +2,7 @@ import BlobStorage
 package import FileSystemModel
 import Glibc
 import OutputConventions
+import OutputViews
 
 /// What a name turned out to be, before a node is handed out for it.
 enum Located: Sendable {
@@ -82,6 +83,10 @@ extension OutputFileSystem {
             // A true job id may differ from the name that the listing shows: then the place decides.
             let isThere = snapshot[name]?.place == target || snapshot.contains(target)
             return isThere ? .directory(target, nil) : .absent
+        case .gathered:
+            let found = listed(name, as: resolution, in: directory, since: fresh)
+            if case .file(let address, _, _) = found { return knownFile(address, since: fresh) ?? found }
+            return found
         case .folder(let folder):
             return knownDirectory(folder, name, as: resolution, in: directory, since: fresh)
         case .file(let file):
@@ -245,6 +250,7 @@ extension OutputFileSystem {
         case .fixed(let place): return .directory(place, nil)
         case .impossible: return .absent
         case .container(let place): return try await locateContainer(place)
+        case .gathered(let place): return try await locateGathered(name, in: place)
         case .folder(let place): return try await locateFolder(place) ?? .absent
         case .file(let place): return try await locateFile(place) ?? .absent
         case .either(let file, let folder):
@@ -280,6 +286,23 @@ extension OutputFileSystem {
         // Who may not look may list.
         guard let address = file.blob, rights.hidesBlobs(in: address.container) else { return .absent }
         return try await locateFolder(folder) ?? .absent
+    }
+
+    private func locateGathered(_ name: FileName, in place: GatheredPlace) async throws(FileSystemError) -> Located {
+        let startedAt = clock.monotonic()
+        do throws(StorageError) {
+            switch try await gatherer.find(name.string, in: place) {
+            case .directory(let place): return .directory(place, nil)
+            case .file(let place, let properties):
+                guard let address = place.blob else { return .absent }
+                let known = knownFile(address, since: startedAt - options.attributeValidity)
+                return known ?? .file(address, FileFacts(properties), startedAt: startedAt)
+            case nil: return .absent
+            }
+        } catch {
+            if error.kind == .notFound || error.kind == .invalid { return .absent }
+            throw failure(error, "lookup", error.resource)
+        }
     }
 
     private func locateContainer(_ place: TreePlace) async throws(FileSystemError) -> Located {

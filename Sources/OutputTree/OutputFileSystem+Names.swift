@@ -77,6 +77,7 @@ extension OutputFileSystem {
             }
             return target
         case .folder(let folder), .either(_, let folder): return folder
+        case .gathered: throw FileSystemError(.gathered, name: name)
         }
     }
 
@@ -367,6 +368,8 @@ extension OutputFileSystem {
             )
         case .folder(let folder), .either(_, let folder): return folder
         case .file: throw FileSystemError(errno: ENOTDIR, "\(name) is a file")
+        case .gathered:
+            throw FileSystemError(errno: EPERM, "\(name) is put together from elsewhere: it goes with what is in it")
         case .impossible(let problem): throw FileSystemError(problem, name: name)
         }
     }

@@ -195,7 +195,7 @@ extension OutputFileSystem {
         let place: TreePlace
         switch resolve(name, in: source.place) {
         case .folder(let folder), .either(_, let folder): place = folder
-        case .fixed, .container, .file, .impossible: return
+        case .fixed, .container, .file, .gathered, .impossible: return
         }
         guard case .directory(let destination, _) = try await locate(newName, in: target),
             let from = place.contents, let to = destination.contents

@@ -6,6 +6,7 @@ import Glibc
 package import HandOver
 package import Logging
 import OutputConventions
+import OutputViews
 import Synchronization
 
 /// The tree of job and task outputs: answers the kernel from what the store holds and from what was written here.
@@ -18,6 +19,7 @@ package final class OutputFileSystem: FileSystem {
     package let options: TreeOptions
 
     let store: any BlobStore
+    let gatherer: Gatherer
     let cache: BlockCache
     let uploads: UploadScheduler
     let clock: TreeClock
@@ -54,6 +56,7 @@ package final class OutputFileSystem: FileSystem {
         self.survivors = survivors
         handles = HandleTable(survivors: survivors)
         self.store = store
+        gatherer = Gatherer(store: store, source: options.gatheredSource)
         self.cache = cache
         self.uploads = uploads
         self.options = options
@@ -227,7 +230,7 @@ extension TreePlace {
     /// What all blobs in this directory have in common: container and the beginning of their names.
     var contents: BlobAddress? {
         switch self {
-        case .root, .selfLink, .view, .file: nil
+        case .root, .selfLink, .view, .gathered, .file: nil
         case .container(_, let container), .tasks(let container): BlobAddress(container: container, name: "")
         case .task(let container, let task): BlobAddress(container: container, name: task + "/")
         case .folder(_, let container, let prefix): BlobAddress(container: container, name: prefix)

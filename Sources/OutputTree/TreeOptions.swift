@@ -1,4 +1,5 @@
 package import OutputConventions
+import OutputViews
 
 /// When O_EXCL puts the new name into the store.
 package enum ExclusiveCreation: String, Sendable, Hashable, CaseIterable {
@@ -19,7 +20,7 @@ package enum ConflictPolicy: String, Sendable, Hashable, CaseIterable {
 /// How a tree behaves; everything that a mount may be told about it.
 package struct TreeOptions: Sendable {
     /// The top-level folders that are shown.
-    package var views: Set<OutputView> = Set(OutputView.allCases)
+    package var views: ShownViews = .all
     /// The one container that the tree holds, for credentials that reach no other; `nil` shows the whole account.
     package var onlyContainer: String?
     /// How long stat, ls and absent names may lag behind the store.
@@ -46,6 +47,8 @@ package struct TreeOptions: Sendable {
     /// Who knows of jobs what the store does not; `nil` where nobody is to be asked. The tree's store must be a
     /// `StoreWithRecords` of the same, which reads them.
     package var records: (any JobRecords)?
+
+    var gatheredSource: GatheredSource { GatheredSource(onlyContainer: onlyContainer) }
 
     package init(userID: UInt32, groupID: UInt32) {
         self.userID = userID

@@ -41,7 +41,9 @@ def container_url(server, name, hours=1, **permissions):
 
 
 def test_it_returns_when_the_mount_answers_and_shows_both_views(mounted):
-    assert sorted(os.listdir(mounted)) == ["containers", "jobs", "self"]
+    assert sorted(os.listdir(mounted)) == [
+        "containers", "datastores", "foreach", "jobs", "projects", "runs", "self", "uploads"
+    ]
 
 
 def test_what_is_written_is_there_for_the_python_sdk(mounted, server):

@@ -41,7 +41,7 @@ PREPARE = 'mkdir -p "$MNT/$(readlink "$MNT/self")"\n'
 def test_a_start_task_mounts_below_the_nodes_mounts_without_naming_a_place(node):
     place = node.mount()
     assert is_mounted(place)
-    assert sorted(os.listdir(place)) == ["containers", "jobs", "self"]
+    assert sorted(os.listdir(place)) == ["containers", "datastores", "foreach", "jobs", "projects", "runs", "self", "uploads"]
 
 
 @pytest.mark.parametrize("name", ["outputs", "deep/er/outputs"])
@@ -112,7 +112,7 @@ def test_a_mount_that_comes_later_shows_in_a_container_whose_mounts_follow_the_n
             out, _ = container.communicate(timeout=20)
         finally:
             container.kill()
-    assert out.split() == ["containers", "jobs", "self"]
+    assert out.split() == ["containers", "datastores", "foreach", "jobs", "projects", "runs", "self", "uploads"]
 
 
 class TestOtherUsers:

@@ -8,7 +8,9 @@ struct TreeTests {
     private func folder(_ prefix: String) -> TreePlace { .folder(.jobs, container: "job-1", prefix: prefix) }
 
     @Test func `the top level holds the views, and self beside jobs`() {
-        #expect(TreePlace.root.planned(views: allViews).fixed.map(\.name) == ["jobs", "containers", "self"])
+        #expect(
+            TreePlace.root.planned(views: allViews).fixed.map(\.name) == OutputView.allCases.map(\.rawValue) + ["self"]
+        )
         #expect(TreePlace.root.planned(views: [.containers]).fixed.map(\.name) == ["containers"])
         #expect(TreePlace.root.resolve("jobs", views: allViews) == .fixed(.view(.jobs)))
         #expect(TreePlace.root.resolve("self", views: allViews) == .fixed(.selfLink))

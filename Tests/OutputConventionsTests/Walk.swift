@@ -1,6 +1,6 @@
 import OutputConventions
 
-let allViews = Set(OutputView.allCases)
+let allViews = ShownViews.all
 
 /// One step of a walk down the tree to a blob.
 struct Step: Hashable {
@@ -50,7 +50,7 @@ extension Resolution {
         switch self {
         case .fixed(let place), .container(let place), .folder(let place), .file(let place): [place]
         case .either(let file, let folder): [file, folder]
-        case .impossible: []
+        case .gathered, .impossible: []
         }
     }
 }

@@ -26,7 +26,7 @@ struct ConfigurationTests {
 
     @Test func `the defaults are those of the documentation`() throws {
         let defaults = try configuration([])
-        #expect(defaults.views.map(\.rawValue) == ["jobs", "containers"])
+        #expect(defaults.views.map(\.rawValue) == OutputView.allCases.map(\.rawValue))
         #expect((defaults.userID, defaults.groupID) == (1000, 1001))
         #expect((defaults.filePermissions, defaults.directoryPermissions) == (0o644, 0o755))
         #expect(defaults.attributeValidity == .seconds(1))

@@ -7,7 +7,7 @@ import Testing
 /// What a path means to `outputfs rm`, before the store was asked.
 struct RemovalCandidateTests {
     private func candidate(_ path: String, only: String? = nil) throws -> RemovalCandidate {
-        try RemovalCandidate(path: path, views: Set(OutputView.allCases), onlyContainer: only)
+        try RemovalCandidate(path: path, views: .all, onlyContainer: only)
     }
 
     private func expectRefusal(_ kind: RemovalRefusal.Kind, _ path: String, only: String? = nil) {

@@ -18,13 +18,15 @@ struct ArrowTests {
         "LocalStore": ["Checksums", "CLinux", "DequeModule", "Logging"],
         "BlobReading": ["BlobStorage", "LocalStore", "DequeModule", "Logging"],
         "BlobWriting": ["BlobStorage", "LocalStore", "Checksums", "DequeModule", "Logging"],
+        "OutputViews": ["OutputConventions", "BlobStorage"],
         "OutputTree": [
-            "FileSystemModel", "HandOver", "OutputConventions", "BlobStorage", "LocalStore", "BlobReading",
+            "FileSystemModel", "HandOver", "OutputConventions", "OutputViews", "BlobStorage", "LocalStore",
+            "BlobReading",
             "BlobWriting", "Logging",
         ],
         "FuseBinding": ["FileSystemModel", "HandOver", "CFuse3", "CLinux", "Logging"],
         "OutputTransfer": [
-            "OutputConventions", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux",
+            "OutputConventions", "OutputViews", "BlobStorage", "BlobWriting", "LocalStore", "Checksums", "CLinux",
             "FoundationEssentials",
         ],
         "BlobEmulator": ["CCarryless", "CExpat", "CLinux", "COpenSSL", "FoundationEssentials"],

@@ -23,9 +23,9 @@ struct BlobDirectory: Sendable {
         case .folder(let view, let container, let prefix):
             let cut = prefix.utf8.lastIndex(of: slash).map { prefix.utf8.index(after: $0) } ?? prefix.startIndex
             let base = String(prefix[..<cut])
-            let level = view == .jobs ? Self.jobLevel(base: base, prefix: prefix) : .paths
+            let level = Self.level(view, base: base, prefix: prefix)
             self.init(view, container, base: base, begun: String(prefix[cut...]), level: level)
-        case .root, .selfLink, .view, .file:
+        case .root, .selfLink, .view, .gathered, .file:
             return nil
         }
     }
@@ -36,6 +36,19 @@ struct BlobDirectory: Sendable {
         self.base = base
         self.begun = begun
         self.level = level
+    }
+
+    private static func level(_ view: OutputView, base: String, prefix: String) -> SegmentLevel {
+        switch view {
+        case .jobs: jobLevel(base: base, prefix: prefix)
+        case .runs: RunBlobs.isRun(prefix: base) ? .artifacts : .paths
+        case .datastores, .uploads, .foreach, .projects, .containers: .paths
+        }
+    }
+
+    /// Whether the blob is shown in this directory, and not elsewhere in its view.
+    func holds(blob: String) -> Bool {
+        view != .foreach || ForeachBlob.path(of: blob, in: container).utf8.starts(with: "other/".utf8)
     }
 
     /// What the segments behind `base` are in the view of jobs.
@@ -106,7 +119,7 @@ struct BlobDirectory: Sendable {
             return .folder(.folder(view, container: container, prefix: base + segment))
         }
         let isFile = literal.ending == .file
-        guard level == .paths || !isFile, let shown = self.name(of: segment, isFile: isFile),
+        guard level.hasFiles || !isFile, let shown = self.name(of: segment, isFile: isFile),
             shown.isWhole, shown.name.utf8.elementsEqual(name.utf8)
         else { return .impossible(.reserved) }
         return isFile ? .file(.file(view, container: container, name: base + segment)) : resolved(segment)
@@ -123,7 +136,9 @@ struct BlobDirectory: Sendable {
         }
         let folder = TreePlace.directory(view, container: container, prefix: name + "/")
         switch level {
-        case .paths: return .either(file: .file(view, container: container, name: name), folder: folder)
+        case .paths, .artifacts:
+            guard holds(blob: name) else { return .folder(folder) }
+            return .either(file: .file(view, container: container, name: name), folder: folder)
         case .tasks, .kinds: return .folder(folder)
         }
     }

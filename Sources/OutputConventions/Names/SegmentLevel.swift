@@ -2,6 +2,8 @@
 enum SegmentLevel: Sendable, Hashable {
     /// Files and folders.
     case paths
+    /// Files and folders of an Azure ML run, but for those of its own kinds, which have folders beside these.
+    case artifacts
     /// The task folders of a job: every first segment that does not begin with `$`.
     case tasks
     /// The folders of output kinds: segments that begin with `$`, shown without it.
@@ -12,7 +14,7 @@ enum SegmentLevel: Sendable, Hashable {
         switch self {
         case .paths:
             return PlainName.file(forSegment: segment)
-        case .tasks:
+        case .tasks, .artifacts:
             return holds(segment) ? PlainName.file(forSegment: segment) : nil
         case .kinds:
             guard holds(segment) else { return nil }
@@ -28,6 +30,13 @@ enum SegmentLevel: Sendable, Hashable {
         switch self {
         case .paths:
             segment = PlainName.segment(forFile: name)
+        case .artifacts:
+            segment = PlainName.segment(forFile: name)
+            guard holds(segment) else {
+                return .failure(
+                    NameProblem(.invalid, "the run has a folder of this name, which is not among artifacts")
+                )
+            }
         case .tasks:
             guard !Self.beginsWithDollar(name) else {
                 return .failure(NameProblem(.invalid, "the name of a task cannot begin with $"))
@@ -42,10 +51,19 @@ enum SegmentLevel: Sendable, Hashable {
         return .success(segment)
     }
 
+    /// Whether segments may be those of files.
+    var hasFiles: Bool {
+        switch self {
+        case .paths, .artifacts: true
+        case .tasks, .kinds: false
+        }
+    }
+
     /// Whether segments like this one are shown here at all.
     func holds(_ segment: String) -> Bool {
         switch self {
         case .paths: true
+        case .artifacts: !RunCategory.allCases.contains { $0.rawValue.utf8.elementsEqual(segment.utf8) }
         case .tasks: !segment.isEmpty && !Self.beginsWithDollar(segment)
         case .kinds: segment.utf8.count > 1 && Self.beginsWithDollar(segment)
         }
@@ -54,7 +72,7 @@ enum SegmentLevel: Sendable, Hashable {
     /// Whether segments that are shown here may begin like this.
     func mayBegin(_ beginning: String) -> Bool {
         switch self {
-        case .paths: true
+        case .paths, .artifacts: true
         case .tasks: !Self.beginsWithDollar(beginning)
         case .kinds: Self.beginsWithDollar(beginning)
         }

@@ -100,7 +100,7 @@ struct PutCommand: ParsableCommand {
         let mayBeNamed = sources.count == 1 && !paths[1].hasSuffix("/")
         try session.run {
             let isNamed = mayBeNamed ? try await session.tree.isNewFile(path, for: sources[0]) : false
-            try await upload.run(sources, to: try session.tree.target(path), isNamed: isNamed)
+            try await upload.run(sources, to: try await session.tree.target(path), isNamed: isNamed)
         }
         progress.end()
         let summary = log.summary(upload.counters, seconds: progress.seconds, unmatched: [])
@@ -119,7 +119,7 @@ struct PutCommand: ParsableCommand {
     }
 
     private func putArtifact(to path: [String], _ session: StoreSession) throws {
-        guard let container = try? session.tree.target(path).containerName else {
+        guard let container = try session.run({ try await session.tree.target(path).containerName }) else {
             throw CommandFailure(.usage, "an artifact goes into a container", try: "containers/<name>")
         }
         let folder: ArtifactFolder

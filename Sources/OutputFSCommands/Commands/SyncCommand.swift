@@ -62,6 +62,7 @@ struct SyncCommand: ParsableCommand {
             throw CommandFailure(.usage, "\(path): what is synchronized has no wildcards", try: "one path of the tree")
         }
         let session = try StoreSession(storage)
+        let target = try session.run { try await session.tree.target(names) }
         var options = Sync.Options()
         (options.isDryRun, options.jobs) = (dryRun, jobs)
         let line = ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1)
@@ -71,15 +72,13 @@ struct SyncCommand: ParsableCommand {
             sync = try Sync(
                 tree: session.tree,
                 folder: folder,
-                target: try session.tree.target(names),
+                target: target,
                 remote: "\(session.source)/\(names.joined(separator: "/"))",
                 direction: upload ? .upload : download ? .download : .both,
                 options: options
             ) { event, decision in log.note(event.showing(decision)) }
         } catch let error as LocalFileError {
             throw CommandFailure(error.isMissing ? .notFound : .configuration, "\(error)")
-        } catch let error as TreeError {
-            throw CommandFailure(.usage, "\(error)")
         }
         let progress = TransferProgress(line: line)
         progress.show { sync.counters }

@@ -1,5 +1,6 @@
 internal import BlobStorage
 package import OutputConventions
+internal import OutputViews
 
 /// One directory at a time.
 extension StoreTree {
@@ -8,10 +9,15 @@ extension StoreTree {
         package let name: String
         /// `nil`: a directory.
         package let file: TreeFile?
+        /// Of a directory.
+        let directory: TreePlace?
 
-        package init(name: String, file: TreeFile?) {
-            self.name = name
-            self.file = file
+        package init(name: String, file: TreeFile) {
+            (self.name, self.file, directory) = (name, file, nil)
+        }
+
+        init(name: String, directory: TreePlace) {
+            (self.name, file, self.directory) = (name, nil, directory)
         }
     }
 
@@ -19,23 +25,36 @@ extension StoreTree {
     package func entries(of place: TreePlace) async throws -> [Entry] {
         let planned = place.planned(views: views)
         var found = Lines(place: place)
-        for fixed in planned.fixed where fixed.place.isDirectory { found.directories.insert(NameBytes(fixed.name)) }
+        for fixed in planned.fixed where fixed.place.isDirectory {
+            found.directories[NameBytes(fixed.name)] = fixed.place
+        }
         switch planned.source {
         case .nothing: break
-        case .containers: try await eachContainer(in: place) { name, _ in found.directories.insert(NameBytes(name)) }
+        case .gathered(let gathered):
+            for entry in try await gatherer.entries(of: gathered) { found.add(entry) }
+        case .containers: try await eachContainer(in: place) { found.directories[NameBytes($0)] = $1 }
         case .blobs(let container, let prefix): try await list(container, prefix, into: &found)
         }
-        let all = found.directories.map { Entry(name: $0.text, file: nil) } + found.files
+        let all = found.directories.map { Entry(name: $0.text, directory: $1) } + found.files
         return all.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     }
 
     private struct Lines {
         let place: TreePlace
-        var directories: Set<NameBytes> = []
+        var directories: [NameBytes: TreePlace] = [:]
         var files: [Entry] = []
 
+        mutating func add(_ entry: GatheredEntry) {
+            switch entry.target {
+            case .directory(let place): directories[NameBytes(entry.name)] = place
+            case .file(let place, let properties):
+                guard let file = TreeFile(place, properties, path: [entry.name]) else { return }
+                files.append(Entry(name: entry.name, file: file))
+            }
+        }
+
         mutating func add(prefix: String) {
-            if let shown = place.shown(prefix: prefix) { directories.insert(NameBytes(shown.name)) }
+            if let shown = place.shown(prefix: prefix) { directories[NameBytes(shown.name)] = shown.place }
         }
 
         mutating func add(_ blob: HeldBack.Final, in container: String) {
@@ -46,7 +65,7 @@ extension StoreTree {
             guard let shown else { return }
             // A name that is too long for one file goes on in a directory.
             guard !shown.place.isDirectory else {
-                directories.insert(NameBytes(shown.name))
+                directories[NameBytes(shown.name)] = shown.place
                 return
             }
             let file = TreeFile(

@@ -70,7 +70,7 @@ extension StoreTree {
                 let found: Found
                 if let file = entry.file {
                     found = .file(file)
-                } else if let directory = place.directory(entry.name, views: views) {
+                } else if let directory = entry.directory {
                     found = .directory(directory)
                 } else {
                     continue
@@ -99,15 +99,4 @@ extension StoreTree {
 
 extension TreePattern {
     var hasAnyDepth: Bool { rest.contains { if case .anyDepth = $0 { true } else { false } } }
-}
-
-extension TreePlace {
-    /// The directory that a name of this directory's listing leads to.
-    fileprivate func directory(_ name: String, views: Set<OutputView>) -> TreePlace? {
-        switch resolve(name, views: views) {
-        case .fixed(let place), .container(let place), .folder(let place): place.isDirectory ? place : nil
-        case .either(_, let folder): folder
-        case .file, .impossible: nil
-        }
-    }
 }

@@ -1,18 +1,20 @@
 package import BlobStorage
 package import OutputConventions
+internal import OutputViews
 
 /// The tree without a mount: what its paths lead to, and what is below, asked of the store each time.
 package struct StoreTree: Sendable {
     let store: any BlobStore
-    let views: Set<OutputView>
+    let views: ShownViews
+    let gatherer: Gatherer
     /// The one container that a container URL gives; `nil`: the account's.
     let onlyContainer: String?
 
-    package init(store: any BlobStore, views: Set<OutputView> = Set(OutputView.allCases), onlyContainer: String? = nil)
-    {
+    package init(store: any BlobStore, views: ShownViews = .all, onlyContainer: String? = nil) {
         self.store = store
         self.views = views
         self.onlyContainer = onlyContainer
+        gatherer = Gatherer(store: store, source: GatheredSource(onlyContainer: onlyContainer))
     }
 
     package enum Found: Sendable {
@@ -35,6 +37,16 @@ package struct StoreTree: Sendable {
             case .container(let next):
                 place = next
                 if isLast { try await requireContainer(of: next, path) }
+            case .gathered(let gathered):
+                switch try await gatherer.find(name, in: gathered) {
+                case .directory(let next): place = next
+                case .file(let next, let properties):
+                    guard isLast, let file = TreeFile(next, properties, path: path.suffix(1)) else {
+                        throw TreeError(path, .notFound)
+                    }
+                    return .file(file)
+                case nil: throw TreeError(path, .notFound)
+                }
             case .file(let next):
                 guard isLast, let file = try await file(next, path) else { throw TreeError(path, .notFound) }
                 return .file(file)
@@ -122,6 +134,15 @@ package struct StoreTree: Sendable {
             try await walk(BlobQuery(container: container, prefix: flat, includesMetadata: true), place, path, body)
         case .containers(let prefix):
             try await walkContainers(place, path, prefix, body)
+        case .gathered(let gathered):
+            for entry in try await gatherer.entries(of: gathered) {
+                switch entry.target {
+                case .directory(let next): try await walk(next, at: path + [entry.name], body)
+                case .file(let place, let properties):
+                    guard let file = TreeFile(place, properties, path: path + [entry.name]) else { continue }
+                    try await body(file)
+                }
+            }
         case .nothing:
             for (name, next) in planned.fixed where next.isDirectory { try await walk(next, at: path + [name], body) }
         }

@@ -1,4 +1,5 @@
 package import BlobStorage
+internal import OutputConventions
 
 /// A file of the tree, or a directory that somebody made and that may be empty, with what a listing said of it.
 package struct TreeFile: Sendable {
@@ -13,6 +14,13 @@ package struct TreeFile: Sendable {
         self.address = address
         self.properties = properties
         self.isDirectory = isDirectory
+    }
+
+    /// What stands in a gathered directory; `nil` if `place` is no file's.
+    init?(_ place: TreePlace, _ properties: BlobProperties, path: [String]) {
+        guard case .file(_, let container, let name) = place else { return nil }
+        let address = BlobAddress(container: container, name: name)
+        self.init(path: path, address: address, properties: properties, isDirectory: false)
     }
 
     /// The path as text.

@@ -75,7 +75,7 @@ package final class Upload: Sendable {
 
     private func job(_ file: ArtifactFolder.File, _ names: [String], _ target: UploadTarget) throws(TreeError) -> Job {
         // Named: the last name of the target is the file's own.
-        let directory = names.isEmpty ? try tree.target(target.path.dropLast()) : target
+        let directory = names.isEmpty ? target.parent : target
         let below = names.isEmpty ? Array(target.path.suffix(1)) : names
         return Job(
             localPath: file.localPath,

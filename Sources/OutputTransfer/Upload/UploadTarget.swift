@@ -1,15 +1,23 @@
 internal import BlobStorage
 internal import OutputConventions
+internal import OutputViews
 
 /// Where in the tree an upload goes: a directory, in which names become blobs as they do in a mount.
 package struct UploadTarget: Sendable {
     /// From the root.
     package let path: [String]
     let place: TreePlace
-    private let views: Set<OutputView>
+    /// Of the directory above; of the root, the root.
+    private let parentPlace: TreePlace
+    private let views: ShownViews
 
-    init(path: [String], place: TreePlace, views: Set<OutputView>) {
-        (self.path, self.place, self.views) = (path, place, views)
+    init(path: [String], place: TreePlace, parentPlace: TreePlace, views: ShownViews) {
+        (self.path, self.place, self.parentPlace, self.views) = (path, place, parentPlace, views)
+    }
+
+    /// The directory above; it must not be asked for its own.
+    var parent: UploadTarget {
+        UploadTarget(path: path.dropLast(), place: parentPlace, parentPlace: parentPlace, views: views)
     }
 
     /// The container that it lies in, and the true id of the job where it is one of a job's.
@@ -18,7 +26,7 @@ package struct UploadTarget: Sendable {
         case .container(let view, let container): (container, view == .jobs ? path.dropFirst().first : nil)
         case .tasks(let container), .task(let container, _): (container, path.dropFirst().first)
         case .folder(let view, let container, _): (container, view == .jobs ? path.dropFirst().first : nil)
-        case .root, .selfLink, .view, .file: nil
+        case .root, .selfLink, .view, .gathered, .file: nil
         }
     }
 
@@ -35,7 +43,7 @@ package struct UploadTarget: Sendable {
                 if isLast { return BlobAddress(container: container, name: blob) }
                 place = folder
             case .fixed(let next), .container(let next), .folder(let next): place = next
-            case .either, .file, .impossible:
+            case .either, .file, .gathered, .impossible:
                 throw TreeError(path + names[...index], .impossible("no file can be made there"))
             }
         }
@@ -52,7 +60,8 @@ package struct UploadTarget: Sendable {
             switch place.resolve(name, views: views) {
             case .either(_, let folder): place = folder
             case .fixed(let next), .container(let next), .folder(let next): place = next
-            case .file, .impossible: throw TreeError(path + names, .impossible("no directory can be made there"))
+            case .file, .gathered, .impossible:
+                throw TreeError(path + names, .impossible("no directory can be made there"))
             }
         }
         return place.marker.map { BlobAddress(container: $0.container, name: $0.name) }
@@ -60,20 +69,30 @@ package struct UploadTarget: Sendable {
 }
 
 extension StoreTree {
-    /// The directory that `path` is, or is going to be: nothing of it need be there but the view.
-    package func target(_ path: [String]) throws(TreeError) -> UploadTarget {
-        var place = TreePlace.root
+    /// The directory that `path` is, or is going to be: nothing of it need be there but the view, and what is put together
+    /// from several listings.
+    package func target(_ path: [String]) async throws -> UploadTarget {
+        var (place, parent) = (TreePlace.root, TreePlace.root)
         for name in path {
+            parent = place
+            let resolution = place.resolve(name, views: views)
+            if case .gathered(let gathered) = resolution {
+                guard case .directory(let next) = try await gatherer.find(name, in: gathered) else {
+                    throw TreeError(path, .impossible("\(NameProblem.gathered)"))
+                }
+                place = next
+                continue
+            }
             if let problem = place.obstacle(toMaking: name, views: views) {
                 throw TreeError(path, .impossible("\(problem)"))
             }
-            switch place.resolve(name, views: views) {
+            switch resolution {
             case .fixed(.selfLink): throw TreeError(path, .notInStore)
             case .fixed(let next), .container(let next), .folder(let next), .either(_, let next): place = next
-            case .file, .impossible: throw TreeError(path, .impossible("no directory can be made there"))
+            case .file, .gathered, .impossible: throw TreeError(path, .impossible("no directory can be made there"))
             }
         }
-        return UploadTarget(path: path, place: place, views: views)
+        return UploadTarget(path: path, place: place, parentPlace: parent, views: views)
     }
 }
 

@@ -22,7 +22,7 @@ extension DirectoryListing {
                 case .either(let file, _): (.either, file.blob.map { Substring($0.name).utf8 })
                 case .file(let file): (.shadowedFile, file.blob.map { Substring($0.name).utf8 })
                 case .folder(let folder): (.directory, folder.contents.flatMap { Self.directoryName($0.name) })
-                case .fixed, .container, .impossible: (.directory, nil)
+                case .fixed, .container, .gathered, .impossible: (.directory, nil)
                 }
             self.kind = kind
             let prefix = (place.contents?.name ?? "").utf8

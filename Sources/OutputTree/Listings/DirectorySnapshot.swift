@@ -1,6 +1,7 @@
 import BlobStorage
 import FileSystemModel
 import OutputConventions
+import OutputViews
 import Synchronization
 
 /// One line of a directory as the store had it.
@@ -72,6 +73,17 @@ struct SnapshotBuilder {
     mutating func addRecord(_ entry: SnapshotEntry) {
         guard directories[entry.name] == nil else { return }
         directories[entry.name] = entry
+    }
+
+    /// A name of a directory that is put together from several listings.
+    mutating func addGathered(_ entry: GatheredEntry) {
+        let name = FileName(entry.name)
+        guard directories[name] == nil else { return }
+        switch entry.target {
+        case .directory(let place): directories[name] = SnapshotEntry(name: name, place: place, facts: nil)
+        case .file(let place, let properties):
+            directories[name] = SnapshotEntry(name: name, place: place, facts: FileFacts(properties))
+        }
     }
 
     /// `name` without the slash; `facts` of the blob that marks it.

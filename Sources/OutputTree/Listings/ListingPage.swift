@@ -210,6 +210,7 @@ extension TreePlace {
     var outputView: OutputView {
         switch self {
         case .view(let view), .container(let view, _), .folder(let view, _, _), .file(let view, _, _): view
+        case .gathered(let place): place.view
         case .root, .selfLink, .tasks, .task: .jobs
         }
     }

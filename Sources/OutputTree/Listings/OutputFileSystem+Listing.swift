@@ -2,6 +2,7 @@ import BlobStorage
 import FileSystemModel
 import Logging
 import OutputConventions
+import OutputViews
 
 /// Asking the store what is in a directory.
 extension OutputFileSystem {
@@ -209,6 +210,8 @@ extension OutputFileSystem {
         let record = options.records == nil ? nil : Task { await recordEntry(in: place) }
         switch planned.source {
         case .nothing: break
+        case .gathered(let gathered):
+            for entry in try await gatherer.entries(of: gathered) { builder.addGathered(entry) }
         case .containers(let prefix): try await collectContainers(prefix, in: place, &builder)
         case .blobs(let container, let prefix):
             let query = BlobQuery(container: container, prefix: prefix, delimiter: "/", includesMetadata: true)

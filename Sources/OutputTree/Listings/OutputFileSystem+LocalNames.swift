@@ -12,7 +12,8 @@ extension OutputFileSystem {
         of place: TreePlace
     ) -> [SnapshotEntry]? {
         switch place.planned(views: options.views).source {
-        case .nothing: nil
+        // Files in it are current, since each is looked at by itself; what comes and goes, the next listing tells.
+        case .nothing, .gathered: nil
         case .containers: mergedContainers(content, of: place)
         case .blobs(let container, let prefix):
             merged(content, range, of: place, BlobAddress(container: container, name: prefix))

@@ -78,7 +78,7 @@ struct NodeTableState {
     func place(of slot: UInt32) -> TreePlace? {
         let record = record(slot)
         guard let prefix = prefixes[record.pointee.prefix] else { return nil }
-        return TreePlace(record.pointee.kind, container: prefix.container, prefix: prefix.text)
+        return TreePlace(record.pointee.kind, container: prefix.container, text: prefix.text)
     }
 
     func inode(of slot: UInt32) -> UInt64 {
@@ -211,8 +211,8 @@ extension TreePlace {
     fileprivate func withPrefix<Value>(_ body: (_ container: String, _ prefix: UnsafeRawBufferPointer) -> Value)
         -> Value
     {
-        let contents = contents
-        return (contents?.name ?? "").withBytes { body(contents?.container ?? "", $0) }
+        let (container, text) = texts
+        return text.withBytes { body(container, $0) }
     }
 }
 

@@ -53,6 +53,7 @@ struct StableInode {
         case .tasks(let container): number("tasks", container)
         case .task(let container, let task): number("task", container, task)
         case .folder(let view, let container, let prefix): number("directory", view.rawValue, container, prefix)
+        case .gathered(let place): number("gathered", place.view.rawValue, place.container, place.path)
         case .file(_, let container, let name): number(of: BlobAddress(container: container, name: name))
         }
     }

@@ -12,8 +12,8 @@ struct SurvivingDirectory {
     init?(_ key: UInt64, _ bytes: [UInt8]) {
         var reader = RecordReader(bytes)
         guard let inode = reader.integer(UInt64.self), let kind = reader.integer(UInt8.self).flatMap(PlaceKind.init),
-            let container = reader.text(), let prefix = reader.text(),
-            let place = TreePlace(kind, container: container, prefix: prefix)
+            let container = reader.text(), let text = reader.text(),
+            let place = TreePlace(kind, container: container, text: text)
         else { return nil }
         (node, self.inode, self.place) = (NodeID(rawValue: key), inode, place)
     }
@@ -43,8 +43,8 @@ extension Survivors {
         var writer = RecordWriter()
         writer.add(inode)
         writer.add(kind.rawValue)
-        writer.add(place.contents?.container ?? "")
-        writer.add(place.contents?.name ?? "")
+        writer.add(place.texts.container)
+        writer.add(place.texts.text)
         set(.directory, node.rawValue, writer.bytes)
     }
 

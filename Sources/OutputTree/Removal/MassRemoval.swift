@@ -10,10 +10,10 @@ package struct MassRemoval: Sendable {
     }
 
     private let store: any BlobStore
-    private let views: Set<OutputView>
+    private let views: ShownViews
     private let onlyContainer: String?
 
-    package init(store: any BlobStore, views: Set<OutputView>, onlyContainer: String?) {
+    package init(store: any BlobStore, views: ShownViews, onlyContainer: String?) {
         (self.store, self.views, self.onlyContainer) = (store, views, onlyContainer)
     }
 

@@ -30,7 +30,7 @@ enum RemovalCandidate: Sendable, Equatable {
     case either(BlobAddress, TreePlace)
 
     /// - Throws: `.forbidden` for what no delete may be about, `.notFound` for what cannot be.
-    init(path: String, views: Set<OutputView>, onlyContainer: String?) throws(RemovalRefusal) {
+    init(path: String, views: ShownViews, onlyContainer: String?) throws(RemovalRefusal) {
         let names = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
         guard !names.contains("."), !names.contains("..") else {
             throw RemovalRefusal(.forbidden, "\(path): give it without . and ..")
@@ -50,6 +50,8 @@ enum RemovalCandidate: Sendable, Equatable {
             case .file(let file):
                 guard isLast, let blob = file.blob else { throw RemovalRefusal(.notFound, "\(path) is not there") }
                 found = .file(blob)
+            case .gathered:
+                throw RemovalRefusal(.forbidden, "/\(path): name it as it is in jobs or containers")
             case .impossible(let problem): throw RemovalRefusal(.notFound, "\(path): \(problem.reason)")
             }
         }

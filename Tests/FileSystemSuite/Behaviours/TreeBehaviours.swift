@@ -11,7 +11,11 @@ package enum TreeBehaviours {
     private static let views: [Behaviour] = [
         // §1.1
         Behaviour("the top level shows the views and self") { (world) throws in
-            #expect(try world.files.names("") == ["containers", "jobs", "self"])
+            #expect(
+                try world.files.names("") == [
+                    "containers", "datastores", "foreach", "jobs", "projects", "runs", "self", "uploads",
+                ]
+            )
             #expect(try world.files.status("self").kind == .link)
             expect(.noSuchFileOrDirectory) { try world.files.status("runs") }
             expect(.notPermitted) { try world.files.makeDirectory("mine") }
