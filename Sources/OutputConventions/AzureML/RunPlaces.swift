@@ -5,25 +5,20 @@
 ///     ComputeRecord/dcid.<run>, …/…           what it ran on
 ///     azureml/<run>/<output>/…                named outputs; dataset/<run>/… in older workspaces
 package enum RunPlaces {
-    /// The container of the datastore `workspaceartifactstore`.
-    package static let artifactContainer = "azureml"
-    /// What the container of `workspaceblobstore` begins with, in front of the workspace's GUID.
-    package static let blobStorePrefix = "azureml-blobstore-"
-
-    /// Whether a container is one of the two that every workspace has.
+    /// Whether a container is one of those that workspaces have.
     package static func isInWorkspace(container: String) -> Bool {
-        container.utf8.elementsEqual(artifactContainer.utf8) || container.utf8.starts(with: blobStorePrefix.utf8)
+        container.utf8.elementsEqual(RunBlobs.artifactContainer.utf8)
+            || container.utf8.starts(with: RunBlobs.blobstorePrefix.utf8)
     }
 
     /// What stands before the run's id, and behind it.
-    private static let forms = [
-        Form(before: "ExperimentRun/dcid.", after: "/", shown: nil),
-        Form(before: "ArtifactZip/ExperimentRun/dcid.", after: ".zip", shown: "archive"),
-        Form(before: "ComputeRecord/dcid.", after: "/", shown: "compute"),
-        Form(before: "ComputeRecord/dcid.", after: "", shown: "compute"),
-        Form(before: "azureml/", after: "/", shown: "named-outputs"),
-        Form(before: "dataset/", after: "/", shown: "named-outputs"),
-    ]
+    private static let forms =
+        [
+            Form(before: RunBlobs.root, after: "/", shown: nil),
+            Form(before: "ArtifactZip/\(RunBlobs.root)", after: ".zip", shown: "archive"),
+            Form(before: "ComputeRecord/dcid.", after: "/", shown: "compute"),
+            Form(before: "ComputeRecord/dcid.", after: "", shown: "compute"),
+        ] + RunBlobs.namedOutputRoots.map { Form(before: $0, after: "/", shown: "named-outputs") }
 
     private struct Form {
         let before: String
@@ -61,15 +56,13 @@ package enum RunPlaces {
         forms.filter { $0.after != "/" }.map { $0.before + run + $0.after }
     }
 
-    /// The folders of a run's own artifacts that mean something; others are artifacts without a folder.
-    private static let categories = ["outputs", "logs", "user_logs", "system_logs", "azureml-logs"]
-
     /// The names by which a blob below one of these prefixes is told of, as `runs/<run>/…` has them.
     ///
     /// - Parameter names: those of the blob behind the prefix.
     package static func path(_ names: [String], behind prefix: String) -> [String] {
         guard let form = forms.first(where: { prefix.utf8.starts(with: $0.before.utf8) }) else { return names }
         if let shown = form.shown { return [shown] + names }
-        return categories.contains { names.first?.utf8.elementsEqual($0.utf8) ?? false } ? names : ["artifacts"] + names
+        let isOwn = RunCategory.allCases.contains { names.first?.utf8.elementsEqual($0.rawValue.utf8) ?? false }
+        return isOwn && names.count > 1 ? names : ["artifacts"] + names
     }
 }

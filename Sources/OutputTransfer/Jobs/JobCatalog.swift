@@ -124,7 +124,7 @@ package struct JobCatalog: Sendable {
 
     private func run(_ id: String) async throws -> Job? {
         var places: [Job.Place] = []
-        try await eachContainer(beginningWith: RunPlaces.artifactContainer) { container in
+        try await eachContainer(beginningWith: RunBlobs.artifactContainer) { container in
             guard RunPlaces.isInWorkspace(container: container.name) else { return }
             places += try await held(Self.places(of: id, in: [container.name]))
         }
