@@ -30,6 +30,16 @@ extension TreePlace {
         }
     }
 
+    /// Whether blobs with this directory's prefix are shown elsewhere in its view: what is done with all blobs of the prefix
+    /// would be done with others', too.
+    package var isPartial: Bool {
+        switch self {
+        case .folder(.runs, _, let prefix): RunBlobs.isRun(prefix: prefix)
+        case .folder(.foreach, _, _), .container(.foreach, _): true
+        default: false
+        }
+    }
+
     /// The folder for a prefix that ends with `/`; `jobs/<job>/tasks/<task>` where the prefix is that of a task.
     package static func directory(_ view: OutputView, container: String, prefix: String) -> TreePlace {
         guard view == .jobs, !prefix.utf8.starts(with: "$".utf8) else {

@@ -21,6 +21,12 @@ extension OutputFileSystem {
         guard let from = place.contents, place.markerBlob != nil else {
             throw FileSystemError(errno: EPERM, "\(name) belongs to the tree; blobs move, containers do not")
         }
+        guard !place.isPartial else {
+            throw FileSystemError(
+                errno: EPERM,
+                "\(name) is not all that the store has under its prefix: move what is in it"
+            )
+        }
         let destination = try newDirectory(newName, in: target)
         guard let to = destination.contents, destination.markerBlob != nil else {
             throw FileSystemError(errno: EPERM, "\(newName): directories cannot become containers")

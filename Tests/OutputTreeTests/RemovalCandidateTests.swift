@@ -6,35 +6,63 @@ import Testing
 
 /// What a path means to `outputfs rm`, before the store was asked.
 struct RemovalCandidateTests {
-    private func candidate(_ path: String, only: String? = nil) throws -> RemovalCandidate {
-        try RemovalCandidate(path: path, views: .all, onlyContainer: only)
+    private func candidate(_ path: String, only: String? = nil) async throws -> RemovalCandidate {
+        try await RemovalCandidate(path: path, views: .all, onlyContainer: only) { name, place in
+            switch (place.path, name) {
+            case ("", "r"): .gathered(GatheredPlace(.runs, path: "r"))
+            case ("r", "artifacts"): .folder(.runs, container: "azureml", prefix: "ExperimentRun/dcid.r/")
+            case ("r", "a"): .file(.runs, container: "azureml", name: "a")
+            default: nil
+            }
+        }
     }
 
-    private func expectRefusal(_ kind: RemovalRefusal.Kind, _ path: String, only: String? = nil) {
+    private func expectRefusal(_ kind: RemovalRefusal.Kind, _ path: String, only: String? = nil) async {
         do {
-            let found = try candidate(path, only: only)
+            let found = try await candidate(path, only: only)
             Issue.record("\(path) is \(found)")
         } catch { #expect((error as? RemovalRefusal)?.kind == kind, "\(path): \(error)") }
     }
 
-    @Test func `jobs, kinds, and what is in them`() throws {
-        #expect(try candidate("jobs/film") == .fixed(.container(.jobs, container: "job-film")))
-        #expect(try candidate("/jobs/film/tasks/") == .fixed(.tasks(container: "job-film")))
-        #expect(try candidate("jobs/film/tasks/t") == .directory(.task(container: "job-film", task: "t")))
+    @Test func `jobs, kinds, and what is in them`() async throws {
+        #expect(try await candidate("jobs/film") == .fixed(.container(.jobs, container: "job-film")))
+        #expect(try await candidate("/jobs/film/tasks/") == .fixed(.tasks(container: "job-film")))
+        #expect(try await candidate("jobs/film/tasks/t") == .directory(.task(container: "job-film", task: "t")))
         let kind = TreePlace.folder(.jobs, container: "job-film", prefix: "$JobOutput/")
-        #expect(try candidate("jobs/film/JobOutput") == .fixed(kind))
+        #expect(try await candidate("jobs/film/JobOutput") == .fixed(kind))
         let folder = TreePlace.folder(.jobs, container: "job-film", prefix: "$JobOutput/a/")
         let blob = BlobAddress(container: "job-film", name: "$JobOutput/a")
-        #expect(try candidate("jobs/film/JobOutput/a") == .either(blob, folder))
-        #expect(try candidate("jobs/film/JobOutput/%=a%file") == .file(blob))
+        #expect(try await candidate("jobs/film/JobOutput/a") == .either(blob, folder))
+        #expect(try await candidate("jobs/film/JobOutput/%=a%file") == .file(blob))
     }
 
-    @Test func `what belongs to the tree, and what cannot be, is refused`() {
-        for path in ["", "/", "jobs", "/containers/", "self"] { expectRefusal(.forbidden, path) }
-        for path in ["jobs/../jobs/film", "./jobs/film"] { expectRefusal(.forbidden, path) }
+    @Test func `what belongs to the tree, and what cannot be, is refused`() async {
+        for path in ["", "/", "jobs", "/containers/", "self"] { await expectRefusal(.forbidden, path) }
+        for path in ["jobs/../jobs/film", "./jobs/film"] { await expectRefusal(.forbidden, path) }
         for path in ["nothing", "jobs/no job", "containers/X", "jobs/film/JobOutput/%=a%file/b"] {
-            expectRefusal(.notFound, path)
+            await expectRefusal(.notFound, path)
         }
-        expectRefusal(.notFound, "jobs/other/JobOutput", only: "job-film")
+        await expectRefusal(.notFound, "jobs/other/JobOutput", only: "job-film")
+    }
+
+    @Test func `what is put together from several listings goes by what is in it`() async throws {
+        let artifacts = TreePlace.folder(.runs, container: "azureml", prefix: "ExperimentRun/dcid.r/")
+        #expect(try await candidate("runs/r/artifacts") == .fixed(artifacts))
+        #expect(try await candidate("runs/r/a") == .file(BlobAddress(container: "azureml", name: "a")))
+        await expectRefusal(.forbidden, "runs")
+        await expectRefusal(.forbidden, "runs/r")
+        await expectRefusal(.notFound, "runs/other")
+        await expectRefusal(.notFound, "runs/r/a/b")
+    }
+
+    @Test func `a run's artifacts go without its outputs, which have the same prefix`() {
+        let place = TreePlace.folder(.runs, container: "azureml", prefix: "ExperimentRun/dcid.r/")
+        let target = RemovalTarget(
+            address: BlobAddress(container: "azureml", name: "ExperimentRun/dcid.r/"),
+            directory: place
+        )
+        #expect(target.includes("ExperimentRun/dcid.r/model/MLmodel"))
+        #expect(!target.includes("ExperimentRun/dcid.r/outputs/model.pkl"))
+        #expect(!target.includes("ExperimentRun/dcid.r/user_logs/std_log.txt"))
     }
 }

@@ -1,5 +1,6 @@
 package import BlobStorage
 package import OutputConventions
+import OutputViews
 
 /// Deletes what is at and below a path of the tree, in the versions that a listing showed, a page at a time.
 package struct MassRemoval: Sendable {
@@ -12,9 +13,19 @@ package struct MassRemoval: Sendable {
     private let store: any BlobStore
     private let views: ShownViews
     private let onlyContainer: String?
+    private let gatherer: Gatherer
 
     package init(store: any BlobStore, views: ShownViews, onlyContainer: String?) {
-        (self.store, self.views, self.onlyContainer) = (store, views, onlyContainer)
+        self.init(
+            store: store,
+            views: views,
+            onlyContainer: onlyContainer,
+            gatherer: Gatherer(store: store, source: GatheredSource(onlyContainer: onlyContainer))
+        )
+    }
+
+    init(store: any BlobStore, views: ShownViews, onlyContainer: String?, gatherer: Gatherer) {
+        (self.store, self.views, self.onlyContainer, self.gatherer) = (store, views, onlyContainer, gatherer)
     }
 
     /// One step without a mount.
@@ -72,7 +83,19 @@ package struct MassRemoval: Sendable {
         isKnown: (BlobAddress) -> Bool
     ) async throws(RemovalRefusal) -> RemovalTarget {
         let file: BlobAddress
-        switch try RemovalCandidate(path: step.path, views: views, onlyContainer: onlyContainer) {
+        let candidate = try await RemovalCandidate(
+            path: step.path,
+            views: views,
+            onlyContainer: onlyContainer
+        ) { name, place async throws(RemovalRefusal) in
+            do throws(StorageError) {
+                switch try await gatherer.find(name, in: place) {
+                case .directory(let place), .file(let place, _): return place
+                case nil: return nil
+                }
+            } catch { throw RemovalRefusal(error) }
+        }
+        switch candidate {
         case .file(let blob): file = blob
         case .fixed(let place): return try directory(place, step)
         case .directory(let place):

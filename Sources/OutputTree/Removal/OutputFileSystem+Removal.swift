@@ -10,7 +10,12 @@ extension OutputFileSystem {
         guard !options.isReadOnly || step.isDryRun else {
             throw RemovalRefusal(.forbidden, "the mount is read-only")
         }
-        let removal = MassRemoval(store: store, views: options.views, onlyContainer: options.onlyContainer)
+        let removal = MassRemoval(
+            store: store,
+            views: options.views,
+            onlyContainer: options.onlyContainer,
+            gatherer: gatherer
+        )
         let target = try await removal.target(of: step) { [self] in isUnsent($0) }
         let (doomed, next) = try await removal.page(of: target, after: step.marker)
         var answer = RemovalAnswer(next: next)

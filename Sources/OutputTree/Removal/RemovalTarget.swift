@@ -15,8 +15,11 @@ package struct RemovalTarget: Sendable, Equatable {
 
     /// `tasks` lists the whole container, of which the job's own kinds are no task.
     func includes(_ name: String) -> Bool {
-        if case .tasks = directory { return name.utf8.first != UInt8(ascii: "$") }
-        return true
+        switch directory {
+        case .tasks: name.utf8.first != UInt8(ascii: "$")
+        case let place? where place.isPartial: place.path(to: name, views: .all) != nil
+        default: true
+        }
     }
 }
 
@@ -29,8 +32,15 @@ enum RemovalCandidate: Sendable, Equatable {
     /// A directory where there is one, else a file.
     case either(BlobAddress, TreePlace)
 
+    /// `gathered`: what the store says of a name in a directory that no single listing tells.
+    ///
     /// - Throws: `.forbidden` for what no delete may be about, `.notFound` for what cannot be.
-    init(path: String, views: ShownViews, onlyContainer: String?) throws(RemovalRefusal) {
+    init(
+        path: String,
+        views: ShownViews,
+        onlyContainer: String?,
+        gathered find: (_ name: String, GatheredPlace) async throws(RemovalRefusal) -> TreePlace?
+    ) async throws(RemovalRefusal) {
         let names = path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
         guard !names.contains("."), !names.contains("..") else {
             throw RemovalRefusal(.forbidden, "\(path): give it without . and ..")
@@ -50,8 +60,15 @@ enum RemovalCandidate: Sendable, Equatable {
             case .file(let file):
                 guard isLast, let blob = file.blob else { throw RemovalRefusal(.notFound, "\(path) is not there") }
                 found = .file(blob)
-            case .gathered:
-                throw RemovalRefusal(.forbidden, "/\(path): name it as it is in jobs or containers")
+            case .gathered(let gathered):
+                guard let next = try await find(name, gathered) else {
+                    throw RemovalRefusal(.notFound, "\(path) is not there")
+                }
+                if let blob = next.blob {
+                    guard isLast else { throw RemovalRefusal(.notFound, "\(path) is not there") }
+                    found = .file(blob)
+                }
+                (place, isFixed) = (next, true)
             case .impossible(let problem): throw RemovalRefusal(.notFound, "\(path): \(problem.reason)")
             }
         }

@@ -17,7 +17,7 @@ package enum TreeBehaviours {
                 ]
             )
             #expect(try world.files.status("self").kind == .link)
-            expect(.noSuchFileOrDirectory) { try world.files.status("runs") }
+            expect(.noSuchFileOrDirectory) { try world.files.status("nothing") }
             expect(.notPermitted) { try world.files.makeDirectory("mine") }
         },
         // §1.3
