@@ -60,7 +60,8 @@ struct RootCommand: ParsableCommand {
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DrainCommand.self, RecoverCommand.self,
             WarmCommand.self, UploadCommand.self, GetCommand.self, PutCommand.self, SyncCommand.self,
             RemoveCommand.self, LsCommand.self, FindCommand.self,
-            CatCommand.self, VerifyCommand.self, HashCommand.self, JobsCommand.self, DoctorCommand.self, ConfigCommand.self, LogLevelCommand.self,
+            CatCommand.self, VerifyCommand.self, HashCommand.self, JobsCommand.self, DoctorCommand.self,
+            ConfigCommand.self, LogLevelCommand.self,
             EmulatorCommand.self, DemoCommand.self,
         ]
     )

@@ -56,7 +56,7 @@ def tree(path):
 
 
 def test_ls_shows_what_a_mount_shows(run, job):
-    assert run("ls").out.split() == ["containers/", "jobs/"]
+    assert {"containers/", "jobs/"} <= set(run("ls").out.split())
     assert f"{job}/" in run("ls", "jobs").out.split()
     assert run("ls", f"jobs/{job}").out.split() == ["JobOutput/", "JobPreview/", "tasks/"]
     assert run("ls", f"jobs/{job}/tasks/one/TaskOutput").out.split() == ["%=a%file", "a/", "a-1"]
@@ -94,6 +94,13 @@ def test_what_is_not_there_is_named(run, job, command):
     assert ended.status == 66 and f"/jobs/{job}/tasks/three is not there" in ended.err
     ended = run(command, f"jobs/{job}/tasks/t?ree/*")
     assert ended.status == 66 and f"nothing fits jobs/{job}/tasks/t?ree/*" in ended.err
+
+
+@pytest.mark.parametrize("command", ["ls", "find", "cat"])
+def test_what_is_there_is_shown_though_another_is_not(run, job, command):
+    ended = run(command, f"jobs/{job}/JobOutput/none", f"jobs/{job}/JobOutput/sum.txt")
+    assert ended.status == 66 and f"/jobs/{job}/JobOutput/none is not there" in ended.err
+    assert ended.out.strip().endswith("3" if command == "cat" else "JobOutput/sum.txt")
 
 
 # Fetching

@@ -53,8 +53,6 @@ struct FindCommand: ParsableCommand {
                 }
             }
         }
-        guard unmatched.isEmpty else {
-            throw CommandFailure(.notFound, "nothing fits \(unmatched.map(\.text).joined(separator: ", "))")
-        }
+        if let failure = CommandFailure(unmatched: unmatched) { throw failure }
     }
 }

@@ -49,7 +49,7 @@ struct VerifyCommand: ParsableCommand {
         TerminationSignals.block()
         let patterns = try paths.map { try TreePattern.argument($0) }
         let local = try against.map { path throws(CommandFailure) in
-            guard let found = System.canonicalPath(path) else {
+            guard access(path, F_OK) == 0, let found = System.canonicalPath(path) else {
                 throw CommandFailure(.notFound, "--against \(path) cannot be found: \(Errno())", try: "ls -d \(path)")
             }
             return found

@@ -88,7 +88,8 @@ struct JobRemovalReport: Codable, Sendable {
     var text: String {
         let files = jobs.reduce(0) { $0 + $1.files }
         let bytes = HumanUnits.bytes(jobs.reduce(0) { $0 + $1.bytes })
-        let count = "\(jobs.count) job\(jobs.count == 1 ? "" : "s") with \(files) file\(files == 1 ? "" : "s") (\(bytes))"
+        let count =
+            "\(jobs.count) job\(jobs.count == 1 ? "" : "s") with \(files) file\(files == 1 ? "" : "s") (\(bytes))"
         if isDryRun { return jobs.isEmpty ? "nothing would be removed" : "\(count) would be removed: give --yes" }
         return "\(count) removed" + (failures.isEmpty ? "" : ", \(failures.count) failed")
     }

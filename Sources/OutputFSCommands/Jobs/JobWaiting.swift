@@ -116,7 +116,8 @@ struct JobWaiting: Sendable {
         let end = goal.patterns.isEmpty ? try await self.end(of: job) : nil
         var progress = JobProgress(goal)
         do { try await session.catalog.eachBlob(of: job) { progress.add($0) } } catch let error as StorageError
-        where error.kind == .notFound || error.kind == .containerBeingDeleted {
+            where error.kind == .notFound || error.kind == .containerBeingDeleted
+        {
             wait.job = nil
             return .waiting("it went away")
         }
@@ -140,7 +141,9 @@ struct JobWaiting: Sendable {
             guard let end else { throw Self.aimless(job) }
             guard let reason = end.reason else { return .waiting(end.state) }
             defer { wait.before = progress }
-            guard let before = wait.before, progress.isSame(as: before) else { return .waiting("its files still change") }
+            guard let before = wait.before, progress.isSame(as: before) else {
+                return .waiting("its files still change")
+            }
             return end.isFailed ? .failed(reason) : .ready(reason)
         }
     }

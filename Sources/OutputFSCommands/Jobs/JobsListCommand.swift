@@ -18,7 +18,9 @@ struct JobsListCommand: ParsableCommand {
             """
     )
 
-    @Option(help: .init("Only jobs of these conventions; may be given more than once.", valueName: "batch|azureml|foreach"))
+    @Option(
+        help: .init("Only jobs of these conventions; may be given more than once.", valueName: "batch|azureml|foreach")
+    )
     var kind: [JobConvention] = []
 
     @Option(

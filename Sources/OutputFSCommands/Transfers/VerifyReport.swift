@@ -3,11 +3,10 @@ internal import Synchronization
 
 /// How a verification ended: its last line, and with `--json` all of its output.
 struct VerifyReport: Codable, Sendable {
-    struct Problem: Codable, Sendable {
+    /// A file, or an upload as a whole.
+    struct Finding: Codable, Sendable {
         var path: String
         var reason: String
-        /// It could not be read; else it is something else than it should be.
-        var isUnreadable: Bool
     }
 
     var verified = 0
@@ -17,20 +16,20 @@ struct VerifyReport: Codable, Sendable {
     var unreadable = 0
     var bytes: UInt64 = 0
     var seconds = 0.0
-    /// The first thousand of them, as with transfers.
-    var problems: [Problem] = []
-    /// The first thousand that no checksum is stored of.
-    var unverifiablePaths: [String] = []
+    /// What is wrong or unreadable: the first thousand, as with transfers.
+    var problems: [Finding] = []
+    /// The first thousand that could be read, and of which nobody can tell more.
+    var unverified: [Finding] = []
     /// Paths that nothing fits.
     var unmatched: [String] = []
 
-    static let pathsMax = TransferSummary.failuresMax
+    static let findingsMax = TransferSummary.failuresMax
 
     var text: String {
         let rate = seconds > 0 ? UInt64(Double(bytes) / seconds) : 0
         var text = "\(verified) file\(verified == 1 ? "" : "s") verified, \(HumanUnits.bytes(bytes)) read in "
         text += "\(HumanUnits.age(seconds: Int(seconds.rounded()))) (\(HumanUnits.bytes(rate))/s)"
-        if unverifiable > 0 { text += "; \(unverifiable) unverifiable: no checksum stored" }
+        if unverifiable > 0 { text += "; \(unverifiable) unverifiable (no checksum stored)" }
         if wrong > 0 { text += "; \(wrong) wrong" }
         if unreadable > 0 { text += "; \(unreadable) unreadable" }
         return text
@@ -53,21 +52,25 @@ final class VerifyLog: Sendable {
     func note(_ event: VerifyEvent) {
         switch event.kind {
         case .verified: state.withLock { $0.verified += 1 }
-        case .unverifiable:
+        case .unverifiable(let reason):
             state.withLock { state in
                 state.unverifiable += 1
-                if state.unverifiablePaths.count < VerifyReport.pathsMax { state.unverifiablePaths.append(event.path) }
+                guard state.unverified.count < VerifyReport.findingsMax else { return }
+                state.unverified.append(.init(path: event.path, reason: reason))
             }
-        case .wrong(let reason): note(event.path, reason, isUnreadable: false)
-        case .failed(let reason): note(event.path, reason, isUnreadable: true)
+        case .wrong(let reason):
+            state.withLock { $0.wrong += 1 }
+            note(event.path, reason)
+        case .failed(let reason):
+            state.withLock { $0.unreadable += 1 }
+            note(event.path, reason)
         }
     }
 
-    private func note(_ path: String, _ reason: String, isUnreadable: Bool) {
+    private func note(_ path: String, _ reason: String) {
         state.withLock { state in
-            if isUnreadable { state.unreadable += 1 } else { state.wrong += 1 }
-            guard state.problems.count < VerifyReport.pathsMax else { return }
-            state.problems.append(.init(path: path, reason: reason, isUnreadable: isUnreadable))
+            guard state.problems.count < VerifyReport.findingsMax else { return }
+            state.problems.append(.init(path: path, reason: reason))
         }
         if !isJSON { line.say("outputfs: \(path): \(reason)") }
     }

@@ -18,7 +18,8 @@ package struct JobBlob: Sendable {
     package var kind: String {
         let names = task == nil ? names[...] : names.dropFirst(2)
         guard names.count > 1 else { return names.first ?? "" }
-        return names.first == "named-outputs" && names.count > 2 ? names.prefix(2).joined(separator: "/") : names.first ?? ""
+        return names.first == "named-outputs" && names.count > 2
+            ? names.prefix(2).joined(separator: "/") : names.first ?? ""
     }
 
     /// The file's names behind its kind; itself where it is one.

@@ -8,6 +8,7 @@ extension StoredArtifact {
         let names: [String]
         /// One of them, or in a hierarchical namespace its folder, says that the upload was completed.
         let isConfirmed: Bool
+        let hasIgnoreFile: Bool
         private let path: String
         private let rules: IgnoreRules
 
@@ -39,6 +40,7 @@ extension StoredArtifact {
                 marker = page.next
             } while marker != nil
             (self.names, self.isConfirmed) = (names, isConfirmed)
+            hasIgnoreFile = ignoreFile != nil
             rules = if let ignoreFile { try await Self.rules(ignoreFile.blob, store) } else { IgnoreRules() }
         }
 

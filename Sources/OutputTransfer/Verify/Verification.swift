@@ -179,7 +179,7 @@ package final class Verification: Sendable {
         }
         if let reason = Self.foreachProblem(job.file, beginning) { return tell(job.path, .wrong(reason)) }
         guard let local, let localPath = job.localPath else {
-            return tell(job.path, stored == nil ? .unverifiable : .verified)
+            return tell(job.path, stored == nil ? .unverifiable("no checksum stored") : .verified)
         }
         let length = job.file.properties.length
         do {
@@ -194,7 +194,9 @@ package final class Verification: Sendable {
     private static func foreachProblem(_ file: TreeFile, _ beginning: [UInt8]) -> String? {
         let path = ForeachBlob.path(of: file.address.name, in: file.address.container)
         guard path.utf8.starts(with: "tasks/".utf8), path.hasSuffix("/result.rds") else { return nil }
-        let forms: [[UInt8]] = [[0x1F, 0x8B], Array("BZh".utf8), [0xFD, 0x37, 0x7A], Array("X\n".utf8), Array("A\n".utf8)]
+        let forms: [[UInt8]] = [
+            [0x1F, 0x8B], Array("BZh".utf8), [0xFD, 0x37, 0x7A], Array("X\n".utf8), Array("A\n".utf8),
+        ]
         if forms.contains(where: { beginning.starts(with: $0) }) { return nil }
         return beginning.isEmpty ? "is an empty file, and no R object" : "does not begin as an R object does"
     }
@@ -226,14 +228,22 @@ package final class Verification: Sendable {
             let isRead = await verify(order.files.map { jobs[$0] }) { hash.add($1, of: $0) }
             for file in order.others { await verify([jobs[file]]) }
             if !whole.isConfirmed {
-                tell(path, .wrong("is not confirmed: no file of it has upload_status=completed, so it may be half there"))
+                tell(
+                    path,
+                    .wrong("is not confirmed: no file of it has upload_status=completed, so it may be half there")
+                )
             }
             guard isRead, !Task.isCancelled else { return }
             let found = hash.finish()
             guard !found.utf8.elementsEqual(artifact.hash.utf8) else { return }
+            let what = "hashes to \(found): it is not what was uploaded"
+            // A folder of which everything is ignored counts by its name, and nothing tells of it here.
+            let isCertain = !whole.hasIgnoreFile
             tell(
                 path,
-                .wrong("hashes to \(found): it is not what was uploaded, unless that had empty folders or broken links")
+                isCertain
+                    ? .wrong("\(what), unless that had empty folders")
+                    : .unverifiable("\(what), or ignored folders counted")
             )
         } catch {
             if !Task.isCancelled { tell(path, .failed("\(error)")) }

@@ -3,8 +3,8 @@ package struct VerifyEvent: Sendable, Hashable {
     package enum Kind: Sendable, Hashable {
         /// The bytes have the MD5 that their writer stored, or are those of the local file.
         case verified
-        /// The bytes could be read; what they should be is written nowhere.
-        case unverifiable
+        /// The bytes could be read; what they should be cannot be told, and why not.
+        case unverifiable(String)
         /// They are something else, or something that belongs to them is not there.
         case wrong(String)
         /// They could not be read.
