@@ -127,7 +127,7 @@ let package = Package(
         ),
         .testTarget(
             name: "OutputTransferTests",
-            dependencies: ["OutputTransfer", "OutputConventions", "TestSupport"],
+            dependencies: ["OutputTransfer", "OutputConventions", "BlobStorage", "TestSupport"],
             resources: [.copy("Vectors")]
         ),
         .testTarget(name: "FileSystemModelTests", dependencies: ["FileSystemModel"]),

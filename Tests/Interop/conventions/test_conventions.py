@@ -101,8 +101,9 @@ def test_every_job_id_leads_to_the_librarys_container(server, mount, run):
         storage.prepare()
         storage.save("JobOutput", job.encode(), "id.txt")
         assert (mount / f"jobs/{job}/JobOutput/id.txt").read_bytes() == job.encode()
-        assert run("cat", f"jobs/{job}/JobOutput/id.txt").stdout == job.encode()
-        assert json.loads(run("jobs", "show", "--json", f"jobs/{job}").stdout)["places"] == [container]
+    paths = [f"jobs/{job}/JobOutput/id.txt" for job in CONTAINERS]
+    assert run("cat", *paths).stdout == "".join(CONTAINERS).encode()
+    assert json.loads(run("jobs", "show", "--json", "jobs/JOB_1").stdout)["places"] == [CONTAINERS["JOB_1"]]
     listed = {json.loads(line)["container"] for line in run("jobs", "list", "--json", "--kind", "batch").stdout.splitlines()}
     assert set(CONTAINERS.values()) <= listed
 

@@ -1,0 +1,101 @@
+import BlobStorage
+import Glibc
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import OutputTransfer
+
+/// What a verification says of files that are well, wrong, gone, or replaced while they are read.
+@Suite(.timeLimit(.minutes(1)))
+struct VerificationTests {
+    private final class Events: Sendable {
+        private let events = Mutex<[String: [VerifyEvent.Kind]]>([:])
+
+        func note(_ event: VerifyEvent) { events.withLock { $0[event.path, default: []].append(event.kind) } }
+        subscript(path: String) -> [VerifyEvent.Kind] { events.withLock { $0[path] ?? [] } }
+        var count: Int { events.withLock { $0.count } }
+    }
+
+    private static func verify(
+        _ store: MemoryStore,
+        _ pattern: String = "containers/c",
+        against local: String? = nil
+    ) async throws -> (events: Events, counters: TransferCounters) {
+        let events = Events()
+        let tree = StoreTree(store: store)
+        let verification = Verification(tree: tree, against: local, jobs: 4) { events.note($0) }
+        _ = try await verification.run([try TreePattern(pattern)])
+        return (events, verification.counters)
+    }
+
+    private static func add(_ store: MemoryStore, _ name: String, _ bytes: [UInt8], md5: String? = nil) {
+        store.add(BlobAddress(container: "c", name: name), bytes) { $0.contentMD5 = md5 }
+    }
+
+    @Test func `every file is told of once`() async throws {
+        let store = MemoryStore()
+        for number in 0..<40 {
+            Self.add(store, "\(number)", [UInt8](repeating: 7, count: number * 1000))
+        }
+        Self.add(store, "empty", [], md5: "1B2M2Y8AsgTpgAmY7PhCfg==")
+        let (events, counters) = try await Self.verify(store)
+        #expect(events.count == 41 && counters.done == 41 && counters.found == 41)
+        #expect(events["/containers/c/3"] == [.unverifiable("no checksum stored")])
+        #expect(events["/containers/c/empty"] == [.verified])
+        #expect(counters.doneBytes == UInt64((0..<40).reduce(0, +) * 1000))
+    }
+
+    @Test func `a file that cannot be read does not keep the others from it`() async throws {
+        let store = MemoryStore()
+        let hash = String(repeating: "0", count: 64)
+        for name in ["a", "b", "c"] { Self.add(store, "LocalUpload/\(hash)/data/\(name)", Array(name.utf8)) }
+        store.failNext(
+            .read,
+            with: StorageError(.archived, .permanent, operation: "Get Blob", resource: "c/a", message: "archived")
+        )
+        let (events, counters) = try await Self.verify(store)
+        let folder = "/containers/c/LocalUpload/\(hash)/data"
+        guard case .failed(let reason)? = events["\(folder)/a"].first else {
+            Issue.record("\(events["\(folder)/a"])")
+            return
+        }
+        #expect(reason.contains("archived"))
+        #expect(events["\(folder)/b"].count == 1 && events["\(folder)/c"].count == 1)
+        // Not confirmed; of the hash nothing can be said.
+        #expect(events[folder].count == 1 && counters.failed == 2)
+    }
+
+    @Test func `local files are compared, and what is only here is named`() async throws {
+        let store = MemoryStore()
+        Self.add(store, "d/same", [1, 2])
+        Self.add(store, "d/other", [1, 2])
+        let directory = try TemporaryDirectory()
+        try write([1, 2], to: "\(directory.path)/same")
+        try write([1, 3], to: "\(directory.path)/other")
+        try write([], to: "\(directory.path)/extra")
+        try write([], to: "\(directory.path)/.outputfs-sync")
+        let (events, _) = try await Self.verify(store, "containers/c/d", against: directory.path)
+        #expect(events["/containers/c/d/same"] == [.verified])
+        #expect(events["/containers/c/d/other"] == [.wrong("\(directory.path)/other has other bytes")])
+        #expect(events["\(directory.path)/extra"] == [.wrong("is only here")])
+        #expect(events.count == 3)
+    }
+
+    private func write(_ bytes: [UInt8], to path: String) throws {
+        let file = try #require(fopen(path, "w"))
+        defer { fclose(file) }
+        fwrite(bytes, 1, bytes.count, file)
+    }
+
+    @Test func `asked to stop, it stops`() async throws {
+        let store = MemoryStore()
+        Self.add(store, "held", [1])
+        store.hold(.read)
+        let task = Task { try await Self.verify(store) }
+        await store.waitUntilHeld(.read)
+        task.cancel()
+        await #expect(throws: CancellationError.self) { _ = try await task.value }
+        store.release(.read)
+    }
+}
