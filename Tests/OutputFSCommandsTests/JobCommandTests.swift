@@ -17,7 +17,7 @@ struct JobCommandTests {
     }
 
     @Test func `a wait that failed anywhere failed, and else was in time or not`() {
-        func status(_ states: [JobWaiting.Outcome.State]) -> ExitStatus {
+        func status(_ states: [JobWaiting.Outcome.State]) -> OutputFSCommands.ExitStatus {
             JobWaiting.exitStatus(of: states.map { .init(job: "jobs/film", state: $0, reason: "") })
         }
         #expect(status([.ready, .ready]) == .success)
@@ -32,7 +32,7 @@ struct JobCommandTests {
         let settled = try SettledArguments(
             ["jobs", "show", "film"],
             environment: ["OUTPUTFS_ACCOUNT": "farm"],
-            readFile: { _ in .failure(.ENOENT) }
+            readFile: { _ in .failure(Errno(2)) }
         )
         #expect(Array(settled.arguments.prefix(2)) == ["jobs", "show"])
         #expect(settled.arguments.contains("farm") && settled.arguments.last == "film")

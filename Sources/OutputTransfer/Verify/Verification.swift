@@ -75,7 +75,12 @@ package final class Verification: Sendable {
                 if let artifact = StoredArtifact(job.file.address) {
                     state.withLock { $0.artifacts[artifact, default: []].append(job) }
                 } else {
-                    await room.acquire()
+                    // Nobody takes from the queue any more when the task is cancelled.
+                    await withTaskCancellationHandler {
+                        await room.acquire()
+                    } onCancel: {
+                        room.release()
+                    }
                     feed.yield(job)
                 }
             }

@@ -50,24 +50,14 @@ struct JobCatalogTests {
     @Test func `a container that goes away while it is looked into is none`() async throws {
         let store = MemoryStore()
         Self.loop(store, "job20261121")
-        let gone = StorageError(
-            .notFound,
-            .permanent,
-            operation: "List Blobs",
-            resource: "job20261121",
-            message: "gone"
-        )
-        store.fail(.listBlobs, with: gone)
+        store.failNext(.listBlobs, count: .max, error: .test(.notFound))
         #expect(try await Self.names(store) == [])
     }
 
     @Test func `a listing that fails is no answer`() async throws {
         let store = MemoryStore()
         Self.loop(store, "job20261121")
-        store.fail(
-            .listBlobs,
-            with: StorageError(.unavailable, .persistent, operation: "List Blobs", resource: "", message: "down")
-        )
+        store.failNext(.listBlobs, count: .max, error: .test(.unavailable, .persistent))
         await #expect(throws: StorageError.self) { _ = try await Self.names(store) }
     }
 

@@ -1,8 +1,9 @@
 import BlobStorage
 import OutputConventions
-import OutputTransfer
 import TestSupport
 import Testing
+
+@testable import OutputTransfer
 
 /// What is counted, drawn and waited for, blob by blob.
 @Suite(.timeLimit(.minutes(1)))
@@ -68,7 +69,7 @@ struct JobContentTests {
         #expect(summary.total.first == 10 && summary.total.last == 30)
         #expect(summary.tasks.map(\.id) == ["1", "2"])
         #expect(summary.kinds.map(\.total.files) == [2, 1, 1])
-        #expect(summary.logs == [.init(name: "out.txt", count: 2)])
+        #expect(summary.logs == [JobSummary.Log(name: "out.txt", count: 2)])
     }
 
     // MARK: Drawing

@@ -25,6 +25,9 @@ struct StoredArtifactTests {
         var compared = 0
         // Links and empty folders leave nothing in the store by which they could be told.
         for vector in recorded.vectors where vector.symlinks.isEmpty && vector.emptydirs.isEmpty {
+            // Nor do folders of which everything is ignored, by their names or by what is in them.
+            let uploaded = Set(vector.uploaded.flatMap { Self.folders(of: "\(vector.target)/\($0)") })
+            guard vector.files.allSatisfy({ uploaded.isSuperset(of: Self.folders(of: $0[0])) }) else { continue }
             let isFile = vector.files.contains { $0[0].utf8.elementsEqual(vector.target.utf8) }
             let contents = vector.uploaded.map { name in
                 let path = isFile ? vector.target : "\(vector.target)/\(name)"
@@ -37,7 +40,12 @@ struct StoredArtifactTests {
             #expect(hash(names, contents, rules) == vector.object_hash, "\(vector.name)")
             compared += 1
         }
-        #expect(compared >= 8)
+        #expect(compared >= 6)
+    }
+
+    private static func folders(of path: String) -> Set<[String]> {
+        let names = path.split(separator: "/").map(String.init)
+        return Set((1..<max(2, names.count)).map { Array(names.prefix($0)) })
     }
 
     private func hash(_ names: [[String]], _ contents: [String], _ rules: IgnoreRules) -> String {
@@ -50,9 +58,8 @@ struct StoredArtifactTests {
         }
         var sequence = ArtifactHash.Sequence(renumbered)
         for (index, file) in order.enumerated() where !contents[file].isEmpty {
-            var text = contents[file]
             // In two pieces, as a large file comes.
-            text.withUTF8 { bytes in
+            Array(contents[file].utf8).withUnsafeBytes { bytes in
                 let half = bytes.count / 2
                 if half > 0 { sequence.add(UnsafeRawBufferPointer(rebasing: bytes[..<half]), of: index) }
                 sequence.add(UnsafeRawBufferPointer(rebasing: bytes[half...]), of: index)

@@ -19,7 +19,7 @@ struct VerificationTests {
 
     private static func verify(
         _ store: MemoryStore,
-        _ pattern: String = "containers/c",
+        _ pattern: String = "containers/vault",
         against local: String? = nil
     ) async throws -> (events: Events, counters: TransferCounters) {
         let events = Events()
@@ -30,7 +30,7 @@ struct VerificationTests {
     }
 
     private static func add(_ store: MemoryStore, _ name: String, _ bytes: [UInt8], md5: String? = nil) {
-        store.add(BlobAddress(container: "c", name: name), bytes) { $0.contentMD5 = md5 }
+        store.add(BlobAddress(container: "vault", name: name), bytes) { $0.contentMD5 = md5 }
     }
 
     @Test func `every file is told of once`() async throws {
@@ -41,8 +41,8 @@ struct VerificationTests {
         Self.add(store, "empty", [], md5: "1B2M2Y8AsgTpgAmY7PhCfg==")
         let (events, counters) = try await Self.verify(store)
         #expect(events.count == 41 && counters.done == 41 && counters.found == 41)
-        #expect(events["/containers/c/3"] == [.unverifiable("no checksum stored")])
-        #expect(events["/containers/c/empty"] == [.verified])
+        #expect(events["/containers/vault/3"] == [.unverifiable("no checksum stored")])
+        #expect(events["/containers/vault/empty"] == [.verified])
         #expect(counters.doneBytes == UInt64((0..<40).reduce(0, +) * 1000))
     }
 
@@ -50,17 +50,14 @@ struct VerificationTests {
         let store = MemoryStore()
         let hash = String(repeating: "0", count: 64)
         for name in ["a", "b", "c"] { Self.add(store, "LocalUpload/\(hash)/data/\(name)", Array(name.utf8)) }
-        store.failNext(
-            .read,
-            with: StorageError(.archived, .permanent, operation: "Get Blob", resource: "c/a", message: "archived")
-        )
+        store.failNext(.read, error: .test(.archived))
         let (events, counters) = try await Self.verify(store)
-        let folder = "/containers/c/LocalUpload/\(hash)/data"
+        let folder = "/containers/vault/LocalUpload/\(hash)/data"
         guard case .failed(let reason)? = events["\(folder)/a"].first else {
             Issue.record("\(events["\(folder)/a"])")
             return
         }
-        #expect(reason.contains("archived"))
+        #expect(reason.contains("as the test asked for"))
         #expect(events["\(folder)/b"].count == 1 && events["\(folder)/c"].count == 1)
         // Not confirmed; of the hash nothing can be said.
         #expect(events[folder].count == 1 && counters.failed == 2)
@@ -75,9 +72,9 @@ struct VerificationTests {
         try write([1, 3], to: "\(directory.path)/other")
         try write([], to: "\(directory.path)/extra")
         try write([], to: "\(directory.path)/.outputfs-sync")
-        let (events, _) = try await Self.verify(store, "containers/c/d", against: directory.path)
-        #expect(events["/containers/c/d/same"] == [.verified])
-        #expect(events["/containers/c/d/other"] == [.wrong("\(directory.path)/other has other bytes")])
+        let (events, _) = try await Self.verify(store, "containers/vault/d", against: directory.path)
+        #expect(events["/containers/vault/d/same"] == [.verified])
+        #expect(events["/containers/vault/d/other"] == [.wrong("\(directory.path)/other has other bytes")])
         #expect(events["\(directory.path)/extra"] == [.wrong("is only here")])
         #expect(events.count == 3)
     }
@@ -86,6 +83,24 @@ struct VerificationTests {
         let file = try #require(fopen(path, "w"))
         defer { fclose(file) }
         fwrite(bytes, 1, bytes.count, file)
+    }
+
+    @Test func `a blob that is replaced while it is read is named, and a log that grows is not`() async throws {
+        let store = MemoryStore()
+        Self.add(store, "file", [1])
+        store.add(BlobAddress(container: "vault", name: "log"), [1], type: .append)
+        store.hold(.read)
+        let task = Task { try await Self.verify(store) }
+        await store.waitUntilHeld(.read, count: 2)
+        Self.add(store, "file", [2])
+        store.add(BlobAddress(container: "vault", name: "log"), [1, 2], type: .append)
+        store.release(.read)
+        let events = try await task.value.events
+        guard case .failed? = events["/containers/vault/file"].first else {
+            Issue.record("\(events["/containers/vault/file"])")
+            return
+        }
+        #expect(events["/containers/vault/log"] == [.unverifiable("no checksum stored")])
     }
 
     @Test func `asked to stop, it stops`() async throws {
