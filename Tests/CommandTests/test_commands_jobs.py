@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import pathlib
+import signal
 import subprocess
 import sys
 import threading
@@ -433,13 +434,35 @@ def test_older_than_leaves_out_what_batch_says_goes_on(run, service, film, batch
     assert [line["id"] for line in lines(run("jobs", "list", "--json", "--older-than", "1s", **batch.environment))] == ["film"]
 
 
-def test_a_loop_in_a_container_named_as_a_job_goes_once(run, service):
+def test_a_loop_in_a_container_named_as_a_job_goes_as_a_loop(run, service):
     container = loop(service, "job-alpha")
     time.sleep(1.1)
-    report = json.loads(run("jobs", "rm", "--json", "--older-than", "1s").out)
-    assert [job["path"] for job in report["jobs"]] == ["jobs/alpha"]
-    assert run("jobs", "rm", "--yes", "--older-than", "1s").status == 0
+    assert json.loads(run("jobs", "rm", "--json", "--older-than", "1s").out)["jobs"] == []
+    report = json.loads(run("jobs", "rm", "--json", "--older-than", "1s", "--kind", "foreach", "--kind", "batch").out)
+    assert report["jobs"] == []
+    report = json.loads(run("jobs", "rm", "--json", "--older-than", "1s", "--kind", "foreach").out)
+    assert [job["path"] for job in report["jobs"]] == ["foreach/job-alpha"]
+    assert run("jobs", "rm", "--yes", "foreach/job-alpha").status == 0
     assert not container.exists()
+
+
+def test_a_container_that_is_only_called_as_a_job_stays(run, service):
+    container = service.create_container("job-data")
+    container.upload_blob("tables/shared.csv", b"somebody's")
+    time.sleep(1.1)
+    ended = run("jobs", "rm", "--yes", "data")
+    assert ended.status == 64 and "outputfs rm -r containers/job-data" in ended.err
+    assert json.loads(run("jobs", "rm", "--yes", "--json", "--older-than", "1s").out)["jobs"] == []
+    assert container.exists()
+
+
+def test_ctrl_c_ends_a_wait(server, film):
+    counters(server, "DELETE")
+    waiting = Waiting(server, "film", "--for", "never")
+    wait_until(lambda: "List Blobs" in counters(server), 30, "the first look")
+    waiting.process.send_signal(signal.SIGINT)
+    status, _, err = waiting.end(10)
+    assert status == 130 and "interrupted" in err
 
 
 def test_settings_of_a_file_reach_the_commands_below_jobs(server, film, tmp_path):

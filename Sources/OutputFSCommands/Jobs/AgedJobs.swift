@@ -9,6 +9,11 @@ struct AgedJobs: Sendable {
     struct Aged: Sendable {
         let job: Job
         let summary: JobSummary
+
+        /// A container that is called as a job's, and holds other things only: a name proves nothing.
+        var isForeign: Bool {
+            job.convention == .batch && summary.total.files > 0 && summary.kinds.allSatisfy { $0.name == JobBlob.other }
+        }
     }
 
     let catalog: JobCatalog

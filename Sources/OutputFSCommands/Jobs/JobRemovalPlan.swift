@@ -17,6 +17,7 @@ struct JobRemovalPlan: Sendable {
         try await AgedJobs(catalog: catalog, known: known, seconds: olderThan ?? 0).each(of: conventions) {
             found.append($0)
         }
+        found.removeAll { $0.isForeign }
         // A loop's container may be named as a job's: it goes once.
         var places: Set<Job.Place> = []
         found = found.filter { aged in aged.job.places.allSatisfy { places.insert($0).inserted } }
@@ -32,6 +33,14 @@ struct JobRemovalPlan: Sendable {
             guard let summary = try await session.catalog.summary(of: job) else {
                 throw CommandFailure(.notFound, "\(job.path) went away")
             }
+            let aged = AgedJobs.Aged(job: job, summary: summary)
+            guard !aged.isForeign else {
+                throw CommandFailure(
+                    .usage,
+                    "\(job.path): nothing in its container was written by the convention; it may be somebody's for other things",
+                    try: "outputfs rm -r containers/\(job.places[0].container), which leaves the container"
+                )
+            }
             if let olderThan {
                 let last = summary.total.last ?? job.containerModified ?? 0
                 guard last <= Int64(WallTime.now().seconds) - olderThan else {
@@ -42,7 +51,7 @@ struct JobRemovalPlan: Sendable {
                     )
                 }
             }
-            found.append(AgedJobs.Aged(job: job, summary: summary))
+            found.append(aged)
         }
         return found
     }

@@ -113,4 +113,15 @@ struct VerificationTests {
         await #expect(throws: CancellationError.self) { _ = try await task.value }
         store.release(.read)
     }
+
+    @Test func `asked to stop with thousands of files that wait, it stops`() async throws {
+        let store = MemoryStore()
+        for number in 0..<5_200 { Self.add(store, "\(number)", [1]) }
+        store.hold(.read)
+        let task = Task { try await Self.verify(store) }
+        await store.waitUntilHeld(.read, count: 4)
+        task.cancel()
+        await #expect(throws: CancellationError.self) { _ = try await task.value }
+        store.release(.read)
+    }
 }
