@@ -75,12 +75,7 @@ package final class Verification: Sendable {
                 if let artifact = StoredArtifact(job.file.address) {
                     state.withLock { $0.artifacts[artifact, default: []].append(job) }
                 } else {
-                    // Nobody takes from the queue any more when the task is cancelled.
-                    await withTaskCancellationHandler {
-                        await room.acquire()
-                    } onCancel: {
-                        room.release()
-                    }
+                    await room.acquire()
                     feed.yield(job)
                 }
             }

@@ -68,6 +68,16 @@ struct StoredArtifactTests {
         return sequence.finish()
     }
 
+    @Test func `what an ignored folder holds is not hashed though it was uploaded`() throws {
+        // The library prunes folders where it hashes, and not where it uploads.
+        let files = [[".amlignore"], ["models", "keep.bin"], ["k"]]
+        let rules = try IgnoreRules("models\n!models/keep.bin\n")
+        #expect(
+            StoredArtifact.steps(files, rules: rules) == [.name(".amlignore"), .bytes(0), .name("k"), .bytes(2)]
+        )
+        #expect(StoredArtifact.steps([[]], rules: IgnoreRules()) == [.bytes(0)])
+    }
+
     @Test func `only folders named by a hash are uploads`() throws {
         let hash = String(repeating: "0a", count: 32)
         func artifact(_ name: String) -> StoredArtifact? { StoredArtifact(BlobAddress(container: "c", name: name)) }

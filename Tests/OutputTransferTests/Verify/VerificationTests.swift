@@ -118,8 +118,10 @@ struct VerificationTests {
         let store = MemoryStore()
         for number in 0..<5_200 { Self.add(store, "\(number)", [1]) }
         store.hold(.read)
-        let task = Task { try await Self.verify(store) }
-        await store.waitUntilHeld(.read, count: 4)
+        let verification = Verification(tree: StoreTree(store: store), against: nil, jobs: 4) { _ in }
+        let task = Task { try await verification.run([try TreePattern("containers/vault")]) }
+        // Four are read, one waits to be, 5,000 wait in the queue: the next one waits for room there.
+        while verification.counters.found < 5_006 { await Task.yield() }
         task.cancel()
         await #expect(throws: CancellationError.self) { _ = try await task.value }
         store.release(.read)
