@@ -214,7 +214,7 @@ package final class Verification: Sendable {
     // MARK: Uploads of Azure ML
 
     private func verify(_ artifact: StoredArtifact, _ jobs: [Job]) async {
-        let path = "/containers/\(artifact.container)/\(artifact.path)"
+        let path = Self.path(of: artifact, by: jobs)
         do {
             let whole = try await StoredArtifact.Files(artifact, in: tree.store)
             let names = Set(jobs.map { NameBytes($0.file.address.name) })
@@ -248,6 +248,15 @@ package final class Verification: Sendable {
         } catch {
             if !Task.isCancelled { tell(path, .failed("\(error)")) }
         }
+    }
+
+    /// Where the upload is in the tree: what its files' paths have in common, in whatever view they were asked for.
+    private static func path(of artifact: StoredArtifact, by jobs: [Job]) -> String {
+        guard let job = jobs.first else { return artifact.path }
+        let slash = UInt8(ascii: "/")
+        let below = job.file.address.name.utf8.dropFirst(artifact.path.utf8.count).count { $0 == slash }
+        let names = job.path.utf8.split(separator: slash).map { String(Substring($0)) }
+        return "/" + names.dropLast(below).joined(separator: "/")
     }
 
     // MARK: Local files
