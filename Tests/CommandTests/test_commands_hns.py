@@ -130,13 +130,18 @@ def test_a_run_goes_with_its_directories(run, service, lake):
     container = service.create_container("azureml")
     for name in ["quiet_cow_1", "quiet_cow_2"]:
         container.upload_blob(f"ExperimentRun/dcid.{name}/outputs/deep/model.pt", b"m")
+        container.upload_blob(f"ComputeRecord/dcid.{name}", b"a file: nothing can be listed below it")
     lake.get_file_system_client("azureml").create_directory("ExperimentRun/dcid.quiet_cow_1/logs/empty")
+    report = json.loads(run("jobs", "rm", "--json", "--older-than", "0s", "--kind", "azureml").out)
+    assert [job["places"] for job in report["jobs"]] == [
+        [f"azureml/ExperimentRun/dcid.{name}/", f"azureml/ComputeRecord/dcid.{name}"] for name in ["quiet_cow_1", "quiet_cow_2"]
+    ]
     found = [json.loads(line)["path"] for line in run("jobs", "list", "--json", "--kind", "azureml").out.splitlines()]
     assert sorted(found) == ["runs/quiet_cow_1", "runs/quiet_cow_2"]
     ended = run("jobs", "rm", "--yes", "quiet_cow_1")
     assert ended.status == 0, ended.err
     left = sorted(blob.name for blob in container.list_blobs())
-    assert left[:2] == ["ExperimentRun", "ExperimentRun/dcid.quiet_cow_2"] and not any("cow_1" in name for name in left)
+    assert left[:2] == ["ComputeRecord", "ComputeRecord/dcid.quiet_cow_2"] and not any("cow_1" in name for name in left)
 
 
 def test_jobs_go_with_their_containers(run, service, job):

@@ -49,6 +49,12 @@ struct AgedJobs: Sendable {
     }
 
     private func aged(_ job: Job, _ limit: Int64) async throws -> Aged? {
+        var job = job
+        if job.convention == .azureml {
+            // Of the places that a run may have, those that it has.
+            guard let found = try await catalog.find(JobName(job)).first else { return nil }
+            job = found
+        }
         guard let summary = try await catalog.summary(of: job) else { return nil }
         // A job without a blob is as old as its container; a run without one is gone.
         guard let last = summary.total.last ?? job.containerModified, last <= limit else { return nil }

@@ -196,7 +196,3 @@ struct JobWaiting: Sendable {
         return end
     }
 }
-
-extension JobName {
-    fileprivate init(_ job: Job) { self.init(id: job.id, convention: job.convention) }
-}

@@ -55,6 +55,8 @@ package struct JobName: Sendable, Hashable {
 
     package init(id: String, convention: JobConvention?) { (self.id, self.convention) = (id, convention) }
 
+    package init(_ job: Job) { self.init(id: job.id, convention: job.convention) }
+
     /// `film`, `jobs/film`, `/runs/quiet_cow_1`, `foreach/job20261121`; `nil` for what cannot be a job.
     package init?(_ text: String) {
         let names = text.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }

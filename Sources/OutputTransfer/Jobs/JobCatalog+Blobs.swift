@@ -69,7 +69,7 @@ extension JobCatalog {
         repeat {
             try Task.checkCancellation()
             let query = BlobQuery(container: place.container, prefix: place.prefix, includesMetadata: true)
-            let page = try await store.listBlobs(query, after: marker)
+            let page = try await page(query, after: marker)
             for item in page.items {
                 guard case .blob(let name, let properties) = item else { continue }
                 for final in held.pass(name, properties) { try give(final) }

@@ -164,11 +164,21 @@ package struct JobCatalog: Sendable {
     func firstNames(_ query: BlobQuery) async throws(StorageError) -> [String] {
         var marker: ListMarker?
         repeat {
-            let page = try await store.listBlobs(query, after: marker)
+            let page = try await page(query, after: marker)
             if !page.items.isEmpty { return page.items.map(\.name) }
             marker = page.next
         } while marker != nil
         return []
+    }
+
+    /// A hierarchical namespace refuses to list below what is a file: nothing is there.
+    func page(_ query: BlobQuery, after marker: ListMarker?) async throws(StorageError) -> BlobPage {
+        do throws(StorageError) { return try await store.listBlobs(query, after: marker) } catch {
+            guard error.kind == .invalid, error.status != nil, query.prefix.utf8.last == UInt8(ascii: "/") else {
+                throw error
+            }
+            return BlobPage(items: [], next: nil)
+        }
     }
 
     /// `nil` where it is not there, or not this token's.
