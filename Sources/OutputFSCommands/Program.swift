@@ -61,8 +61,8 @@ struct RootCommand: ParsableCommand {
             MountCommand.self, UnmountCommand.self, StatusCommand.self, DrainCommand.self, RecoverCommand.self,
             WarmCommand.self, UploadCommand.self, GetCommand.self, PutCommand.self, SyncCommand.self, LuisyCommand.self,
             RemoveCommand.self, LsCommand.self, FindCommand.self,
-            CatCommand.self, HashCommand.self, ForeachCommand.self, DoctorCommand.self, ConfigCommand.self,
-            LogLevelCommand.self, EmulatorCommand.self, DemoCommand.self,
+            CatCommand.self, VerifyCommand.self, HashCommand.self, JobsCommand.self, ForeachCommand.self,
+            DoctorCommand.self, ConfigCommand.self, LogLevelCommand.self, EmulatorCommand.self, DemoCommand.self,
         ]
     )
 }

@@ -96,6 +96,13 @@ def test_what_is_not_there_is_named(run, job, command):
     assert ended.status == 66 and f"nothing fits jobs/{job}/tasks/t?ree/*" in ended.err
 
 
+@pytest.mark.parametrize("command", ["ls", "find", "cat"])
+def test_what_is_there_is_shown_though_another_is_not(run, job, command):
+    ended = run(command, f"jobs/{job}/JobOutput/none", f"jobs/{job}/JobOutput/sum.txt")
+    assert ended.status == 66 and f"/jobs/{job}/JobOutput/none is not there" in ended.err
+    assert ended.out.strip().endswith("3" if command == "cat" else "JobOutput/sum.txt")
+
+
 # Fetching
 
 

@@ -110,6 +110,8 @@ class BatchService:
         match steps:
             case ["jobs"]:
                 self.page(request, query, "/jobs", list(self.jobs.values()))
+            case ["jobs", job] if self.known(job):
+                self.send(request, 200, self.selected(self.jobs[self.known(job)], query))
             case ["jobs", job, "tasks"] if self.known(job):
                 self.page(request, query, parts.path, list(self.tasks[self.known(job)].values()))
             case ["jobs", job, "tasks", task] if self.known(job):

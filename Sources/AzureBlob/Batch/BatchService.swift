@@ -50,6 +50,15 @@ package final class BatchService: Sendable {
     /// Every job of the account.
     package func jobs() async throws(StorageError) -> [BatchJob] { try await all("/jobs", BatchJob.selection) }
 
+    /// `nil` if there is none.
+    package func job(_ job: String) async throws(StorageError) -> BatchJob? {
+        let query = [("$select", BatchJob.selection), ("api-version", Self.apiVersion)]
+        do throws(StorageError) { return try await get("/jobs/\(Self.segment(job))", query, BatchJob.self) } catch {
+            if error.kind == .notFound { return nil }
+            throw error
+        }
+    }
+
     /// Every task of a job.
     package func tasks(ofJob job: String) async throws(StorageError) -> [BatchTask] {
         try await all("/jobs/\(Self.segment(job))/tasks", BatchTask.selection)

@@ -31,8 +31,6 @@ struct CatCommand: ParsableCommand {
                 guard System.write(bytes, to: STDOUT_FILENO) else { System.exit(.success) }
             }
         }
-        guard unmatched.isEmpty else {
-            throw CommandFailure(.notFound, "nothing fits \(unmatched.map(\.text).joined(separator: ", "))")
-        }
+        if let failure = CommandFailure(unmatched: unmatched) { throw failure }
     }
 }

@@ -86,7 +86,7 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
             for datastore in source.datastores {
                 findings += DatastoreChecks.run(datastore, in: source, isReadOnly: configuration.isReadOnly)
             }
-            let account = try batch.account(
+            let account = try batch.account.account(
                 identity: storage.resolver().signInResolver,
                 network: source.network.settings,
                 logger: Logger(label: "doctor") { _ in SwiftLogNoOpLogHandler() }

@@ -56,9 +56,7 @@ struct FindCommand: ParsableCommand {
                 }
             }
         }
-        guard unmatched.isEmpty else {
-            throw CommandFailure(.notFound, "nothing fits \(unmatched.map(\.text).joined(separator: ", "))")
-        }
+        if let failure = CommandFailure(unmatched: unmatched) { throw failure }
         if let name, !found.load(ordering: .relaxed) {
             throw CommandFailure(.failure, "no file there is named \(name)")
         }

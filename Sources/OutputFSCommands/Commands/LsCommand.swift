@@ -49,8 +49,6 @@ struct LsCommand: ParsableCommand {
                 if found.count > 1 { Terminal.print("") }
             }
         }
-        guard unmatched.isEmpty else {
-            throw CommandFailure(.notFound, "nothing fits \(unmatched.map(\.text).joined(separator: ", "))")
-        }
+        if let failure = CommandFailure(unmatched: unmatched) { throw failure }
     }
 }

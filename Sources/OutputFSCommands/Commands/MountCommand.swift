@@ -155,7 +155,7 @@ struct MountCommand: ParsableCommand, TakingPlaces {
             log.logger.error("the process of \(mountPoint) \(lastEnd); restart \(inheritance.restarts)")
         }
         System.raiseDescriptorLimit()
-        configuration.batchAccount = try batch.account(
+        configuration.batchAccount = try batch.account.account(
             identity: storage.resolver().signInResolver,
             network: source.network.settings,
             logger: log.logger

@@ -114,6 +114,8 @@ enum SettingTable {
         "find": wayToStore,
         "foreach": wayToStore,
         "cat": wayToStore,
+        "verify": wayToStore,
+        "jobs": wayToStore + batch.filter { $0.name.hasPrefix("batch-") },
         "recover": wayToStore + transfer.filter { $0.name == "journal-dir" },
     ]
 

@@ -38,7 +38,7 @@ struct ListedFile: Codable, Sendable {
         return table.text
     }
 
-    private static func time(_ seconds: Int64) -> String {
+    static func time(_ seconds: Int64) -> String {
         Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
     }
 }

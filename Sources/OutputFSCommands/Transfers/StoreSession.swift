@@ -95,3 +95,18 @@ extension TreePattern {
         }
     }
 }
+
+extension CommandFailure {
+    /// Of paths to which nothing in the store belongs; `nil` without one.
+    init?(unmatched: [TreePattern]) {
+        guard !unmatched.isEmpty else { return nil }
+        let plain = unmatched.compactMap(\.plainPath).map { "/" + $0.joined(separator: "/") }
+        let others = unmatched.filter { $0.plainPath == nil }.map(\.text)
+        var words: [String] = []
+        if !plain.isEmpty {
+            words.append("\(plain.joined(separator: ", ")) \(plain.count == 1 ? "is" : "are") not there")
+        }
+        if !others.isEmpty { words.append("nothing fits \(others.joined(separator: ", "))") }
+        self.init(.notFound, words.joined(separator: "; "), try: "outputfs ls, which shows what is there")
+    }
+}

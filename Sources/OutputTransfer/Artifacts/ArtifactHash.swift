@@ -4,7 +4,7 @@ internal import OutputConventions
 /// The two hashes by which azure-ai-ml knows local content; lower-case hexadecimal.
 package enum ArtifactHash {
     /// What the object hash begins with.
-    private static let seed = "Initialize for october 2021 AML CLI version"
+    static let seed = "Initialize for october 2021 AML CLI version"
 
     /// The hash that names the folder of an upload: `LocalUpload/<hash>/…`.
     ///

@@ -19,7 +19,7 @@ package struct FileText: Sendable {
         var unmatched: [TreePattern] = []
         for pattern in patterns {
             let found = FoundFiles()
-            _ = try await tree.matches(pattern) { match in
+            _ = try await tree.matchesIfAny(pattern) { match in
                 switch match.found {
                 case .file(let file): found.add(match.path, file)
                 case .directory:

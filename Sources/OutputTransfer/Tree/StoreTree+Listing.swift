@@ -16,7 +16,7 @@ extension StoreTree {
         let files = Mutex<[Entry]>([])
         var unmatched: [TreePattern] = []
         for pattern in patterns {
-            let count = try await matches(pattern) { match in
+            let count = try await matchesIfAny(pattern) { match in
                 let path = match.path.joined(separator: "/")
                 switch match.found {
                 case .file(let file): files.withLock { $0.append(Entry(name: path, file: file)) }
@@ -44,7 +44,7 @@ extension StoreTree {
         }
         var unmatched: [TreePattern] = []
         for pattern in patterns {
-            let count = try await matches(pattern) { match in
+            let count = try await matchesIfAny(pattern) { match in
                 switch match.found {
                 case .file(let file): try give(match.path, file)
                 case .directory(let place):
@@ -57,6 +57,18 @@ extension StoreTree {
             if count == 0 { unmatched.append(pattern) }
         }
         return unmatched
+    }
+}
+
+extension StoreTree {
+    /// As `matches`; a plain path that is not there fits nothing. Who names several wants to see the others.
+    func matchesIfAny(
+        _ pattern: TreePattern,
+        _ body: @escaping @Sendable (Match) async throws -> Void
+    ) async throws -> Int {
+        do { return try await matches(pattern, body) } catch let error as TreeError where error.reason == .notFound {
+            return 0
+        }
     }
 }
 

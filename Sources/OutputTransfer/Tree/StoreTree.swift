@@ -113,7 +113,12 @@ package struct StoreTree: Sendable {
         var marker: ListMarker?
         repeat {
             let query = BlobQuery(container: prefix.container, prefix: prefix.name, pageSize: 1)
-            let page = try await store.listBlobs(query, after: marker)
+            let page: BlobPage
+            do throws(StorageError) { page = try await store.listBlobs(query, after: marker) } catch {
+                // A hierarchical namespace refuses to list below what is a file.
+                if error.kind == .invalid, error.status != nil { return false }
+                throw error
+            }
             if !page.items.isEmpty { return true }
             marker = page.next
         } while marker != nil
