@@ -8,7 +8,7 @@ import time
 import pytest
 from azure.core.exceptions import ResourceExistsError
 
-from mounts import fails_with, wait_until
+from mounts import binary, fails_with, wait_until
 
 ARTIFACTS = "azureml"
 BLOBSTORE = "azureml-blobstore-0f3c9d2e"
@@ -159,6 +159,20 @@ def test_an_upload_is_shown_by_its_asset_and_stays_as_it_is(workspace):
     assert workspace.server.bytes(BLOBSTORE, f"{folder}/b.csv") == b"second"
     (workspace.mount / f"containers/{BLOBSTORE}/{folder}/b.csv").unlink()
     wait_until(lambda: workspace.names("uploads/iris@3/data") == ["a.csv"], 10, "that the file is gone")
+
+
+def test_a_confirmed_upload_that_nobody_needs_goes_with_rm(workspace):
+    """§1.12"""
+    workspace.put(BLOBSTORE, "LocalUpload/1/data/a.csv").set_blob_metadata(CONFIRMED)
+    workspace.put(BLOBSTORE, "LocalUpload/1/data/b.csv")
+    assert workspace.names("uploads") == ["iris@3"]
+    folder = workspace.mount / f"containers/{BLOBSTORE}/LocalUpload/1"
+    ended = subprocess.run(
+        [binary(), "rm", "-r", folder], env=workspace.mount.environment, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert not list(workspace.server.service.get_container_client(BLOBSTORE).list_blobs())
+    wait_until(lambda: workspace.names("uploads") == [], 10, "that the upload is gone")
 
 
 def test_reading_a_confirmed_upload_again_asks_the_store_for_none_of_its_files(workspace):
