@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// A view whose directories are put together from several listings, as the tree shows and changes it: §1.13.
-@Suite("Foreach jobs in the tree", .timeLimit(.minutes(2)))
+@Suite("Foreach jobs in the tree", .timeLimit(.minutes(5)))
 struct ForeachViewTests {
     /// In a world with the job `job1` of tasks 1 and 2.
     private func inWorld(

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Which containers are jobs, what finding out costs, and what failures do to it.
-@Suite("Foreach jobs are known by what is in them", .timeLimit(.minutes(1)))
+@Suite("Foreach jobs are known by what is in them", .timeLimit(.minutes(5)))
 struct ForeachJobsTests {
     @Test(
         arguments: [

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// The rules of `ForeachBlob`, through the view itself: by listing each directory, and by name.
-@Suite("The foreach view shows every blob once", .timeLimit(.minutes(2)))
+@Suite("The foreach view shows every blob once", .timeLimit(.minutes(5)))
 struct ForeachMappingTests {
     private struct Recorded: Decodable {
         struct Pair: Decodable {
@@ -73,10 +73,10 @@ struct ForeachMappingTests {
             "other/", "tasks/", "job/", "/", "e\u{301}", "é", ".", "..", "\\", "%=", String(repeating: "7", count: 252),
             String(repeating: "x", count: 300),
         ]
-        for round in 0..<5 {
+        for round in 0..<3 {
             let world = ForeachWorld()
             world.submit("c12")
-            for _ in 0..<60 {
+            for _ in 0..<40 {
                 let count = Int.random(in: 1...4, using: &random)
                 let blob = (0..<count).map { _ in words.randomElement(using: &random) ?? "" }.joined()
                 if blob.utf16.count <= 1024 { world.add([blob], to: "c12") }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// What is in a job's directories, and how many requests that takes.
-@Suite("Directories of a foreach job", .timeLimit(.minutes(1)))
+@Suite("Directories of a foreach job", .timeLimit(.minutes(5)))
 struct ForeachTasksTests {
     @Test func `tasks are all that left anything, of whatever kind`() async throws {
         let world = ForeachWorld()
