@@ -259,7 +259,7 @@ def test_a_lock_file_that_was_being_put_there_is_its_makers(mounting, own_server
         return os.open(outputs / "lock", os.O_CREAT | os.O_EXCL | os.O_WRONLY)
 
     # The store does it, and nobody hears of it.
-    stall = {"effect": "stall", "part": "head", "bytes": 0, "milliseconds": 5_000, "times": 1}
+    stall = {"effect": "stall", "part": "head", "bytes": 0, "milliseconds": 30_000, "times": 1}
     own_server.faults({"operation": "Put Blob", **stall})
     locking = Background(lock)
     wait_until(lambda: own_server.blob(f"job-{job}", "$JobOutput/lock").exists(), 10, "that it is there")
