@@ -49,8 +49,8 @@ extension OutputFileSystem {
         do throws(StorageError) {
             switch try await gatherer.find(name.string, in: gathered) {
             case nil: emptiness = .empty
-            case .directory(.folder(.foreach, let container, let prefix)):
-                return .folder(.foreach, container: container, prefix: prefix)
+            case .directory(.folder(let view, let container, let prefix)) where view == .foreach || view == .runs:
+                return .folder(view, container: container, prefix: prefix)
             case .directory(.gathered(let place)) where !place.path.isEmpty:
                 emptiness = try await isEmpty(place) ? .empty : .inUse
             case .file, .directory: emptiness = .ofTheTree
