@@ -1,15 +1,18 @@
 internal import BlobStorage
 package import OutputConventions
+internal import OutputViews
 
 /// Finds jobs of all conventions by what is in the store.
 package struct JobCatalog: Sendable {
     let store: any BlobStore
     let onlyContainer: String?
+    let gatherer: Gatherer
     /// The true ids of jobs, by container, as far as Batch tells them.
     private let trueIDs: [String: String]
 
     package init(tree: StoreTree, trueIDs: [String: String] = [:]) {
-        (store, onlyContainer, self.trueIDs) = (tree.store, tree.onlyContainer, trueIDs)
+        (store, onlyContainer, gatherer) = (tree.store, tree.onlyContainer, tree.gatherer)
+        self.trueIDs = trueIDs
     }
 
     /// Questions in flight: a foreach loop is known by its blobs, which costs one small listing a container.
