@@ -102,8 +102,12 @@ package final class LuisyPush: Sendable {
         }
         // What an earlier run left there would be read with the rest: Parquet takes every file of the folder.
         let names = Set(sent.map { NameBytes($0.address.name) })
-        for old in snapshot.blobs.files(below: job.key)
-        where !names.contains(NameBytes(old.name)) && !snapshot.isOfAnother(old.name, below: job.key) {
+        var old = snapshot.blobs.files(below: job.key).filter { old in
+            !names.contains(NameBytes(old.name)) && !snapshot.isOfAnother(old.name, below: job.key)
+        }
+        // A file of the folder's own name is what others would fetch in its place.
+        if let file = snapshot.blobs.file(job.key) { old.append(file) }
+        for old in old {
             let address = BlobAddress(container: project.container.name, name: old.name)
             try await project.container.requests.withSlot {
                 try await project.container.store.delete(address, condition: .matches(old.properties.version.etag))

@@ -162,6 +162,19 @@ struct LuisyPushTests {
         for name in others { #expect(world.blob(name) == "theirs") }
     }
 
+    @Test func `a folder takes the place of the file that the output was`() async throws {
+        let world = try LuisyWorld()
+        world.put("demo/table", "old")
+        world.put("demo/.luisy.hash", #"{"/demo/table": "1"}"#)
+        try world.write("demo/table/part-0", "new")
+        try world.write("demo/.luisy.hash", #"{"/demo/table": "2"}"#)
+        #expect(try await world.push().events.failures == [])
+        #expect(world.store.blobNames(in: "luisy") == ["demo/.luisy.hash", "demo/table/part-0"])
+        let other = try LuisyWorld(world.store)
+        #expect(try await other.pull().events.failures == [])
+        #expect(other.file("demo/table/part-0") == "new")
+    }
+
     @Test func `a single output may be called as what is half fetched`() async throws {
         let world = try LuisyWorld()
         try world.write("demo/.a.outputfs-part", "a")
