@@ -24,6 +24,8 @@ package struct ResultList: Sendable, Hashable {
 
     /// Of names: memory is 16 bytes each.
     private static let elementCountMax: UInt64 = 16 << 20
+    /// Of names that are longer than numbers.
+    private static let nameByteCountMax = 64 << 20
 
     /// Reads a whole file; throws `RDSError`, or what `source` throws.
     package init(_ source: any ByteSource) throws {
@@ -55,9 +57,10 @@ package struct ResultList: Sendable, Hashable {
         names[position].isEmpty ? "[[\(position + 1)]]" : names[position]
     }
 
-    /// Names of numbers, as a vector or as what makes one.
+    /// As a vector or as what makes one: mostly of numbers, but where `setReduce` was used anybody's.
     private static func names(in reader: RDSReader, count: Int) throws -> [String] {
-        var budget = ValueBudget(elements: 3 * count + 100, bytes: 32 * count + 1_000)
+        let byteCount = max(32 * count, min(1_024 * count, nameByteCountMax)) + (64 << 10)
+        var budget = ValueBudget(elements: 3 * count + 100, bytes: byteCount)
         let attributes = try reader.attributes(&budget)
         return RValue(content: .null, attributes: attributes).names.map { $0 ?? "" }
     }

@@ -456,6 +456,30 @@ def test_a_container_that_is_only_called_as_a_job_stays(run, service):
     assert container.exists()
 
 
+def test_a_folder_that_only_may_be_a_runs_stays(run, service, run_of_azureml):
+    _, default = run_of_azureml
+    default.upload_blob("dataset/faces/1.png", b"somebody's")
+    time.sleep(1.1)
+    ended = run("jobs", "rm", "--yes", "faces")
+    assert ended.status == 64 and f"outputfs rm -r containers/{default.container_name}/dataset/faces" in ended.err
+    ended = run("jobs", "rm", "--yes", "--json", "--older-than", "1s", "--kind", "azureml")
+    removed = [job["path"] for job in json.loads(ended.out)["jobs"]]
+    assert "runs/quiet_cow_1" in removed and "runs/faces" not in removed
+    assert "dataset/faces/1.png" in names(default)
+
+
+def test_a_loop_that_batch_says_goes_on_is_not_old(run, service, batch):
+    container = loop(service, "job1")
+    batch.add_job("job1")
+    time.sleep(1.1)
+    arguments = ["--json", "--older-than", "1s", "--kind", "foreach"]
+    assert lines(run("jobs", "list", *arguments, **batch.environment)) == []
+    assert json.loads(run("jobs", "rm", "--yes", *arguments, **batch.environment).out)["jobs"] == []
+    assert container.exists()
+    batch.add_job("job1", state="completed")
+    assert [line["id"] for line in lines(run("jobs", "list", *arguments, **batch.environment))] == ["job1"]
+
+
 def test_ctrl_c_ends_a_wait(server, film):
     counters(server, "DELETE")
     waiting = Waiting(server, "film", "--for", "never")

@@ -88,6 +88,15 @@ def test_cat_of_a_large_file_is_its_bytes(run, service, server):
     assert ended.returncode == 0 and ended.stdout == data
 
 
+def test_cat_says_when_its_output_takes_nothing_more(server, job):
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run(
+            [binary(), "cat", f"jobs/{job}/JobOutput/sum.txt"], stdout=full, stderr=subprocess.PIPE, timeout=30,
+            env=clean_environment(AZURE_STORAGE_CONNECTION_STRING=server.connection_string),
+        )
+    assert ended.returncode == 1 and b"No space left" in ended.stderr
+
+
 @pytest.mark.parametrize("command", ["ls", "find", "cat"])
 def test_what_is_not_there_is_named(run, job, command):
     ended = run(command, f"jobs/{job}/tasks/three")

@@ -123,6 +123,41 @@ def test_a_link_does_not_lead_out_by_way_of_another_one(run, container, tmp_path
     assert not os.path.lexists(tmp_path / "x" / "link")
 
 
+def test_a_single_link_takes_the_name_that_it_is_given(run, container, tmp_path):
+    container.upload_blob("d/latest", b"step-2", metadata={"is_symlink": "true"})
+    container.upload_blob("d/away", b"../x", metadata={"is_symlink": "true"})
+    where = f"containers/{container.container_name}/d"
+    for _ in range(2):
+        ended = run("get", f"{where}/latest", tmp_path / "newest")
+        assert ended.status == 0, ended.err
+        assert os.readlink(tmp_path / "newest") == "step-2"
+    ended = run("get", f"{where}/away", tmp_path / "away")
+    assert ended.status == 1 and "leads out of" in ended.err
+    assert not os.path.lexists(tmp_path / "away")
+
+
+def test_the_environment_of_a_foreach_job_is_for_its_owner_only(run, container, tmp_path):
+    name = container.container_name
+    container.upload_blob(f"{name}.rds", b"tokens")
+    container.upload_blob("other.rds", b"none")
+    assert run("get", f"containers/{name}", tmp_path / "x").status == 0
+    assert os.stat(tmp_path / "x" / f"{name}.rds").st_mode & 0o777 == 0o600
+    assert os.stat(tmp_path / "x" / "other.rds").st_mode & 0o777 == 0o666 & ~current_umask()
+    container.upload_blob(f"{name}.rds", b"tokens", overwrite=True, metadata={"permissions": str(0o100640)})
+    assert run("get", f"containers/{name}/{name}.rds", tmp_path / "given").status == 0
+    assert os.stat(tmp_path / "given").st_mode & 0o777 == 0o640
+
+
+def test_a_file_named_as_what_is_half_fetched_does_not_become_another_one(run, container, tmp_path):
+    for number in range(20):
+        container.upload_blob(f"{number}", b"whole")
+        container.upload_blob(f".{number}.outputfs-part", b"half")
+    ended = run("get", f"containers/{container.container_name}", tmp_path / "x")
+    assert ended.status == 1 and ".7.outputfs-part" in ended.err and "half fetched" in ended.err
+    assert sorted(os.listdir(tmp_path / "x")) == sorted(str(number) for number in range(20))
+    assert {file.read_bytes() for file in (tmp_path / "x").iterdir()} == {b"whole"}
+
+
 # Where files land
 
 

@@ -54,6 +54,12 @@ struct JoinTests {
         #expect(count > file.count - 1_000)
     }
 
+    @Test func `names may be longer than numbers`() throws {
+        let names = (0..<3).map { "\($0)" + String(repeating: "x", count: 2_000) }
+        let file = ItemBytes.file().int(0x213).int(3).int(254).int(254).int(254).names(names)
+        #expect(try joined([file.bytes]).1.names == names)
+    }
+
     /// By hand: two files with a symbol each, which the second mention refers to.
     @Test func `references are numbered anew`() throws {
         let one = ItemBytes.file().int(19).int(2).symbol("a").int(1 << 8 | 255)

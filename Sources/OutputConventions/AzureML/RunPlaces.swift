@@ -46,6 +46,10 @@ package enum RunPlaces {
         return nil
     }
 
+    /// Whether something below this prefix shows that there is a run. `dataset/` is a name that people give to folders of
+    /// their own.
+    package static func proves(_ prefix: String) -> Bool { !prefix.utf8.starts(with: "dataset/".utf8) }
+
     /// The folders of a run, each with its slash.
     package static func folders(of run: String) -> [String] {
         forms.filter { $0.after == "/" }.map { $0.before + run + $0.after }

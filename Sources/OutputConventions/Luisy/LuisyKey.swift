@@ -31,6 +31,11 @@ package struct LuisyKey: Sendable, Hashable, Comparable, CustomStringConvertible
     /// The folder at the top that it lies in; `nil` at the container's root, and for what is no path.
     package var project: String? { names.flatMap { $0.count > 1 ? $0[0] : nil } }
 
+    /// It has the name of a project's manifest, which is no output.
+    package var isManifest: Bool {
+        text.utf8.split(separator: UInt8(ascii: "/")).last?.elementsEqual(Self.manifestName.utf8) ?? false
+    }
+
     /// A table of Spark: luisy keeps a hash of it, and never a blob.
     package var isDeltaTable: Bool { text.utf8.suffix(10).elementsEqual("DeltaTable".utf8) }
 

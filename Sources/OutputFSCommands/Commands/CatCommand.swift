@@ -27,8 +27,12 @@ struct CatCommand: ParsableCommand {
         let session = try StoreSession(storage)
         let unmatched = try session.run {
             try await FileText(tree: session.tree).write(patterns) { bytes in
+                guard !System.write(bytes, to: STDOUT_FILENO) else { return }
+                let error = Errno()
                 // `cat | head`: whoever reads has had enough.
-                guard System.write(bytes, to: STDOUT_FILENO) else { System.exit(.success) }
+                if error.code == EPIPE { System.exit(.success) }
+                Terminal.error("outputfs: standard output cannot be written: \(error)")
+                System.exit(.failure)
             }
         }
         if let failure = CommandFailure(unmatched: unmatched) { throw failure }

@@ -10,9 +10,14 @@ struct AgedJobs: Sendable {
         let job: Job
         let summary: JobSummary
 
-        /// A container that is called as a job's, and holds other things only: a name proves nothing.
+        /// A container that is called as a job's, or a folder that may be a run's, and holds other things only: a name proves
+        /// nothing.
         var isForeign: Bool {
-            job.convention == .batch && summary.total.files > 0 && summary.kinds.allSatisfy { $0.name == JobBlob.other }
+            switch job.convention {
+            case .batch: summary.total.files > 0 && summary.kinds.allSatisfy { $0.name == JobBlob.other }
+            case .azureml: !job.places.contains { RunPlaces.proves($0.prefix) }
+            case .foreach: false
+            }
         }
     }
 

@@ -10,7 +10,9 @@ struct JobRemovalPlan: Sendable {
 
     /// All that are old enough.
     func all(of conventions: Set<JobConvention>) async throws -> [AgedJobs.Aged] {
-        let batchJobs = conventions.contains(.batch) ? try await session.batch?.jobs() ?? [] : []
+        // Batch knows loops, too.
+        let isAsked = conventions.contains(.batch) || conventions.contains(.foreach)
+        let batchJobs = isAsked ? try await session.batch?.jobs() ?? [] : []
         let known = KnownJobs(batchJobs)
         let catalog = JobCatalog(tree: session.store.tree, trueIDs: known.ids)
         var found: [AgedJobs.Aged] = []
@@ -22,6 +24,12 @@ struct JobRemovalPlan: Sendable {
         var places: Set<Job.Place> = []
         found = found.filter { aged in aged.job.places.allSatisfy { places.insert($0).inserted } }
         return found.sorted { $0.job.path.utf8.lexicographicallyPrecedes($1.job.path.utf8) }
+    }
+
+    /// Whether a job is as old as it was when this was planned, which may be long ago where there are many.
+    func isStillOld(_ aged: AgedJobs.Aged) async throws -> Bool {
+        guard let olderThan, let last = try await session.catalog.summary(of: aged.job)?.total.last else { return true }
+        return last <= Int64(WallTime.now().seconds) - olderThan
     }
 
     /// Those that are named: each is there, and none is meant twice.
@@ -37,8 +45,10 @@ struct JobRemovalPlan: Sendable {
             guard !aged.isForeign else {
                 throw CommandFailure(
                     .usage,
-                    "\(job.path): nothing in its container was written by the convention; it may be somebody's for other things",
-                    try: "outputfs rm -r containers/\(job.places[0].container), which leaves the container"
+                    "\(job.path): nothing in \(job.places[0].description) was written by the convention; "
+                        + "it may be somebody's for other things",
+                    try: "outputfs rm -r \(job.places[0].path ?? "containers/\(job.places[0].container)"), "
+                        + "which leaves the container"
                 )
             }
             if let olderThan {

@@ -41,7 +41,9 @@ struct JobsListCommand: ParsableCommand {
         let (json, olderThan) = (json, olderThan)
         try session.run {
             var jobs: [BatchJob] = []
-            if kinds.contains(.batch), let batch = session.batch { jobs = try await batch.jobs() }
+            // Which loops go on is asked only where that counts.
+            let isAsked = kinds.contains(.batch) || olderThan != nil && kinds.contains(.foreach)
+            if isAsked, let batch = session.batch { jobs = try await batch.jobs() }
             let known = KnownJobs(jobs)
             let isFirst = Mutex(true)
             let show: @Sendable (JobLine) throws -> Void = { line in

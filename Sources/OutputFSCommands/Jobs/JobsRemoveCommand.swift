@@ -69,6 +69,12 @@ struct JobsRemoveCommand: ParsableCommand {
             let jobs = JobRemoval(catalog: session.catalog, blobs: removal)
             for job in doomed {
                 try Task.checkCancellation()
+                guard try await plan.isStillOld(job) else {
+                    report.failures.append(
+                        .init(path: job.job.path, reason: "something was written into it meanwhile; it stays")
+                    )
+                    continue
+                }
                 line.show("removing \(job.job.path): \(job.summary.total.files) files")
                 let failures = await jobs.remove(job.job)
                 if failures.isEmpty { report.jobs.append(.init(job)) }

@@ -18,6 +18,10 @@ struct KnownJobs: Sendable {
         return job.places.first.flatMap { byContainer[$0.container]?.state }
     }
 
-    /// Whether Batch knows the job and it goes on.
-    func isActive(_ job: Job) -> Bool { state(of: job).map { $0 != "completed" } ?? false }
+    /// Whether Batch knows the job and it goes on. A loop is a job of Batch whose id its container has for a name.
+    func isActive(_ job: Job) -> Bool {
+        guard job.convention != .azureml else { return false }
+        let containers = job.places.map(\.container) + [JobContainer.name(forJob: job.id)]
+        return containers.contains { byContainer[$0].map { $0.state != "completed" } ?? false }
+    }
 }

@@ -176,6 +176,10 @@ package final class Download: Sendable {
             state.counters.foundBytes += file.properties.length
             return state.targets.insert(NameHash.fnv1a(target)).inserted
         }
+        // Its bytes would be taken for the beginning of the file that the name is made of.
+        guard !PartFile.isPart(target) else {
+            return fail(job, LocalFileError(target, "has the name of a file that is half fetched; it was not fetched"))
+        }
         guard isNew else {
             return fail(job, LocalFileError(target, "is the target of two sources; --keep or --strip tells them apart"))
         }
@@ -192,7 +196,7 @@ package final class Download: Sendable {
                 store: tree.store,
                 address: job.file.address,
                 target: job.target,
-                root: destination,
+                root: root(of: job),
                 policy: options.overwrite,
                 validates: options.validates,
                 usesPosixMetadata: options.usesPosixMetadata,
@@ -223,6 +227,11 @@ package final class Download: Sendable {
             }
             fail(job, error)
         }
+    }
+
+    /// The folder that no link may lead out of: for a single file that was given its name the one that it lies in.
+    private func root(of job: Job) -> String {
+        job.target.utf8.elementsEqual(destination.utf8) ? LocalFolder.parent(of: destination) : destination
     }
 
     private func count(_ job: Job, _ change: (inout TransferCounters) -> Void) {

@@ -70,7 +70,11 @@ struct FileDownload: Sendable {
             modified: posix.modificationTime ?? Timestamp(seconds: properties.version.lastModified),
             permissions: usesPosixMetadata ? posix.permissions : nil
         )
-        let part = try await disk.perform { () throws(LocalFileError) in try PartFile(for: target, version: version) }
+        // As in a mount: for its owner only, unless a mode was stored.
+        let isPrivate = ForeachBlob.mayHoldTokens(address.name, in: address.container)
+        let part = try await disk.perform { () throws(LocalFileError) in
+            try PartFile(for: target, version: version, isPrivate: isPrivate)
+        }
         do {
             try await fetch(properties, into: part, count)
             if validates { try await validate(part, properties) }

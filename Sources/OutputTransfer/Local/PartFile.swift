@@ -28,12 +28,14 @@ final class PartFile: Sendable {
     /// What the finished file carries: the ETag of the blob that it was fetched from.
     static let versionAttribute = "user.outputfs.etag"
 
-    /// - Parameter version: what must be equal for bytes that are there to count.
-    init(for target: String, version: String) throws(LocalFileError) {
+    /// - Parameters:
+    ///   - version: what must be equal for bytes that are there to count.
+    ///   - isPrivate: only its owner may read it, from its first byte on, whatever the umask is.
+    init(for target: String, version: String, isPrivate: Bool = false) throws(LocalFileError) {
         self.target = target
         self.version = version
         path = Self.path(for: target)
-        descriptor = try Self.openLocked(path)
+        descriptor = try Self.openLocked(path, isPrivate: isPrivate)
         resumedCount = Self.resumable(descriptor, version)
         guard ftruncate(descriptor, off_t(resumedCount)) == 0 else {
             let error = LocalFileError.last(path, "cannot be emptied")
@@ -53,10 +55,16 @@ final class PartFile: Sendable {
         return folder + "." + String(NameHash.fnv1a(name), radix: 16) + suffix
     }
 
-    private static func openLocked(_ path: String) throws(LocalFileError) -> Int32 {
+    private static func openLocked(_ path: String, isPrivate: Bool) throws(LocalFileError) -> Int32 {
         while true {
-            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o666)
+            let descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, isPrivate ? 0o600 : 0o666)
             guard descriptor >= 0 else { throw .last(path, "cannot be made") }
+            // It may be there from an earlier try.
+            guard !isPrivate || fchmod(descriptor, 0o600) == 0 else {
+                let error = LocalFileError.last(path, "cannot be given its permissions")
+                close(descriptor)
+                throw error
+            }
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 close(descriptor)
                 throw LocalFileError(path, "is being written by another process")

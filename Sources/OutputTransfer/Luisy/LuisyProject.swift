@@ -30,6 +30,19 @@ package struct LuisyProject: Sendable {
         let knowledge: LuisyPlan.Knowledge
         let stored: LuisyContainer.StoredManifest?
         let blobs: LuisyBlobs
+
+        /// Whether a blob below an output is, or lies in, one that a manifest names by itself, or is a manifest: it is no part
+        /// of the first one.
+        func isOfAnother(_ name: String, below key: LuisyKey) -> Bool {
+            let blob = LuisyKey(blob: name)
+            if blob.isManifest { return true }
+            let path = blob.text.utf8
+            let ends = path.indices.dropFirst(key.text.utf8.count + 1).filter { path[$0] == UInt8(ascii: "/") }
+            return (ends + [path.endIndex]).contains { end in
+                let other = LuisyKey(String(Substring(path[..<end])))
+                return knowledge.store[other] != nil || knowledge.local[other] != nil
+            }
+        }
     }
 
     /// The manifest is read before the blobs are listed: an upload puts the blob first, so that what a manifest names is listed.

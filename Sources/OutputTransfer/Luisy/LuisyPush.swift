@@ -78,7 +78,11 @@ package final class LuisyPush: Sendable {
     ) async throws -> [(address: BlobAddress, etag: ETag)] {
         let (files, isFolder) = try await transfer.disk.perform {
             let output = try ArtifactFolder(all: job.source)
-            return (try output.files().filter { !PartFile.isPart($0.relativePath) }, output.isFolder)
+            let files = try output.files().filter { file in
+                // A manifest below is saved by its own rules only.
+                !output.isFolder || !PartFile.isPart(file.relativePath) && !LuisyKey(blob: file.relativePath).isManifest
+            }
+            return (files, output.isFolder)
         }
         let name = job.key.blobName
         guard isFolder else {
@@ -98,7 +102,12 @@ package final class LuisyPush: Sendable {
         }
         // What an earlier run left there would be read with the rest: Parquet takes every file of the folder.
         let names = Set(sent.map { NameBytes($0.address.name) })
-        for old in snapshot.blobs.files(below: job.key) where !names.contains(NameBytes(old.name)) {
+        var old = snapshot.blobs.files(below: job.key).filter { old in
+            !names.contains(NameBytes(old.name)) && !snapshot.isOfAnother(old.name, below: job.key)
+        }
+        // A file of the folder's own name is what others would fetch in its place.
+        if let file = snapshot.blobs.file(job.key) { old.append(file) }
+        for old in old {
             let address = BlobAddress(container: project.container.name, name: old.name)
             try await project.container.requests.withSlot {
                 try await project.container.store.delete(address, condition: .matches(old.properties.version.etag))

@@ -145,6 +145,44 @@ struct LuisyPushTests {
         #expect(try world.manifest()[LuisyKey("/demo/table")] == .hash("1"))
     }
 
+    @Test func `outputs and manifests below a folder are no old parts of it`() async throws {
+        let world = try LuisyWorld()
+        let manifest = #"{"/demo/table/own.pkl": "5", "/demo/table/more": "6"}"#
+        world.put("demo/.luisy.hash", manifest)
+        let others = ["demo/table/.luisy.hash", "demo/table/more/part-0", "demo/table/own.pkl"]
+        for name in others { world.put(name, "theirs") }
+        world.put("demo/table/part-1.parquet", "old")
+        try world.write("demo/table/part-0.parquet", "new")
+        try world.write("demo/table/.luisy.hash", "mine")
+        try world.write("demo/.luisy.hash", #"{"/demo/table": "1"}"#)
+        #expect(try await world.push().events.failures == [])
+        #expect(
+            world.store.blobNames(in: "luisy") == ["demo/.luisy.hash"] + others + ["demo/table/part-0.parquet"]
+        )
+        for name in others { #expect(world.blob(name) == "theirs") }
+    }
+
+    @Test func `a folder takes the place of the file that the output was`() async throws {
+        let world = try LuisyWorld()
+        world.put("demo/table", "old")
+        world.put("demo/.luisy.hash", #"{"/demo/table": "1"}"#)
+        try world.write("demo/table/part-0", "new")
+        try world.write("demo/.luisy.hash", #"{"/demo/table": "2"}"#)
+        #expect(try await world.push().events.failures == [])
+        #expect(world.store.blobNames(in: "luisy") == ["demo/.luisy.hash", "demo/table/part-0"])
+        let other = try LuisyWorld(world.store)
+        #expect(try await other.pull().events.failures == [])
+        #expect(other.file("demo/table/part-0") == "new")
+    }
+
+    @Test func `a single output may be called as what is half fetched`() async throws {
+        let world = try LuisyWorld()
+        try world.write("demo/.a.outputfs-part", "a")
+        try world.write("demo/.luisy.hash", #"{"/demo/.a.outputfs-part": "1"}"#)
+        #expect(try await world.push().events.failures == [])
+        #expect(world.blob("demo/.a.outputfs-part") == "a")
+    }
+
     @Test func `of code that is said to be new, old files are not sent`() async throws {
         let world = try LuisyWorld()
         try world.write("demo/a.pkl", "of old code")
