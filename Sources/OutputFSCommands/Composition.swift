@@ -399,10 +399,13 @@ enum Composition {
         // Directories of a hierarchical namespace go behind what is in them.
         let namespace = try namespace(of: source, plain, logger)
         let configuration = source.network.storeConfiguration(namespace: namespace)
+        let store = namespace == .flat ? plain : try blobStore(source, door, configuration, logger)
+        let datastores = try OpenDatastore.open(source, beside: store, door, nil, logger)
         return MassRemoval(
-            store: namespace == .flat ? plain : try blobStore(source, door, configuration, logger),
+            store: StoreRouter(store, routes: datastores.map(\.route)),
             views: ShownViews(OutputView.allCases, luisyContainer: source.luisyContainer),
-            onlyContainer: source.container
+            onlyContainer: source.container,
+            datastores: source.datastores.map(\.configured)
         )
     }
 

@@ -84,6 +84,7 @@ extension OutputFileSystem {
                 }
             case .directory(let directory):
                 request.later { [self] () async throws(FileSystemError) in
+                    if let contents = directory.place.contents { try await requireUnconfirmed(contents, "setattr") }
                     try await apply(changes, to: directory)
                     return AttributesAnswer(attributes(of: directory), validity: options.attributeValidity)
                 }

@@ -9,7 +9,8 @@ import OutputConventions
 extension OutputFileSystem {
     package func open(_ request: consuming Request<Opened>, _ node: NodeID, flags: OpenFlags) {
         let number = request.number
-        if let unheard = handles.takeUnheard(number) { release(unheard) }
+        // It goes behind the new one: as the last of its file it would publish what nobody closed.
+        let unheard = handles.takeUnheard(number)
         let file: FileNode
         do throws(FileSystemError) {
             file = try fileNode(node)
@@ -26,14 +27,18 @@ extension OutputFileSystem {
             }
             // What was changed here is known best here: no request.
             if file.hasUnsentContent && !flags.truncates {
-                request.succeed(try opened(file, flags, for: number))
+                let opened = try opened(file, flags, for: number)
+                if let unheard { release(unheard) }
+                request.succeed(opened)
                 return
             }
         } catch {
+            if let unheard { release(unheard) }
             request.fail(error)
             return
         }
         request.later { [self] () async throws(FileSystemError) in
+            defer { if let unheard { release(unheard) } }
             if flags.allowsWriting || flags.truncates { try await requireUnconfirmed(file.address, "open") }
             if flags.truncates {
                 // The old bytes go: no version is needed, unless one that came since the last lookup is a conflict.

@@ -204,7 +204,21 @@ extension OutputFileSystem {
         await copies.entry.end()
         nodes.moveDirectories { move.target(of: $0) }
         if let marker = move.place.markerBlob { changes.record(folder: marker, .absent, at: now) }
+        await movePassingMarkers(copies.all)
         return nil
+    }
+
+    /// Markers that pass do so under their new names, and what came along is something in the directories above it.
+    private func movePassingMarkers(_ copies: [CopiedBlob]) async {
+        var others: [BlobAddress] = []
+        for blob in copies {
+            if passingMarkers.take(blob.source, blob.etag) {
+                noteMarker(blob.copy, blob.version.etag)
+            } else {
+                others.append(blob.copy)
+            }
+        }
+        for blob in others { await removePassingMarkers(above: blob) }
     }
 
     // MARK: Nodes

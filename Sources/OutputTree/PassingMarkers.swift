@@ -13,6 +13,15 @@ final class PassingMarkers: Sendable {
 
     func insert(_ marker: BlobAddress, _ etag: ETag) { made.withLock { $0[marker] = etag } }
 
+    /// Takes out this one; false if it is not there in this version.
+    func take(_ marker: BlobAddress, _ etag: ETag) -> Bool {
+        made.withLock { made in
+            guard made[marker] == etag else { return false }
+            made[marker] = nil
+            return true
+        }
+    }
+
     /// Takes out those of the directories that the blob lies in.
     func take(above blob: BlobAddress) -> [(marker: BlobAddress, etag: ETag)] {
         made.withLock { made in

@@ -3,9 +3,6 @@ import OutputConventions
 
 /// What the views ask the store.
 extension Gatherer {
-    /// Listings under way at once: 10,000 of them at 20 ms are 13 seconds, and not 3 minutes.
-    static let atOnce = 16
-
     /// One of several places that a directory is put together from.
     struct Part: Sendable {
         let container: String
@@ -36,7 +33,9 @@ extension Gatherer {
     /// - Throws: what keeps any of them from being listed, since a directory that lacks names must not look whole. Those that
     ///   credentials do not reach are left out, unless that leaves none.
     func list(_ parts: [Part]) async throws(StorageError) -> [Answer] {
-        let answers = try await each(of: parts) { (part) async throws(StorageError) in try await list(part) }
+        let answers = try await concurrently(parts, atOnce: Self.requestsMax) { part throws(StorageError) in
+            try await list(part)
+        }
         var refusal: StorageError?
         for answer in answers {
             switch answer {
@@ -76,14 +75,8 @@ extension Gatherer {
 
     /// Whether any blob's name begins so.
     func presence(of part: Part) async throws(StorageError) -> Presence {
-        let query = BlobQuery(container: part.container, prefix: part.prefix, pageSize: 1)
-        var marker: ListMarker?
         do throws(StorageError) {
-            repeat {
-                let page = try await store.listBlobs(query, after: marker)
-                if !page.items.isEmpty { return .there }
-                marker = page.next
-            } while marker != nil
+            return try await hasBlobs(below: part.prefix, in: part.container) ? .there : .absent
         } catch {
             switch error.kind {
             case .notFound: return .absent
@@ -91,7 +84,6 @@ extension Gatherer {
             default: throw error
             }
         }
-        return .absent
     }
 
     /// The names of the containers that begin so; none where these credentials may not list containers.
@@ -114,42 +106,5 @@ extension Gatherer {
     /// Whether credentials may reach the container.
     func reaches(_ container: String) -> Bool {
         source.onlyContainer.map { $0.utf8.elementsEqual(container.utf8) } ?? true
-    }
-
-    /// The answers in the order of `items`, which are asked for `atOnce` at a time; the first failure ends it.
-    func each<Item: Sendable, Value: Sendable>(
-        of items: [Item],
-        _ body: @escaping @Sendable (Item) async throws(StorageError) -> Value
-    ) async throws(StorageError) -> [Value] {
-        let results = await withTaskGroup(of: (Int, Result<Value, StorageError>).self) { group in
-            var results: [Result<Value, StorageError>?] = Array(repeating: nil, count: items.count)
-            var next = 0
-            func ask() {
-                guard next < items.count else { return }
-                let (index, item) = (next, items[next])
-                next += 1
-                group.addTask {
-                    do throws(StorageError) { return (index, .success(try await body(item))) } catch {
-                        return (index, .failure(error))
-                    }
-                }
-            }
-            for _ in 0..<min(Self.atOnce, items.count) { ask() }
-            while let (index, result) = await group.next() {
-                results[index] = result
-                if case .failure = result { group.cancelAll() } else { ask() }
-            }
-            return results
-        }
-        var values: [Value] = []
-        var cancelled: StorageError?
-        for case .failure(let error)? in results {
-            // The others were cancelled for its sake.
-            guard error.kind == .cancelled else { throw error }
-            cancelled = error
-        }
-        if let cancelled { throw cancelled }
-        for case .success(let value)? in results { values.append(value) }
-        return values
     }
 }

@@ -3,7 +3,7 @@ import OutputConventions
 
 /// What every view asks of the store.
 extension Gatherer {
-    /// Requests about one directory that are under way at a time.
+    /// Requests about one directory that are under way at a time: 10,000 of 20 ms are 13 seconds, and not 3 minutes.
     static let requestsMax = 16
 
     /// The file as the store has it; `nil` if it is not there, or only says that there is a directory.

@@ -161,8 +161,9 @@ extension Gatherer {
 
     private func hasNamedOutputs(_ run: String) async throws(StorageError) -> Bool {
         let parts = try await outputFolders(of: run).map(\.part)
-        return try await each(of: parts) { (part) async throws(StorageError) in try await presence(of: part) }
-            .contains(.there)
+        return try await concurrently(parts, atOnce: Self.requestsMax) { part throws(StorageError) in
+            try await presence(of: part)
+        }.contains(.there)
     }
 
     private func namedOutputs(of run: String) async throws(StorageError) -> [GatheredEntry] {

@@ -19,7 +19,7 @@ extension Gatherer {
                 folders.append(folder)
             }
         }
-        let states = try await each(of: folders) { (folder) async throws(StorageError) in
+        let states = try await concurrently(folders, atOnce: Self.requestsMax) { folder throws(StorageError) in
             try await upload(in: folder, validity: .zero)
         }
         // Oldest first: an upload that comes later takes no name from one that was there.

@@ -195,6 +195,23 @@ def test_commands_reach_them_without_a_mount(table, account, tmp_path, models):
     assert models.download_blob("spring/new.txt").readall() == b"put there"
 
 
+def test_rm_without_a_mount_means_the_same_by_a_path_as_a_mount(table, server, models, tmp_path):
+    """A configured datastore goes before the workspace's own of its name, whose files stay."""
+    own = BlobServiceClient(server.blob_endpoint, credential=server.key)
+    workspace = "azureml-blobstore-" + os.urandom(4).hex()
+    own.create_container(workspace).upload_blob("old/f", b"of the workspace")
+    models.upload_blob("spring/old/f", b"of the lab")
+    file = table()
+    file.write_text(file.read_text().replace("datastores.lab", "datastores.workspaceblobstore"))
+    (tmp_path / "own.key").write_text(server.key)
+    named = ["--endpoint", server.blob_endpoint, "--key-file", tmp_path / "own.key"]
+    ended = outputfs("rm", "-r", *named, "/datastores/workspaceblobstore/old")
+    assert ended.status == 0, ended
+    assert not models.get_blob_client("spring/old/f").exists()
+    assert own.get_blob_client(workspace, "old/f").exists()
+    own.delete_container(workspace)
+
+
 # When one is in trouble
 
 

@@ -43,6 +43,15 @@ struct ForeachJobTests {
         #expect(ContentTypes.type(forName: "job/film.RDS") == "application/octet-stream")
     }
 
+    @Test func `the environment may hold tokens, in containers of other accounts, too`() {
+        for container in ["film", "https://lab.blob.core.windows.net/film", "http://127.0.0.1:10000/lab/film"] {
+            #expect(ForeachBlob.mayHoldTokens("film.rds", in: container), "\(container)")
+            for blob in ["film", "film.txt", "films.rds", "a/film.rds", ".rds"] {
+                #expect(!ForeachBlob.mayHoldTokens(blob, in: container), "\(blob)")
+            }
+        }
+    }
+
     @Test func `metadata are read by their tags`() {
         let text = """
             <metadata><enableCloudCombine>TRUE</enableCloudCombine><chunkSize>20</chunkSize><packages>a & b;c</packages>\

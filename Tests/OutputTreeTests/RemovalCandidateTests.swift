@@ -12,6 +12,7 @@ struct RemovalCandidateTests {
             switch (place.path, name) {
             case ("", "r"): .gathered(GatheredPlace(.runs, path: "r"))
             case ("r", "artifacts"): .folder(.runs, container: "azureml", prefix: "ExperimentRun/dcid.r/")
+            case ("", "lab"): .container(.datastores, container: "https://lab.example/models")
             case ("r", "a"): .file(.runs, container: "azureml", name: "a")
             default: nil
             }
@@ -61,6 +62,12 @@ struct RemovalCandidateTests {
         await expectRefusal(.forbidden, "runs/r")
         await expectRefusal(.notFound, "runs/other")
         await expectRefusal(.notFound, "runs/r/a/b")
+    }
+
+    @Test func `a datastore in another account is reached beside the one container`() async throws {
+        let folder = TreePlace.folder(.datastores, container: "https://lab.example/models", prefix: "d/")
+        let blob = BlobAddress(container: "https://lab.example/models", name: "d")
+        #expect(try await candidate("datastores/lab/d", only: "job-film") == .either(blob, folder))
     }
 
     @Test func `a run's artifacts go without its outputs, which have the same prefix`() {

@@ -98,6 +98,33 @@ struct ResumingTests {
         tree.shutDown()
     }
 
+    @Test func `an emptying open whose answer was never given publishes nothing when it is asked for again`()
+        async throws
+    {
+        defer { close(memory) }
+        store.addContainer("data")
+        let blob = BlobAddress(container: "data", name: "f")
+        store.add(blob, Array("bytes".utf8))
+        let killed = tree(try scheduler())
+        try await onOwnThread {
+            let files = TreeFiles(fileSystem: killed)
+            files.requestNumber = 8
+            _ = try files.open("containers/data/f", O_WRONLY | O_TRUNC)
+        }
+        let tree = try resumed()
+        let node = try await onOwnThread {
+            let files = TreeFiles(fileSystem: tree)
+            files.requestNumber = 8
+            _ = try files.open("containers/data/f", O_WRONLY | O_TRUNC)
+            return tree.nodes.liveFile(at: blob)
+        }
+        #expect(node?.withState { $0.writerCount } == 1 && tree.status().openHandles == 1)
+        // What is sent behind a close would be on its way.
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(store.bytes(of: blob) == Array("bytes".utf8))
+        tree.shutDown()
+    }
+
     @Test func `a directory's open whose answer was never given leaves no handle behind`() async throws {
         defer { close(memory) }
         let killed = tree(try scheduler())

@@ -3,8 +3,8 @@
 package struct ConfiguredDatastore: Sendable, Hashable {
     /// Of letters, digits and underscores.
     package let name: String
-    /// Under which the mount's store has it: `NAME:container` where the datastore has an account of its own, which is no
-    /// name that a container can have; else the container's own.
+    /// Under which the mount's store has it: its URL where the datastore has an account of its own (`ForeignContainer`), which
+    /// is no name that a container can have; else the container's own.
     package let container: String
     /// What the names of its blobs begin with: empty, or ends with a slash.
     package let prefix: String

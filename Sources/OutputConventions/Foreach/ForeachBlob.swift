@@ -37,8 +37,10 @@ package enum ForeachBlob {
     /// Whether the blob is the environment of a job, with all that the caller's session knew: perhaps tokens. By its name
     /// alone, which is cheap: of a file that is taken for one, chmod changes the mode like that of any other.
     package static func mayHoldTokens(_ blob: String, in container: String) -> Bool {
-        blob.utf8.count == container.utf8.count + 4 && blob.utf8.starts(with: container.utf8)
-            && blob.utf8.suffix(4).elementsEqual(".rds".utf8)
+        guard blob.utf8.suffix(4).elementsEqual(".rds".utf8) else { return false }
+        // A container of another account goes by its URL.
+        let own = container.utf8.lastIndex(of: UInt8(ascii: "/")).map { container.utf8[$0...].dropFirst() }
+        return blob.utf8.dropLast(4).elementsEqual(own ?? container.utf8[...])
     }
 
     /// The id of the task that a blob belongs to; `nil` if it is shown elsewhere.

@@ -68,7 +68,7 @@ final class RemovalSession: Sendable {
             if isInterrupted.load(ordering: .relaxed) { return }
             let answer = try place.agent.run(step)
             body(answer)
-            step.marker = answer.next
+            (step.marker, step.directory) = (answer.next, answer.directory)
         } while step.marker != nil
     }
 }

@@ -114,6 +114,8 @@ enum SettingTable {
         "find": wayToStore,
         "foreach": wayToStore,
         "cat": wayToStore,
+        // Which account it is about is said on its command line only. What paths of the tree mean, datastores say.
+        "rm": [],
         "verify": wayToStore,
         "jobs": wayToStore + batch.filter { $0.name.hasPrefix("batch-") },
         "recover": wayToStore + transfer.filter { $0.name == "journal-dir" },
@@ -131,7 +133,7 @@ enum SettingTable {
     /// Whether a command takes the account of the workspace that the working directory belongs to. What stays longer than a
     /// shell's line, and what recovers what such a one left, does not: it must not depend on where it was typed.
     static func followsWorkspace(_ command: String) -> Bool {
-        byCommand[command] != nil && !["mount", "config", "doctor", "upload", "recover"].contains(command)
+        byCommand[command] != nil && !["mount", "config", "doctor", "upload", "recover", "rm"].contains(command)
     }
 
     /// What the Azure tools' own variables stand for. Those that hold a secret are never shown.

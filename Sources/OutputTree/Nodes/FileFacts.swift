@@ -244,7 +244,7 @@ struct FileFacts: Sendable, Hashable {
         hasher.combine(etagNumber)
         hasher.combine(length)
         hasher.combine(identity.0)
-        hasher.combine(flags)
+        hasher.combine(flags.stored)
     }
 }
 

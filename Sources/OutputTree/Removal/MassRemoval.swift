@@ -15,13 +15,16 @@ package struct MassRemoval: Sendable {
     private let onlyContainer: String?
     private let gatherer: Gatherer
 
-    package init(store: any BlobStore, views: ShownViews, onlyContainer: String?) {
-        self.init(
-            store: store,
-            views: views,
-            onlyContainer: onlyContainer,
-            gatherer: Gatherer(store: store, source: GatheredSource(onlyContainer: onlyContainer))
-        )
+    /// - Parameter datastores: those of the configuration, which `store` leads to: they decide what paths mean.
+    package init(
+        store: any BlobStore,
+        views: ShownViews,
+        onlyContainer: String?,
+        datastores: [ConfiguredDatastore] = []
+    ) {
+        let source = GatheredSource(onlyContainer: onlyContainer, datastores: datastores)
+        let gatherer = Gatherer(store: store, source: source)
+        self.init(store: store, views: views, onlyContainer: onlyContainer, gatherer: gatherer)
     }
 
     init(store: any BlobStore, views: ShownViews, onlyContainer: String?, gatherer: Gatherer) {
@@ -30,9 +33,9 @@ package struct MassRemoval: Sendable {
 
     /// One step without a mount.
     package func run(_ step: RemovalStep) async throws(RemovalRefusal) -> RemovalAnswer {
-        let target = try await target(of: step) { _ in false }
+        guard let target = try await target(goingOnWith: step, isKnown: { _ in false }) else { return RemovalAnswer() }
         let (doomed, next) = try await page(of: target, after: step.marker)
-        var answer = RemovalAnswer(next: next)
+        var answer = RemovalAnswer(next: next, directory: target.address.description)
         guard !step.isDryRun else {
             answer.blobs = doomed.map(\.told)
             return answer
@@ -75,6 +78,20 @@ package struct MassRemoval: Sendable {
             }
         }
         return gone
+    }
+
+    /// As `target(of:)`; `nil` where nothing is left of what the step before was about.
+    func target(
+        goingOnWith step: RemovalStep,
+        isKnown: (BlobAddress) -> Bool
+    ) async throws(RemovalRefusal) -> RemovalTarget? {
+        do throws(RemovalRefusal) {
+            let target = try await target(of: step, isKnown: isKnown)
+            return step.directory.map { $0.utf8.elementsEqual(target.address.description.utf8) } ?? true ? target : nil
+        } catch {
+            guard step.marker != nil, error.kind == .notFound else { throw error }
+            return nil
+        }
     }
 
     /// `isKnown`: whether a file, or a directory's prefix, is there though the store does not have it.

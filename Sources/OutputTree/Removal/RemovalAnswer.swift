@@ -12,6 +12,8 @@ package struct RemovalStep: Sendable, Codable, Equatable {
     package var atOnce: Int
     /// Where the step before ended; `nil` for the first.
     package var marker: String?
+    /// What the step before was about. By now the path may lead elsewhere: another upload has the name of one that is gone.
+    package var directory: String?
 
     package init(path: String, isRecursive: Bool, isDryRun: Bool, atOnce: Int, marker: String? = nil) {
         (self.path, self.isRecursive, self.isDryRun) = (path, isRecursive, isDryRun)
@@ -40,6 +42,8 @@ package struct RemovalAnswer: Sendable, Codable, Equatable {
     package var failures: [Failure] = []
     /// Where the next step begins; `nil` after the last one.
     package var next: String?
+    /// For the next step.
+    package var directory: String?
 }
 
 /// Why nothing is deleted.

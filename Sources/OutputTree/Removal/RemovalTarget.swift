@@ -76,7 +76,11 @@ enum RemovalCandidate: Sendable, Equatable {
         guard names.count > 1, let contents = place.contents ?? found?.blob else {
             throw RemovalRefusal(.forbidden, "/\(path) belongs to the tree: name a job, a container, or what is in one")
         }
-        guard onlyContainer == nil || onlyContainer?.utf8.elementsEqual(contents.container.utf8) == true else {
+        // A datastore in another account has credentials of its own.
+        guard
+            onlyContainer.map({ $0.utf8.elementsEqual(contents.container.utf8) }) ?? true
+                || ForeignContainer.isForeign(contents.container)
+        else {
             throw RemovalRefusal(.notFound, "\(path): the credentials are for one container, and not for this one")
         }
         self = found ?? (isFixed ? .fixed(place) : .directory(place))

@@ -40,6 +40,8 @@ struct ConfirmedUploadTests {
             expect(.notPermitted) { try file.open("\(folder)/data/new", O_WRONLY | O_CREAT, permissions: 0o644) }
             expect(.notPermitted) { try file.truncate(path, to: 0) }
             expect(.notPermitted) { try file.setPermissions(path, 0o600) }
+            expect(.notPermitted) { try file.setPermissions("\(folder)/data", 0o700) }
+            expect(.notPermitted) { try file.setPermissions(folder, 0o700) }
             expect(.notPermitted) { try file.setAttribute(path, "user.mine", [1], flags: 0) }
             expect(.notPermitted) { try file.makeNode("\(folder)/data/new", permissions: 0o644) }
             expect(.notPermitted) { try file.makeDirectory("\(folder)/data/new", permissions: 0o755) }

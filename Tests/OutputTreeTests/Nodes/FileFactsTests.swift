@@ -26,6 +26,12 @@ import Testing
         )
     }
 
+    @Test func `what a name says of a file is no difference of its version`() {
+        let plain = facts()
+        let secret = plain.with(BlobAddress(container: "film", name: "film.rds"))
+        #expect(plain == secret && plain.hashValue == secret.hashValue)
+    }
+
     @Test func `facts stay small, as a node for each of a million files has them`() {
         #expect(MemoryLayout<FileFacts>.size <= 68)
         #expect(MemoryLayout<FileFacts?>.stride <= 72)

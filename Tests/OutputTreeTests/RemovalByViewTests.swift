@@ -1,0 +1,56 @@
+import BlobStorage
+import OutputConventions
+import TestSupport
+import Testing
+
+@testable import OutputTree
+
+/// `outputfs rm` without a mount, by paths of which only the store and the configuration tell what they mean.
+@Suite("A mass delete by a gathered path", .timeLimit(.minutes(1)))
+struct RemovalByViewTests {
+    private func step(_ path: String) -> RemovalStep {
+        RemovalStep(path: path, isRecursive: true, isDryRun: false, atOnce: 4)
+    }
+
+    @Test func `goes by the datastores of the configuration`() async throws {
+        let store = MemoryStore(containers: [blobstore, "lab"])
+        for blob in ["d/f", "spring/d/f"] {
+            store.add(BlobAddress(container: blobstore, name: blob), [1])
+            store.add(BlobAddress(container: "lab", name: blob), [1])
+        }
+        let configured = ConfiguredDatastore(name: "workspaceblobstore", container: "lab", prefix: "spring/")
+        let removal = MassRemoval(store: store, views: .all, onlyContainer: nil, datastores: [configured])
+        let answer = try await removal.run(step("datastores/workspaceblobstore/d"))
+        #expect(answer.failures == [] && answer.blobs.map(\.path) == ["lab/spring/d/f"])
+        #expect(store.blobNames(in: blobstore) == ["d/f", "spring/d/f"] && store.blobNames(in: "lab") == ["d/f"])
+    }
+
+    /// Two uploads of one asset: the second one gets the name when the first is gone.
+    @Test func `does not go on in what has the name next`() async throws {
+        let store = MemoryStore(containers: ["azureml", blobstore], habits: ListingHabits(pageSizeMax: 2))
+        for id in ["1", "2"] {
+            for file in ["a", "b", "c"] { upload(id, file, store) }
+        }
+        let removal = MassRemoval(store: store, views: .all, onlyContainer: nil)
+        var next = step("uploads/iris@1")
+        var answer = try await removal.run(next)
+        #expect(answer.blobs.count == 2 && answer.next != nil)
+        // By somebody else.
+        store.remove(BlobAddress(container: blobstore, name: "LocalUpload/1/c"))
+        (next.marker, next.directory) = (answer.next, answer.directory)
+        answer = try await removal.run(next)
+        #expect(answer.blobs == [] && answer.failures == [] && answer.next == nil)
+        #expect(store.blobNames(in: blobstore) == ["LocalUpload/2/a", "LocalUpload/2/b", "LocalUpload/2/c"])
+    }
+
+    @Test func `is at its end where the name is gone meanwhile`() async throws {
+        let store = MemoryStore(containers: ["azureml", blobstore], habits: ListingHabits(pageSizeMax: 2))
+        for file in ["a", "b", "c"] { upload("1", file, store) }
+        let removal = MassRemoval(store: store, views: .all, onlyContainer: nil)
+        var next = step("uploads/iris@1")
+        let answer = try await removal.run(next)
+        store.remove(BlobAddress(container: blobstore, name: "LocalUpload/1/c"))
+        (next.marker, next.directory) = (answer.next, answer.directory)
+        #expect(try await removal.run(next) == RemovalAnswer())
+    }
+}
