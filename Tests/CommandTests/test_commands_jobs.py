@@ -359,8 +359,11 @@ def test_rm_says_first_what_would_go(run, service, film):
     ended = run("jobs", "rm", "film")
     assert ended.status == 0 and "container job-film" in ended.out and "1 job with 6 files (42 B) would be removed" in ended.err
     assert film.exists()
-    report = json.loads(run("jobs", "rm", "--json", "film").out)
+    report = json.loads(run("jobs", "rm", "--json", "--dry-run", "film").out)
     assert report["isDryRun"] and report["jobs"][0]["path"] == "jobs/film"
+    assert film.exists()
+    assert run("jobs", "rm", "--dry-run", "--yes", "film").status == 64
+    assert run("jobs", "rm", "--jobs", "0", "film").status == 64
 
 
 def test_rm_of_a_job_or_loop_takes_its_container(run, service, film):

@@ -8,8 +8,8 @@ struct JobRemoval: Sendable {
     let catalog: JobCatalog
     /// Deletes below paths of the tree, in the versions that a listing showed.
     let blobs: MassRemoval
-
-    private static let atOnce = 16
+    /// Requests in flight.
+    let atOnce: Int
 
     /// What is still there, and why.
     func remove(_ job: Job) async -> [JobRemovalReport.Failure] {
@@ -34,12 +34,12 @@ struct JobRemoval: Sendable {
 
     private func remove(below path: String) async throws(RemovalRefusal) -> [JobRemovalReport.Failure] {
         var failures: [JobRemovalReport.Failure] = []
-        var step = RemovalStep(path: path, isRecursive: true, isDryRun: false, atOnce: Self.atOnce)
+        var step = RemovalStep(path: path, isRecursive: true, isDryRun: false, atOnce: atOnce)
         repeat {
             guard !Task.isCancelled else { return failures + [.init(path: path, reason: "interrupted")] }
             let answer = try await blobs.run(step)
             failures += answer.failures.map { .init(path: $0.path, reason: $0.reason) }
-            step.marker = answer.next
+            (step.marker, step.directory) = (answer.next, answer.directory)
         } while step.marker != nil
         return failures
     }

@@ -29,6 +29,9 @@ struct JobsRemoveCommand: ParsableCommand {
     @Flag(help: "Remove what would go.")
     var yes = false
 
+    @Flag(help: "Show what would go, as without --yes.")
+    var dryRun = false
+
     @Option(
         help: .init("Only jobs into which nothing was written for so long: 12h, 30d, 2w.", valueName: "age"),
         transform: Values.age
@@ -40,6 +43,9 @@ struct JobsRemoveCommand: ParsableCommand {
     )
     var kind: [JobConvention] = []
 
+    @Option(name: .customLong("jobs"), help: .init("How many requests at a time, 1 to 64.", valueName: "count"))
+    var requests = 16
+
     @Flag(help: "For programs: one JSON object.")
     var json = false
 
@@ -47,6 +53,8 @@ struct JobsRemoveCommand: ParsableCommand {
 
     func validate() throws {
         guard !jobs.isEmpty || olderThan != nil else { throw ValidationError("Name jobs, or give --older-than.") }
+        guard !(yes && dryRun) else { throw ValidationError("Give --yes or --dry-run.") }
+        guard (1...64).contains(requests) else { throw ValidationError("--jobs takes a number from 1 to 64") }
         guard kind.isEmpty || jobs.isEmpty else { throw ValidationError("--kind chooses among all jobs: name none") }
     }
 
@@ -55,9 +63,9 @@ struct JobsRemoveCommand: ParsableCommand {
         let names = try jobs.map { try JobName.argument($0) }
         let kinds = kind.isEmpty ? Set(JobConvention.allCases) : Set(kind)
         let session = try JobSession(options)
-        let (olderThan, yes, json) = (olderThan, yes, json)
+        let (olderThan, json, requests) = (olderThan, json, requests)
         let line = ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1)
-        let removal = yes ? try Composition.removal(from: session.store.source, atOnce: 16) : nil
+        let removal = yes ? try Composition.removal(from: session.store.source, atOnce: requests) : nil
         let report = try session.run {
             let plan = JobRemovalPlan(session: session, olderThan: olderThan)
             let doomed = names.isEmpty ? try await plan.all(of: kinds) : try await plan.named(names)
@@ -66,7 +74,7 @@ struct JobsRemoveCommand: ParsableCommand {
                 for job in doomed { report.jobs.append(.init(job)) }
                 return report
             }
-            let jobs = JobRemoval(catalog: session.catalog, blobs: removal)
+            let jobs = JobRemoval(catalog: session.catalog, blobs: removal, atOnce: requests)
             for job in doomed {
                 try Task.checkCancellation()
                 guard try await plan.isStillOld(job) else {
