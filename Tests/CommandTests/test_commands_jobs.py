@@ -136,14 +136,19 @@ def test_a_loop_in_a_container_named_as_a_job_is_found_when_it_is_asked_for(run,
     assert [line["path"] for line in lines(run("jobs", "list", "--json", "--kind", "foreach"))] == ["foreach/job-alpha"]
 
 
-def test_an_old_loop_without_metadata_is_told_by_its_scripts(run, service):
+def test_an_old_loop_without_metadata_is_told_by_its_tasks_or_its_scripts(run, service):
     container = loop(service, "oldloop")
     container.delete_blob("oldloop-metadata.rds")
     for task in range(1, 12):
         container.upload_blob(f"oldloop-task{task}.rds", RDS)
     assert [line["id"] for line in lines(run("jobs", "list", "--json"))] == ["oldloop"]
     container.delete_blob("merger.R")
+    assert [line["id"] for line in lines(run("jobs", "list", "--json"))] == ["oldloop"]
+    for task in range(1, 12):
+        container.delete_blob(f"oldloop-task{task}.rds")
     assert lines(run("jobs", "list", "--json")) == []
+    container.upload_blob("merger.R", b"")
+    assert [line["id"] for line in lines(run("jobs", "list", "--json"))] == ["oldloop"]
 
 
 def test_batch_tells_true_ids_and_states(run, service, batch):
