@@ -46,7 +46,7 @@ struct PutCommand: ParsableCommand {
     var dryRun = false
 
     @Option(help: .init("How many requests at a time, 1 to 256.", valueName: "count"))
-    var jobs = 16
+    var jobs = 32
 
     @Flag(help: "For programs: one JSON object on stdout, and no progress.")
     var json = false
