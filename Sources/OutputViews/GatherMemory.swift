@@ -4,7 +4,9 @@ import Synchronization
 /// What gathering remembers: what cannot change, for as long as the mount lives; what can, with the time when it was asked.
 final class GatherMemory: Sendable {
     private struct State {
-        var uploads: [UploadFolder: Upload] = [:]
+        var confirmed: [UploadFolder: ConfirmedUpload] = [:]
+        /// When each was asked.
+        var unconfirmed: [UploadFolder: Duration] = [:]
         /// As the last listing named them.
         var named: [[UInt8]: UploadFolder] = [:]
         var blobstores: (names: [String], askedAt: Duration)?
@@ -21,15 +23,33 @@ final class GatherMemory: Sendable {
 
     init(uptime: @escaping @Sendable () -> Duration) { self.uptime = uptime }
 
-    subscript(folder: UploadFolder) -> Upload? { state.withLock { $0.uploads[folder] } }
+    /// Folders that are no uploads, or not yet: any name that a program looks for below a datastore may be one. 3 MB; what
+    /// is known of them is good for seconds.
+    static let unconfirmedMax = 10_000
+
+    subscript(folder: UploadFolder) -> Upload? {
+        state.withLock { state in
+            state.confirmed[folder].map { .confirmed($0) }
+                ?? state.unconfirmed[folder].map { .unconfirmed(askedAt: $0) }
+        }
+    }
 
     func remember(_ upload: Upload, of folder: UploadFolder) {
         state.withLock { state in
             // What is confirmed stays so, whatever an answer says that is older.
-            if case .confirmed? = state.uploads[folder] { return }
-            state.uploads[folder] = upload
+            guard state.confirmed[folder] == nil else { return }
+            switch upload {
+            case .confirmed(let upload):
+                state.confirmed[folder] = upload
+                state.unconfirmed[folder] = nil
+            case .unconfirmed(let askedAt):
+                if state.unconfirmed.count >= Self.unconfirmedMax { state.unconfirmed = [:] }
+                state.unconfirmed[folder] = askedAt
+            }
         }
     }
+
+    var unconfirmedCount: Int { state.withLock { $0.unconfirmed.count } }
 
     /// The upload that the last listing showed under this name.
     func upload(named name: String) -> UploadFolder? { state.withLock { $0.named[Array(name.utf8)] } }

@@ -37,8 +37,14 @@ final class ForeachJobMemory: Sendable {
     }
 
     func note(_ container: String, _ version: BlobVersion?, isJob: Bool, at now: Int64) {
-        findings.withLock { $0[container] = Finding(isJob: isJob, version: version, askedAt: now) }
+        findings.withLock { findings in
+            // Without a version it would never be believed: names that programs look for in vain take no memory.
+            let isGood = isJob || version != nil
+            findings[container] = isGood ? Finding(isJob: isJob, version: version, askedAt: now) : nil
+        }
     }
+
+    var count: Int { findings.withLock { $0.count } }
 
     /// Forgets containers that are no longer there.
     func keep(_ containers: Set<String>) {
