@@ -45,13 +45,13 @@ package struct ArtifactUpload: Sendable {
     package var counters: TransferCounters { progress.value }
 
     package func run(_ folder: ArtifactFolder, as asset: Asset) async throws -> Outcome {
-        let (files, hash, locals) = try await disk.perform {
+        let (files, hash, locals) = try await disk.performInterruptibly { flag throws in
             let files = try folder.files()
             let locals = try files.map { file in
                 ArtifactPlan.Local(
                     name: file.relativePath,
                     length: UInt64(file.byteCount),
-                    md5: try SourceFile(file.localPath).md5()
+                    md5: try SourceFile(file.localPath).md5(unless: flag)
                 )
             }
             return (files, try ArtifactHash.object(of: folder), locals)

@@ -47,7 +47,7 @@ struct FileUpload: Sendable {
         let size = max(Self.blockByteCount, ((needed + (1 << 20) - 1) >> 20) << 20)
         let count = Int((source.byteCount + size - 1) / size)
         // The digest of the whole cannot be split, so it goes beside the blocks: 0.8 GiB/s.
-        async let digest = disk.perform { () throws(LocalFileError) in try source.md5() }
+        async let digest = disk.performInterruptibly { flag throws(LocalFileError) in try source.md5(unless: flag) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<count {
                 if index >= Self.blocksPerFileMax { try await group.next() }
@@ -99,12 +99,13 @@ struct FileUpload: Sendable {
 }
 
 extension SourceFile {
-    /// The MD5 of what is there, base64.
-    func md5() throws(LocalFileError) -> String {
+    /// The MD5 of what is there, base64. Fails soon after the flag is set.
+    func md5(unless flag: InterruptFlag) throws(LocalFileError) -> String {
         var hasher = MD5Hasher()
         let buffer = RangeBuffer(byteCount: Int(min(byteCount, 1 << 20)))
         var offset: UInt64 = 0
         while offset < byteCount {
+            if flag.isSet { throw LocalFileError(path, "was not read to its end: interrupted") }
             let count = Int(min(1 << 20, byteCount - offset))
             let piece = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<count])
             try read(into: piece, at: offset)
