@@ -4,17 +4,14 @@ import concurrent.futures
 import errno
 import os
 import pathlib
-import pwd
 import random
 import resource
-import shutil
 
 import pytest
 
 from mounts import Background, run, wait_until
 
 PIECE = random.Random(7).randbytes(1 << 20)
-USER = pwd.getpwnam("nobody").pw_uid
 
 
 @pytest.fixture
@@ -97,21 +94,6 @@ def test_programs_that_a_mount_starts_get_none_of_its_files(mounting, job):
                 continue
             flags = next(line.split()[1] for line in path.read_text().splitlines() if line.startswith("flags:"))
             assert int(flags, 8) & os.O_CLOEXEC, f"{process}: {name} is {os.readlink(f'/proc/{process}/fd/{name}')}"
-
-
-@pytest.mark.skipif(not shutil.which("fusermount3"), reason="users need fusermount3")
-def test_a_mount_that_gets_no_more_threads_goes_on_and_says_how_it_is(mounting, job):
-    """The limit counts processes and threads of a user, and does not hold for root."""
-    mount = mounting(user=USER)
-    outputs = mount.job(job)
-    (outputs / "f").write_text("before")
-    resource.prlimit(mount.worker, resource.RLIMIT_NPROC, (1, 1))
-    for _ in range(3):
-        assert mount.status()["state"] == "serving"
-    assert "thread control-request" in mount.log()
-    assert (outputs / "f").read_text() == "before"
-    # Without a process for fusermount3 the directory is left to others; all is in the store.
-    assert mount.unmount(60) == 0
 
 
 def test_a_directory_of_a_thousand_files_moves_with_two_requests_each(own_server, mounting, job):
