@@ -84,22 +84,11 @@ struct TransferTests {
         #expect(download.counters.done < 12_000)
     }
 
-    @Test func `an upload that fails does not wait for the digest of the rest`() async throws {
-        try LocalFolder.make(local)
-        let path = "\(local)/sparse"
-        try Self.write([], to: path)
-        // Twenty minutes of MD5, and more.
-        try #require(truncate(path, 1 << 40) == 0)
-        let store = MemoryStore(containers: ["vault"])
-        store.failNext(.putBlock, count: .max, error: .test(.denied))
-        let counters = try await Self.upload(StoreTree(store: store), local)
-        #expect(counters.failed == 1)
-    }
-
     @Test func `what is kept for its digest is looked at until that is broken off`() async throws {
         try LocalFolder.make(local)
         let path = "\(local)/sparse"
         try Self.write([], to: path)
+        // Twenty minutes of MD5.
         try #require(truncate(path, 1 << 40) == 0)
         let store = MemoryStore(containers: ["vault"])
         store.add(BlobAddress(container: "vault", name: "sparse")) { properties in
