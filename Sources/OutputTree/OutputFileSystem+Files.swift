@@ -85,7 +85,7 @@ extension OutputFileSystem {
             // does, must not miss a blob that somebody made since the kernel's last lookup: that costs a HEAD.
             let mustAsk = !flags.isExclusive && (!flags.truncates || options.conflictPolicy == .fail)
             let address = try newBlob(name, in: directory)
-            guard unsent == nil, !mustAsk, uploadFolder(of: address) == nil else {
+            guard unsent == nil, !mustAsk, !isInUpload(address) else {
                 request.later { [self] () async throws(FileSystemError) in
                     try await requireUnconfirmed(address, "create")
                     let known =

@@ -1,19 +1,28 @@
+import BlobStorage
 import OutputConventions
 import Synchronization
 
-/// What gathering remembers: what cannot change, for as long as the mount lives; what can, with the time when it was asked.
+/// What gathering remembers, with the time when it was asked: nothing of it is good for ever.
 final class GatherMemory: Sendable {
     private struct State {
         var uploads: [UploadFolder: Upload] = [:]
         /// As the last listing named them.
         var named: [[UInt8]: UploadFolder] = [:]
+        /// How often something was forgotten: an answer to an older question may be about what is gone.
+        var generation: UInt64 = 0
         var blobstores: (names: [String], askedAt: Duration)?
     }
 
     enum Upload: Sendable {
-        /// For ever.
-        case confirmed(ConfirmedUpload)
+        case confirmed(Confirmation)
         case unconfirmed(askedAt: Duration)
+
+        var askedAt: Duration {
+            switch self {
+            case .confirmed(let confirmation): confirmation.upload.checkedAt
+            case .unconfirmed(let askedAt): askedAt
+            }
+        }
     }
 
     let uptime: @Sendable () -> Duration
@@ -21,20 +30,46 @@ final class GatherMemory: Sendable {
 
     init(uptime: @escaping @Sendable () -> Duration) { self.uptime = uptime }
 
+    /// To be taken before the store is asked about uploads.
+    var generation: UInt64 { state.withLock { $0.generation } }
+
     subscript(folder: UploadFolder) -> Upload? { state.withLock { $0.uploads[folder] } }
 
-    func remember(_ upload: Upload, of folder: UploadFolder) {
+    /// - Parameter generation: that of the time before the question.
+    func remember(_ upload: Upload, of folder: UploadFolder, generation: UInt64) {
         state.withLock { state in
-            // What is confirmed stays so, whatever an answer says that is older.
-            if case .confirmed? = state.uploads[folder] { return }
+            guard state.generation == generation else { return }
+            if let known = state.uploads[folder], known.askedAt > upload.askedAt { return }
             state.uploads[folder] = upload
+        }
+    }
+
+    func forget(_ folders: [UploadFolder]) {
+        state.withLock { state in
+            state.generation += 1
+            for folder in folders { state.uploads[folder] = nil }
+        }
+    }
+
+    func forgetUploads() {
+        state.withLock { state in
+            state.generation += 1
+            state.uploads.removeAll()
+        }
+    }
+
+    /// Takes over what a listing named, and forgets uploads that it did not find, unless they were asked for since.
+    func remember(named: [[UInt8]: UploadFolder], among folders: [UploadFolder], listedAt: Duration) {
+        let found = Set(folders)
+        state.withLock { state in
+            state.named = named
+            guard state.uploads.count > found.count else { return }
+            state.uploads = state.uploads.filter { found.contains($0.key) || $0.value.askedAt > listedAt }
         }
     }
 
     /// The upload that the last listing showed under this name.
     func upload(named name: String) -> UploadFolder? { state.withLock { $0.named[Array(name.utf8)] } }
-
-    func remember(named: [[UInt8]: UploadFolder]) { state.withLock { $0.named = named } }
 
     /// The containers of workspaces' default datastores, if they were asked for since then.
     func blobstores(since: Duration) -> [String]? {
@@ -44,15 +79,4 @@ final class GatherMemory: Sendable {
     func remember(blobstores: [String], askedAt: Duration) {
         state.withLock { $0.blobstores = (blobstores, askedAt) }
     }
-}
-
-/// An upload that its client has confirmed: jobs and assets refer to it, and nothing of it changes any more.
-package struct ConfirmedUpload: Sendable, Hashable {
-    /// Of the asset; `nil` if the client did not say.
-    package let name: String?
-    package let version: String?
-    /// Of the blob that says so: seconds since the epoch.
-    package let lastModified: Int64
-    /// When this was asked, by the gatherer's clock: what was learned of its files before may be older.
-    package let askedAt: Duration
 }

@@ -35,6 +35,8 @@ struct RemoveCommand: ParsableCommand {
     @Flag(help: "For programs: one JSON object on stdout, and no progress.")
     var json = false
 
+    @OptionGroup var settings: ConfigurationOptions
+
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
 
@@ -69,9 +71,8 @@ struct RemoveCommand: ParsableCommand {
         System.exit(status)
     }
 
-    /// The environment alone names no account here: a path of the machine must not be taken for one of the tree.
     private func places() throws(CommandFailure) -> [RemovalPlace] {
-        guard storage.namesSource else {
+        guard !isOnMounts else {
             var places: [RemovalPlace] = []
             for path in paths { places.append(try RemovalPlace(mounted: path)) }
             return places
@@ -81,4 +82,8 @@ struct RemoveCommand: ParsableCommand {
         )
         return paths.map { RemovalPlace($0, agent) }
     }
+}
+
+extension RemoveCommand: PerhapsOnMounts {
+    var isOnMounts: Bool { !storage.namesSource }
 }

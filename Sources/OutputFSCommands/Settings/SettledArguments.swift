@@ -33,6 +33,10 @@ struct SettledArguments: Sendable {
             arguments = own
             return
         }
+        if (parsed as? any PerhapsOnMounts)?.isOnMounts == true {
+            arguments = own
+            return
+        }
         let (source, mountPoint) = (parsed as? any TakingPlaces)?.sourceAndMountPoint ?? (nil, nil)
 
         let named = line.configurationFile ?? line.mountOptions.configurationFile ?? environment[Setting.fileVariable]
@@ -82,6 +86,12 @@ extension TakingPlaces {
         let mountPoint = BatchNode.mountPoint(named: places.last)
         return (places.count == 2 ? places[0] : nil, mountPoint.map { System.canonicalPath($0) ?? $0 })
     }
+}
+
+/// A command whose paths lie below mounts unless its own arguments name an account. Files and environment must not name one
+/// then: a path of the machine would be taken for one of the tree.
+protocol PerhapsOnMounts {
+    var isOnMounts: Bool { get }
 }
 
 /// What the command line says of settings, by their names alone: their values are ArgumentParser's to check.
