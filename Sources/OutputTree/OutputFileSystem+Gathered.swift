@@ -6,7 +6,7 @@ import OutputViews
 
 /// Removing in directories that are put together from several listings: they come and go with what is in them.
 extension OutputFileSystem {
-    /// A file of it was removed here: with its last file a directory is gone, which what was listed above does not know.
+    /// Something in it was removed here: with its last file a directory is gone, which what was listed above does not know.
     func noteRemoval(in directory: DirectoryNode) {
         guard var gathered = directory.place.gathered else { return }
         emptied.insert(.gathered(gathered), at: clock.monotonic())

@@ -333,6 +333,7 @@ extension OutputFileSystem {
     }
 
     private func rmdir(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
+        defer { noteRemoval(in: directory) }
         guard let place = try await removableDirectory(name, in: directory) else { return }
         if let contents = place.contents { try await requireRemovable(contents, in: directory.place, "rmdir") }
         if let container = place.contents?.container, case .hierarchical = store.namespace(of: container) {

@@ -33,7 +33,7 @@ extension Gatherer {
     /// One request for what a listing has shown, which has to be what it was; for other names the listing.
     func findUpload(_ name: String) async throws(StorageError) -> GatheredEntry.Target? {
         if let folder = memory.upload(named: name), case .confirmed(let known)? = memory[folder],
-            let upload = try await upload(in: folder, validity: .zero), upload.askedAt == known.upload.askedAt
+            let upload = try await upload(in: folder, validity: .zero), upload.title == known.upload.title
         {
             return .directory(folder.place)
         }
