@@ -76,6 +76,9 @@ final class GatherMemory: Sendable {
         state.withLock { state in state.blobstores.flatMap { $0.askedAt >= since ? $0.names : nil } }
     }
 
+    /// The same, however long ago.
+    var blobstores: [String] { state.withLock { $0.blobstores?.names ?? [] } }
+
     func remember(blobstores: [String], askedAt: Duration) {
         state.withLock { $0.blobstores = (blobstores, askedAt) }
     }

@@ -79,6 +79,12 @@ enum RemovalCandidate: Sendable, Equatable {
             case .impossible(let problem): throw RemovalRefusal(.notFound, "\(path): \(problem.reason)")
             }
         }
+        if case .gathered = place, found == nil {
+            throw RemovalRefusal(
+                .forbidden,
+                "/\(path) is put together from several places: name what is in it, or the job to outputfs jobs rm"
+            )
+        }
         // `projects` is a container, and one name is soon typed: whoever means it says containers/<name>.
         guard names.count > 1, let contents = place.contents ?? found?.blob else {
             throw RemovalRefusal(.forbidden, "/\(path) belongs to the tree: name a job, a container, or what is in one")
