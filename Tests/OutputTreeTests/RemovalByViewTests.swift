@@ -59,7 +59,9 @@ struct RemovalByViewTests {
     @Test func `goes on in an upload that has lost its name`() async throws {
         let store = MemoryStore(containers: ["azureml", blobstore], habits: ListingHabits(pageSizeMax: 2))
         upload("1", "a", store)
-        for file in ["b", "c", "d", "e"] { store.add(BlobAddress(container: blobstore, name: "LocalUpload/1/\(file)"), [1]) }
+        for file in ["b", "c", "d", "e"] {
+            store.add(BlobAddress(container: blobstore, name: "LocalUpload/1/\(file)"), [1])
+        }
         let removal = MassRemoval(store: store, views: .all, onlyContainer: nil)
         var next = step("uploads/iris@1")
         repeat {

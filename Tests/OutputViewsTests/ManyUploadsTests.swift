@@ -14,7 +14,7 @@ struct ManyUploadsTests {
         ["upload_status": "completed", "name": "asset\(number)", "version": "1"]
     }
 
-    @Test func `are looked through by 16 listings, again in an hour, and no upload is asked for by itself`() async throws {
+    @Test func `are looked through by 16 listings, and again in an hour`() async throws {
         let workspace = Workspace(habits: ListingHabits(pageSizeMax: 200, insertsEmptyPages: true))
         for number in 0..<640 {
             let folder = "\(Workspace.blobstore)/LocalUpload/\(id(number))"
@@ -47,7 +47,7 @@ struct ManyUploadsTests {
         #expect(requests <= 1 + 4 + 3 + 40)
     }
 
-    @Test func `are found by their directories in a hierarchical namespace, which nobody has to know of`() async throws {
+    @Test func `are found by their directories in a hierarchical namespace`() async throws {
         for count in [3, 40] {
             let workspace = Workspace(namespace: .hierarchical)
             for number in 0..<count {

@@ -19,7 +19,7 @@ struct UploadMemoryTests {
         )
     }
 
-    @Test func `a confirmation is looked at again once an hour, by one request, whatever is in the upload`() async throws {
+    @Test func `a confirmation is looked at again once an hour, by one request`() async throws {
         let workspace = Workspace()
         for number in 100..<200 { workspace.put("\(folder)/a\(number)") }
         workspace.put("\(folder)/b", metadata: confirmation)

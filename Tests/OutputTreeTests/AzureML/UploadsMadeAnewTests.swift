@@ -32,7 +32,7 @@ struct UploadsMadeAnewTests {
         String(decoding: try world.files.attribute(Self.path, "user.azureml.upload_status"), as: UTF8.self)
     }
 
-    @Test func `one that is not confirmed any more is read anew and can be written when the hour is over`() async throws {
+    @Test func `one that is not confirmed any more is read anew, and written`() async throws {
         try await with { world, store in
             #expect(try world.files.readText(Self.path) == "confirmed")
             #expect(try status(world) == "completed")
@@ -49,7 +49,7 @@ struct UploadsMadeAnewTests {
         }
     }
 
-    @Test func `one that is confirmed again is read anew when the hour is over, also by who knew its files`() async throws {
+    @Test func `one that is confirmed again is read anew by who has its files open`() async throws {
         try await with { world, store in
             let first = try world.files.open(Self.path, O_RDONLY, permissions: 0)
             #expect(try world.files.pread(first, count: 100, at: 0) == Array("confirmed".utf8))
