@@ -38,16 +38,19 @@ final class GatherMemory: Sendable {
     /// - Parameter generation: that of the time before the question.
     func remember(_ upload: Upload, of folder: UploadFolder, generation: UInt64) {
         state.withLock { state in
-            guard state.generation == generation else { return }
+            if case .confirmed = upload, state.generation != generation { return }
             if let known = state.uploads[folder], known.askedAt > upload.askedAt { return }
             state.uploads[folder] = upload
         }
     }
 
+    /// That one is not confirmed stays known: it is good for a second, and who removes 10,000 files of it asks each time.
     func forget(_ folders: [UploadFolder]) {
         state.withLock { state in
             state.generation += 1
-            for folder in folders { state.uploads[folder] = nil }
+            for folder in folders {
+                if case .confirmed? = state.uploads[folder] { state.uploads[folder] = nil }
+            }
         }
     }
 

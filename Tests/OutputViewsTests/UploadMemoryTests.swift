@@ -75,6 +75,19 @@ struct UploadMemoryTests {
         #expect(workspace.gatherer.knownUpload(of: blob) == nil)
     }
 
+    @Test func `removing what is in an upload that is not confirmed does not ask for it again each time`() async throws
+    {
+        let workspace = Workspace()
+        let blobs = (0..<10).map { workspace.put("\(folder)/\($0)") }
+        let requests = try await workspace.requests { () async throws in
+            for blob in blobs {
+                _ = try await workspace.gatherer.upload(of: blob, validity: .seconds(1))
+                workspace.gatherer.forgetUploads(of: blob)
+            }
+        }
+        #expect(requests == 1)
+    }
+
     @Test func `a listing forgets uploads that are gone`() async throws {
         let workspace = Workspace()
         let blob = workspace.put("\(folder)/b", metadata: confirmation)
