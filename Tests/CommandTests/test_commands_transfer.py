@@ -9,19 +9,11 @@ import socket
 import subprocess
 
 import pytest
-from azure.core.exceptions import ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient
 
-from program import binary, clean_environment, emulator, outputfs, wait_until
+from program import binary, clean_environment, wait_until
 
 MIB = 1 << 20
 numbers = itertools.count()
-
-
-@pytest.fixture
-def service(server):
-    with BlobServiceClient.from_connection_string(server.connection_string) as client:
-        yield client
 
 
 @pytest.fixture
@@ -37,14 +29,6 @@ def job(service):
     container.upload_blob("$JobOutput/sum.txt", b"3")
     container.upload_blob("$JobOutput/nothing", b"", metadata={"hdi_isfolder": "true"})
     return name
-
-
-@pytest.fixture
-def run(server):
-    def run(*arguments, **environment):
-        return outputfs(*arguments, AZURE_STORAGE_CONNECTION_STRING=server.connection_string, **environment)
-
-    return run
 
 
 def tree(path):
