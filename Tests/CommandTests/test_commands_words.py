@@ -95,7 +95,7 @@ def test_the_manual_page_says_what_help_says():
         (["mount", "/mnt", "--log-level", "loud"], ["--log-level", "debug"]),
         (["mount", "/mnt", "--verify", "perhaps"], ["--verify", "on or off"]),
         (["unmount"], ["mount-point"]),
-        (["warm"], ["paths"]),
+        (["warm"], ["path"]),
         (["doctor", "a", "b", "c"], ["'c' is too much"]),
         (["doctor", "-o", "bogus"], ["'bogus'"]),
         (["status", "--yaml"], ["--yaml"]),
@@ -164,4 +164,4 @@ def test_help_is_filled_to_the_width_of_the_terminal(command):
         if any(line.startswith("  ") or re.search(r"\S {2,}\S", line) for line in lines):
             continue
         for line, following in zip(lines, lines[1:]):
-            assert len(line) + 1 + len(following.split()[0]) > 80, (line, following)
+            assert len(line) + 1 + len(following.split()[0]) >= 80, (line, following)

@@ -228,10 +228,7 @@ package final class Sync: Sendable {
 
     private func fetch(_ remote: TreeFile, _ pair: Pair, replacing local: LocalLook?) async throws {
         let path = LocalFolder.joined(folder, pair.name)
-        try await disk.perform { () throws(LocalFileError) in
-            try LocalFolder.make(LocalFolder.parent(of: path))
-            try local?.source.requireUnchanged()
-        }
+        try await disk.perform { () throws(LocalFileError) in try LocalFolder.make(LocalFolder.parent(of: path)) }
         let download = FileDownload(
             store: tree.store,
             address: remote.address,
@@ -241,7 +238,11 @@ package final class Sync: Sendable {
             validates: true,
             usesPosixMetadata: options.usesPosixMetadata,
             ranges: requests,
-            disk: disk
+            disk: disk,
+            mayReplace: { () throws(LocalFileError) in
+                guard let source = local?.source else { return try SourceFile.requireNothing(at: path) }
+                try source.requireInPlace(isLink: pair.local?.isLink ?? false)
+            }
         ) { [self] count in progressed(count) }
         _ = try await download.run(remote.properties)
         let isLink = LocalFolder.isLink(path)
