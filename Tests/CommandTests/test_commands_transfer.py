@@ -160,7 +160,7 @@ def test_a_folder_in_the_way_of_a_file_is_named(run, job, tmp_path):
 
 def test_a_pattern_that_nothing_fits_is_a_failure(run, job, tmp_path):
     ended = run("get", f"jobs/{job}/tasks/*/Task?", tmp_path)
-    assert ended.status == 1 and f"nothing fits jobs/{job}/tasks/*/Task?" in ended.err
+    assert ended.status == 66 and f"nothing fits jobs/{job}/tasks/*/Task?" in ended.err
 
 
 def test_a_dry_run_writes_nothing(run, job, tmp_path):
