@@ -4,7 +4,6 @@ import itertools
 import json
 
 import pytest
-from azure.storage.blob import BlobServiceClient
 from azure.storage.filedatalake import DataLakeServiceClient
 
 from program import KEY, emulator, outputfs
@@ -16,20 +15,6 @@ numbers = itertools.count()
 def server():
     with emulator("--hns") as running:
         yield running
-
-
-@pytest.fixture
-def run(server):
-    def run(*arguments, **environment):
-        return outputfs(*arguments, AZURE_STORAGE_CONNECTION_STRING=server.connection_string, **environment)
-
-    return run
-
-
-@pytest.fixture
-def service(server):
-    with BlobServiceClient.from_connection_string(server.connection_string) as client:
-        yield client
 
 
 @pytest.fixture

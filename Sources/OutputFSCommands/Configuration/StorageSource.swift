@@ -341,8 +341,8 @@ struct StorageSourceResolver {
     static let nothingNamed = CommandFailure(
         .usage,
         "no storage account is named",
-        try: "outputfs mount --account NAME --key-file FILE MOUNTPOINT",
-        "outputfs mount --account NAME MOUNTPOINT (managed identity, service principal, az login: --auth)",
+        try: "--account NAME --key-file FILE",
+        "--account NAME (managed identity, service principal, az login: --auth)",
         "export AZURE_STORAGE_CONNECTION_STRING=…, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY",
         "export JOB_CONTAINER_URL=… (one job's container, with its SAS)",
         "outputfs demo (needs no account)"

@@ -56,6 +56,7 @@ struct RemovalPlace: Sendable {
 
     /// A path below a mount. The last name is taken as it is: a symbolic link goes, and not what it leads to.
     init(mounted name: String) throws(CommandFailure) {
+        guard !name.isEmpty else { throw CommandFailure(.usage, "'' is no path") }
         var bare = Substring(name)
         while bare.utf8.count > 1, bare.utf8.last == UInt8(ascii: "/") { bare = bare.dropLast() }
         let parts = Path.split(String(bare))
@@ -83,7 +84,8 @@ struct RemovalPlace: Sendable {
     }
 
     /// A path of the tree.
-    init(_ name: String, _ agent: RemovalAgent) {
+    init(_ name: String, _ agent: RemovalAgent) throws(CommandFailure) {
+        guard !name.isEmpty else { throw CommandFailure(.usage, "'' is no path of the tree") }
         (self.name, self.agent) = (name, agent)
         path = String(Substring(name.utf8.drop { $0 == UInt8(ascii: "/") }))
     }

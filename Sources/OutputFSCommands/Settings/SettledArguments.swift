@@ -28,8 +28,8 @@ struct SettledArguments: Sendable {
         let words = Array(given.prefix(SettingTable.wordCount(of: command)))
         let line = try CommandLineSettings(given.dropFirst(words.count))
         let own = words + line.others
-        // What ArgumentParser refuses, and --help, it tells by itself.
-        guard let parsed = try? RootCommand.parseAsRoot(own) else {
+        // What ArgumentParser refuses, --help, and what commands `jobs` alone has, it tells by itself.
+        guard let parsed = try? RootCommand.parseAsRoot(own), type(of: parsed).configuration.subcommands.isEmpty else {
             arguments = own
             return
         }

@@ -32,7 +32,12 @@ package struct MassRemoval: Sendable {
     }
 
     /// One step without a mount.
-    package func run(_ step: RemovalStep) async throws(RemovalRefusal) -> RemovalAnswer {
+    ///
+    /// - Parameter isLate: whether a listing before did not show a file: it stays, and is named.
+    package func run(
+        _ step: RemovalStep,
+        sparing isLate: (BlobProperties) -> Bool = { _ in false }
+    ) async throws(RemovalRefusal) -> RemovalAnswer {
         guard let target = try await target(goingOnWith: step, isKnown: { _ in false }) else { return RemovalAnswer() }
         let (doomed, next) = try await page(of: target, after: step.marker)
         var answer = RemovalAnswer(next: next, directory: RemovalDirectory(target.address))
@@ -40,7 +45,15 @@ package struct MassRemoval: Sendable {
             answer.blobs = doomed.map(\.told)
             return answer
         }
-        let blobs = doomed.filter { !isDirectory($0) }
+        var blobs: [Doomed] = []
+        for blob in doomed where !isDirectory(blob) {
+            if FileFacts(blob.properties).isDirectoryMarker || !isLate(blob.properties) {
+                blobs.append(blob)
+            } else {
+                let reason = "it was written since it was looked at: it stays"
+                answer.failures.append(.init(path: blob.address.description, reason: reason))
+            }
+        }
         answer.add(blobs, await store.deleteEach(blobs.map(\.deletion), atOnce: step.atOnce))
         if next == nil { _ = try await removeDirectories(of: target, atOnce: step.atOnce, &answer) }
         return answer
