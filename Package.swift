@@ -211,7 +211,7 @@ let package = Package(
         .testTarget(
             name: "OutputFSCommandsTests",
             dependencies: [
-                "OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage", "OutputTree",
+                "OutputFSCommands", "OutputConventions", "AzureBlob", "BlobStorage", "OutputTree", "OutputTransfer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]

@@ -17,6 +17,7 @@
 extern ssize_t copy_file_range(int fd_in, off_t *off_in, int fd_out, off_t *off_out, size_t len, unsigned int flags);
 extern int fallocate(int fd, int mode, off_t offset, off_t len);
 extern int memfd_create(const char *name, unsigned int flags);
+extern int pipe2(int fds[2], int flags);
 extern int pthread_setname_np(pthread_t thread, const char *name);
 extern int renameat2(int olddirfd, const char *oldpath, int newdirfd, const char *newpath, unsigned int flags);
 extern ssize_t sendfile(int out_fd, int in_fd, off_t *offset, size_t count);

@@ -56,9 +56,11 @@ private enum ChildProcess {
     /// Runs it to its end; its exit status and what it wrote to stderr (4 KiB at most).
     static func run(_ path: String, _ arguments: [String]) throws(SessionError) -> (status: Int32, errors: String) {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { throw SessionError(.resources, path, String(cString: strerror(errno))) }
+        // In one step: another thread may start a program in between, which would keep an end open.
+        guard pipe2(&ends, O_CLOEXEC) == 0 else {
+            throw SessionError(.resources, path, String(cString: strerror(errno)))
+        }
         let (reading, writing) = (ends[0], ends[1])
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         defer { close(reading) }
         let spawned = Result { () throws(SessionError) in try spawn(path, arguments, errors: writing) }
         // Ours must be closed for the helper's end to be the last one.
@@ -68,6 +70,7 @@ private enum ChildProcess {
             var used = 0
             while used < buffer.count {
                 let count = read(reading, buffer.baseAddress?.advanced(by: used), buffer.count - used)
+                if count < 0, errno == EINTR { continue }
                 guard count > 0 else { break }
                 used += count
             }

@@ -121,6 +121,17 @@ extension OutputFileSystem {
     ) {
         Task { [self] in
             let node = handle.node
+            if node.withState({ $0.local != nil }) {
+                // What the store has in its place may be what this mount commits at this moment, and has no answer to yet.
+                do throws(FileSystemError) { try await node.changes.withLock {} } catch {
+                    pending.fail(error)
+                    return
+                }
+                guard node.withState({ $0.reader === failed }) else {
+                    await readAfterCommit(pending, handle, offset..<offset &+ UInt64(size), retriesLeft: 1)
+                    return
+                }
+            }
             let address = node.address
             let startedAt = clock.monotonic()
             do throws(StorageError) {

@@ -28,7 +28,7 @@ final class SharedWork<Value: Sendable>: Sendable {
             do throws(FileSystemError) { result = .success(try await work()) } catch { result = .failure(error) }
             self?.finish(result)
         }
-        state.withLock { $0.task = task }
+        state.withLock { if $0.result == nil { $0.task = task } }
     }
 
     /// Registers the caller's interest; who gets true calls `value` once. False when it is over or given up.
@@ -51,32 +51,48 @@ final class SharedWork<Value: Sendable>: Sendable {
         }
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let decided: Result<Value, FileSystemError>? = state.withLock { state in
-                    if let result = state.result { return result }
-                    if Task.isCancelled { return leave(&state) }
+                let decided: Decision = state.withLock { state in
+                    if let result = state.result { return .known(result) }
+                    if Task.isCancelled { return .left(abandoned: leave(&state)) }
                     state.waiters[id] = continuation
-                    return nil
+                    return .waits
                 }
-                if let decided { continuation.resume(returning: decided) }
+                switch decided {
+                case .waits: break
+                case .known(let result): continuation.resume(returning: result)
+                case .left(let abandoned):
+                    abandoned?.cancel()
+                    continuation.resume(returning: Self.interrupted)
+                }
             }
         } onCancel: {
-            let (waiter, result) = state.withLock { state in
+            let (waiter, abandoned) = state.withLock { state in
                 let waiter = state.waiters.removeValue(forKey: id)
-                return (waiter, waiter.map { _ in leave(&state) })
+                return (waiter, waiter == nil ? nil : leave(&state))
             }
-            if let result { waiter?.resume(returning: result) }
+            abandoned?.cancel()
+            waiter?.resume(returning: Self.interrupted)
         }
         return try result.get()
     }
 
-    /// One less is interested; the last one takes the work with it.
-    private func leave(_ state: inout State) -> Result<Value, FileSystemError> {
+    private enum Decision {
+        case waits
+        case known(Result<Value, FileSystemError>)
+        case left(abandoned: Task<Void, Never>?)
+    }
+
+    private static var interrupted: Result<Value, FileSystemError> {
+        .failure(FileSystemError(errno: EINTR, "interrupted while waiting"))
+    }
+
+    /// One less is interested. The last one gets the work, to cancel it when the lock is free: cancelling runs handlers on
+    /// the spot.
+    private func leave(_ state: inout State) -> Task<Void, Never>? {
         state.interest -= 1
-        if state.interest == 0, !outlivesWaiters {
-            state.isAbandoned = true
-            state.task?.cancel()
-        }
-        return .failure(FileSystemError(errno: EINTR, "interrupted while waiting"))
+        guard state.interest == 0, !outlivesWaiters else { return nil }
+        state.isAbandoned = true
+        return state.task
     }
 
     private func finish(_ result: Result<Value, FileSystemError>) {

@@ -5,12 +5,18 @@ import Synchronization
 /// What gathering remembers, with the time when it was asked: nothing of it is good for ever.
 final class GatherMemory: Sendable {
     private struct State {
-        var uploads: [UploadFolder: Upload] = [:]
+        var confirmed: [UploadFolder: Confirmation] = [:]
+        /// When each was asked.
+        var unconfirmed: [UploadFolder: Duration] = [:]
         /// As the last listing named them.
         var named: [[UInt8]: UploadFolder] = [:]
         /// How often something was forgotten: an answer to an older question may be about what is gone.
         var generation: UInt64 = 0
         var blobstores: (names: [String], askedAt: Duration)?
+
+        subscript(folder: UploadFolder) -> Upload? {
+            confirmed[folder].map { .confirmed($0) } ?? unconfirmed[folder].map { .unconfirmed(askedAt: $0) }
+        }
     }
 
     enum Upload: Sendable {
@@ -33,14 +39,28 @@ final class GatherMemory: Sendable {
     /// To be taken before the store is asked about uploads.
     var generation: UInt64 { state.withLock { $0.generation } }
 
-    subscript(folder: UploadFolder) -> Upload? { state.withLock { $0.uploads[folder] } }
+    /// Folders that are no uploads, or not yet: any name that a program looks for below a datastore may be one. 3 MB; what
+    /// is known of them is good for seconds.
+    static let unconfirmedMax = 10_000
+
+    var unconfirmedCount: Int { state.withLock { $0.unconfirmed.count } }
+
+    subscript(folder: UploadFolder) -> Upload? { state.withLock { $0[folder] } }
 
     /// - Parameter generation: that of the time before the question.
     func remember(_ upload: Upload, of folder: UploadFolder, generation: UInt64) {
         state.withLock { state in
             if case .confirmed = upload, state.generation != generation { return }
-            if let known = state.uploads[folder], known.askedAt > upload.askedAt { return }
-            state.uploads[folder] = upload
+            if let known = state[folder], known.askedAt > upload.askedAt { return }
+            switch upload {
+            case .confirmed(let confirmation):
+                state.confirmed[folder] = confirmation
+                state.unconfirmed[folder] = nil
+            case .unconfirmed(let askedAt):
+                state.confirmed[folder] = nil
+                if state.unconfirmed.count >= Self.unconfirmedMax { state.unconfirmed = [:] }
+                state.unconfirmed[folder] = askedAt
+            }
         }
     }
 
@@ -48,16 +68,15 @@ final class GatherMemory: Sendable {
     func forget(_ folders: [UploadFolder]) {
         state.withLock { state in
             state.generation += 1
-            for folder in folders {
-                if case .confirmed? = state.uploads[folder] { state.uploads[folder] = nil }
-            }
+            for folder in folders { state.confirmed[folder] = nil }
         }
     }
 
     func forgetUploads() {
         state.withLock { state in
             state.generation += 1
-            state.uploads.removeAll()
+            state.confirmed.removeAll()
+            state.unconfirmed.removeAll()
         }
     }
 
@@ -66,8 +85,9 @@ final class GatherMemory: Sendable {
         let found = Set(folders)
         state.withLock { state in
             state.named = named
-            guard state.uploads.count > found.count else { return }
-            state.uploads = state.uploads.filter { found.contains($0.key) || $0.value.askedAt > listedAt }
+            guard state.confirmed.count + state.unconfirmed.count > found.count else { return }
+            state.confirmed = state.confirmed.filter { found.contains($0.key) || $0.value.upload.checkedAt > listedAt }
+            state.unconfirmed = state.unconfirmed.filter { found.contains($0.key) || $0.value > listedAt }
         }
     }
 

@@ -43,6 +43,6 @@ private final class ThreadPerJob: TaskExecutor {
         let job = UnownedJob(job)
         let executor = asUnownedTaskExecutor()
         let run: @Sendable () -> Void = { job.runSynchronously(on: executor) }
-        do throws(SessionError) { _ = try PlainThread(name: "test", run) } catch { run() }
+        do throws(SessionError) { try PlainThread(name: "test", run).detach() } catch { run() }
     }
 }

@@ -29,6 +29,29 @@ struct JournalTests {
         #expect(content.end == log.count && !content.isTorn && content.isReadable)
     }
 
+    @Test func `A log that is replaced on its way to the disk gets there as it is now`() throws {
+        let replaced = Mutex<JournalEntry?>(nil)
+        let synchronized = Mutex<[String]>([])
+        let gate = FileGate(
+            verdict: { call in
+                // Another thread is done with the file at this moment, and writes its log anew.
+                if call == .fsync { try? replaced.withLock { $0.take() }?.replace([[9]]) }
+                return .proceed
+            },
+            synchronized: { path in synchronized.withLock { $0.append(path) } }
+        )
+        let directory = try directory(gate: gate)
+        let entry = try directory.makeEntry()
+        try entry.append([[1], [2]])
+        replaced.withLock { $0 = entry }
+        try entry.synchronizeLog()
+        #expect(replaced.withLock { $0 } == nil)
+        #expect(try entry.records().payloads == [[9]])
+        #expect(synchronized.withLock { $0.contains { $0.hasSuffix(".log") } })
+        try entry.append([[10]])
+        #expect(try entry.records().payloads == [[9], [10]])
+    }
+
     @Test func `Zeros behind the end, as a loss of power leaves them, are no records`() {
         let log = JournalFraming.magic + JournalFraming.framed([[1, 2]])
         let content = JournalFraming.parse(log + [UInt8](repeating: 0, count: 40))

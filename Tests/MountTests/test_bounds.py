@@ -81,6 +81,21 @@ def test_the_limit_of_open_files_is_raised_at_mount(mounting, limit):
     assert resource.prlimit(mount.worker, resource.RLIMIT_NOFILE)[0] > 512 or hard <= 512
 
 
+def test_programs_that_a_mount_starts_get_none_of_its_files(mounting, job):
+    """`az` and fusermount3 would keep connections, and with them what the other end waits for."""
+    mount = mounting()
+    (mount.job(job) / "f").write_bytes(PIECE)
+    assert (mount.job(job) / "f").read_bytes() == PIECE
+    mount.status()
+    for process in (mount.process.pid, mount.worker):
+        for name in os.listdir(f"/proc/{process}/fd"):
+            path = pathlib.Path(f"/proc/{process}/fdinfo/{name}")
+            if int(name) <= 2 or not path.exists():
+                continue
+            flags = next(line.split()[1] for line in path.read_text().splitlines() if line.startswith("flags:"))
+            assert int(flags, 8) & os.O_CLOEXEC, f"{process}: {name} is {os.readlink(f'/proc/{process}/fd/{name}')}"
+
+
 def test_a_directory_of_a_thousand_files_moves_with_two_requests_each(own_server, mounting, job):
     """A directory moves in two waves, copies and deletes; names are removed one at a time, as the kernel asks for them."""
     mount = mounting(server=own_server)

@@ -73,6 +73,26 @@ def test_a_user_mounts_works_and_unmounts(usual_device_mode, mounting, server, j
 
 
 @pytest.mark.skipif(not shutil.which("fusermount3"), reason="users need fusermount3")
+def test_a_mount_that_gets_no_more_threads_says_how_it_is_and_ends_when_told(usual_device_mode, mounting, server, job):
+    """The limit counts a user's processes and threads, and does not hold for root."""
+    if run_as(USER, f"test -x '{binary()}'", "/")[0] != 0:
+        pytest.skip(f"{binary()} lies where other users cannot reach it")
+    mount = mounting(user=USER)
+    server.service.create_container(f"job-{job}")
+    outputs = f"{mount.place}/jobs/{job}/JobOutput"
+    assert run_as(USER, f"echo before > {outputs}/f", "/") == (0, "")
+    # As the user: in a container root may not.
+    assert run_as(USER, f"prlimit --pid {mount.worker} --nproc=1:1", "/") == (0, "")
+    for _ in range(3):
+        assert mount.status()["state"] == "serving"
+    assert "thread control-request" in mount.log()
+    assert run_as(USER, f"cat {outputs}/f; echo late > {outputs}/g", "/") == (0, "before\n")
+    # There is no process for fusermount3, either: it leaves what is mounted, and nothing unsent.
+    assert mount.unmount(60) == 0, mount.log()
+    assert server.bytes(f"job-{job}", "$JobOutput/g") == b"late\n"
+
+
+@pytest.mark.skipif(not shutil.which("fusermount3"), reason="users need fusermount3")
 def test_a_users_mount_goes_on_when_its_worker_is_killed(usual_device_mode, mounting, server, job):
     """§5.6"""
     if run_as(USER, f"test -x '{binary()}'", "/")[0] != 0:

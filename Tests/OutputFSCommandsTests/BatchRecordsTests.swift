@@ -152,4 +152,13 @@ struct BatchRecordsTests {
         #expect(await quick.value(within: .seconds(3600)) == 2)
         #expect(await quick.value(within: .zero) == 2)
     }
+
+    @Test(.timeLimit(.minutes(1))) func `who can spare nothing is not left waiting`() async {
+        let answer = SharedAnswer<Int> {
+            try? await Task.sleep(for: .seconds(3600))
+            return 1
+        }
+        // The alarm goes off at once, on another thread: before anybody waits, if it could.
+        for _ in 0..<20_000 { #expect(await answer.value(within: .zero) == nil) }
+    }
 }

@@ -31,6 +31,33 @@ struct CoherenceTests {
         }
     }
 
+    /// §2.2
+    @Test func `a read that meets a commit of another descriptor gets the bytes of the new version`() async throws {
+        try await inWorld { world in
+            var bytes = pattern(30_000_000)
+            world.store.add(world.blob("f"), bytes)
+            let reader = try world.files.open(world.path("f"), O_RDONLY)
+            #expect(try world.files.pread(reader, count: 10, at: 0) == Array(bytes[..<10]))
+            // On its way before anything is written.
+            world.store.hold(.read)
+            let (files, store, part) = (world.files, world.store, 20_000_000..<20_001_000)
+            let reading = Worker { try files.pread(reader, count: part.count, at: UInt64(part.lowerBound)) }
+            try blocking { await store.waitUntilHeld(.read) }
+            let writer = try files.open(world.path("f"), O_WRONLY)
+            try files.pwrite(writer, [1, 2, 3], at: UInt64(part.lowerBound))
+            bytes.replaceSubrange(part.lowerBound..<part.lowerBound + 3, with: [1, 2, 3])
+            // The store has the new version, and the mount does not know it while the read is refused, and asks again.
+            store.afterNext(.putBlockList) {
+                store.release(.read)
+                usleep(300_000)
+            }
+            try files.close(writer)
+            #expect(try reading.join() == Array(bytes[part]))
+            try files.close(reader)
+            #expect(world.store.bytes(of: world.blob("f")) == bytes)
+        }
+    }
+
     @Test func `a foreign chmod between a write and its close is no conflict`() async throws {
         try await inWorld { world in
             world.store.add(world.blob("f"), Array("0123456789".utf8)) { $0.contentMD5 = "eB5eJF1ptWaXm4bijSPyxw==" }

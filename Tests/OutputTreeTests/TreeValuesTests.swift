@@ -1,6 +1,7 @@
 import BlobStorage
 import FileSystemModel
 import OutputConventions
+import Synchronization
 import Testing
 
 @testable import OutputTree
@@ -158,5 +159,26 @@ import Testing
         let outcome = await waiter.result
         #expect(throws: FileSystemError.self) { try outcome.get() }
         #expect(!work.join())
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `what is told of the cancellation may look at the work`() async {
+        let itself = Mutex<SharedWork<Int>?>(nil)
+        let work = SharedWork { () async throws(FileSystemError) in
+            await withTaskCancellationHandler {
+                while !Task.isCancelled { await Task.yield() }
+                return 1
+            } onCancel: {
+                // Called on the spot by whoever cancels: not while he holds the lock of the work.
+                _ = itself.withLock { $0 }?.finished
+            }
+        }
+        itself.withLock { $0 = work }
+        #expect(work.join())
+        let waiter = Task { try await work.value() }
+        // The work runs, and has its handler.
+        for _ in 0..<100 { await Task.yield() }
+        waiter.cancel()
+        let outcome = await waiter.result
+        #expect(throws: FileSystemError.self) { try outcome.get() }
     }
 }

@@ -41,11 +41,13 @@ extension EasyHandle {
         ccurl_set_long(raw, CURLOPT_TCP_KEEPINTVL, 10)
         if isPaced {
             ccurl_set_sockopt(raw) { context, socket, _ in
+                OpenDescriptors.closeOnExec(socket)
                 EasyHandle.setPatience(on: socket, context)
                 return CURL_SOCKOPT_OK
             }
         } else {
             ccurl_set_sockopt(raw) { context, socket, _ in
+                OpenDescriptors.closeOnExec(socket)
                 ReceiveBuffer.set(on: socket)
                 EasyHandle.setPatience(on: socket, context)
                 return CURL_SOCKOPT_OK

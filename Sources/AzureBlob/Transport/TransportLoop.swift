@@ -42,7 +42,7 @@ final class TransportLoop: Sendable {
     private static let isCurlReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT)) == CURLE_OK
 
     init?(_ options: Transport.Options) {
-        guard Self.isCurlReady, let multi = curl_multi_init() else { return nil }
+        guard Self.isCurlReady, let multi = OpenDescriptors.closedOnExec({ curl_multi_init() }) else { return nil }
         self.multi = multi
         network = options.network
         clock = options.clock

@@ -9,7 +9,8 @@ internal import Synchronization
 /// before the first byte is written, and the data file goes first.
 package final class JournalEntry: Sendable {
     private struct Log {
-        var descriptor: Int32 = -1
+        /// `nil` before the first record.
+        var file: LogFile?
         /// Where the next record goes; what a failed write left behind it is written over.
         var end = 0
         var isRemoved = false
@@ -36,11 +37,6 @@ package final class JournalEntry: Sendable {
         (self.id, self.data, self.folder, self.threads, self.gate) = (id, data, folder, threads, gate)
         self.ownerLine = ownerLine
         self.log = Mutex(log)
-    }
-
-    deinit {
-        let descriptor = log.withLock { $0.descriptor }
-        if descriptor >= 0 { close(descriptor) }
     }
 
     /// Unique within the directory; see `JournalSurvivors.Entry.name`.
@@ -108,7 +104,7 @@ package final class JournalEntry: Sendable {
             OwnerLine(folder: folder),
             threads: threads,
             gate: FileGate(),
-            log: Log(descriptor: logDescriptor)
+            log: Log(file: logDescriptor < 0 ? nil : LogFile(logDescriptor))
         )
     }
 
@@ -117,14 +113,14 @@ package final class JournalEntry: Sendable {
     /// All records that are whole; what is appended later goes behind them.
     package func records() throws(LocalStoreError) -> JournalFraming.Content {
         let result = log.withLock { log -> Result<JournalFraming.Content, LocalStoreError> in
-            guard log.descriptor >= 0 else { return .success(JournalFraming.Content()) }
+            guard let descriptor = log.file?.descriptor else { return .success(JournalFraming.Content()) }
             var status = stat()
-            guard fstat(log.descriptor, &status) == 0 else { return .failure(failure("fstat")) }
+            guard fstat(descriptor, &status) == 0 else { return .failure(failure("fstat")) }
             var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
             var done = 0
             while done < bytes.count {
                 let count = bytes.withUnsafeMutableBytes { buffer in
-                    pread(log.descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, done)
+                    pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, done)
                 }
                 if count > 0 {
                     done += count
@@ -146,14 +142,18 @@ package final class JournalEntry: Sendable {
         let failure = log.withLock { log -> LocalStoreError? in
             guard !log.isRemoved, !payloads.isEmpty else { return nil }
             var bytes = JournalFraming.framed(payloads)
-            if log.descriptor < 0 {
+            let file: LogFile
+            if let made = log.file {
+                file = made
+            } else {
                 if let number = gate.refusal(.open) { return self.failure("open", number) }
                 let descriptor = open(logPath, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
                 guard descriptor >= 0 else { return self.failure("open") }
-                log.descriptor = descriptor
+                file = LogFile(descriptor)
+                log.file = file
             }
             if log.end == 0 { bytes = JournalFraming.magic + bytes }
-            if let failure = write(bytes, to: log.descriptor, at: log.end) { return failure }
+            if let failure = write(bytes, to: file.descriptor, at: log.end) { return failure }
             log.end += bytes.count
             return nil
         }
@@ -169,16 +169,15 @@ package final class JournalEntry: Sendable {
             if let number = gate.refusal(.open) { return self.failure("open", number) }
             let descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { return self.failure("open") }
+            let file = LogFile(descriptor)
             var failure = write(bytes, to: descriptor, at: 0)
             if failure == nil, let number = gate.refusal(.rename) { failure = self.failure("rename", number) }
             if failure == nil, rename(path, logPath) != 0 { failure = self.failure("rename") }
             guard failure == nil else {
-                close(descriptor)
                 unlink(path)
                 return failure
             }
-            if log.descriptor >= 0 { close(log.descriptor) }
-            (log.descriptor, log.end) = (descriptor, bytes.count)
+            (log.file, log.end) = (file, bytes.count)
             return nil
         }
         if let failure { throw failure }
@@ -187,12 +186,15 @@ package final class JournalEntry: Sendable {
     /// In bytes.
     package var logSize: Int { log.withLock { $0.end } }
 
-    /// The log, and both names, to the disk.
+    /// The log, and both names, to the disk. Of one that is replaced meanwhile, the new one.
     package func synchronizeLog() throws(LocalStoreError) {
-        let descriptor = log.withLock { $0.descriptor }
-        guard descriptor >= 0 else { return }
-        if let number = gate.refusal(.fsync) { throw failure("fdatasync", number) }
-        guard fdatasync(descriptor) == 0 else { throw failure("fdatasync") }
+        guard var file = log.withLock({ $0.file }) else { return }
+        while true {
+            if let number = gate.refusal(.fsync) { throw failure("fdatasync", number) }
+            guard fdatasync(file.descriptor) == 0 else { throw failure("fdatasync") }
+            guard let latest = log.withLock({ $0.file }), latest !== file else { break }
+            file = latest
+        }
         gate.synchronized?(logPath)
         let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard directory >= 0 else { throw failure("open") }
@@ -239,4 +241,15 @@ package final class JournalEntry: Sendable {
     private func failure(_ operation: String, _ number: Int32? = nil) -> LocalStoreError {
         LocalStoreError(errno: number ?? errno, operation: operation, path: logPath)
     }
+}
+
+/// The descriptor of a log, open for as long as somebody uses it: one that is put on the disk may be replaced meanwhile,
+/// and its number be another file's then.
+private final class LogFile: Sendable {
+    let descriptor: Int32
+
+    /// Takes the descriptor over.
+    init(_ descriptor: Int32) { self.descriptor = descriptor }
+
+    deinit { close(descriptor) }
 }

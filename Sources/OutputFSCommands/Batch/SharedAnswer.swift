@@ -22,17 +22,19 @@ final class SharedAnswer<Value: Sendable>: Sendable {
             return (state.nextID, state.value)
         }
         if let known { return known }
-        let alarm = Task {
-            try? await Task.sleep(for: patience)
-            self.state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(returning: nil)
-        }
-        defer { alarm.cancel() }
+        var alarm: Task<Void, Never>?
+        defer { alarm?.cancel() }
         return await withCheckedContinuation { continuation in
             let value: Value? = state.withLock { state in
                 if state.value == nil { state.waiters[id] = continuation }
                 return state.value
             }
-            if let value { continuation.resume(returning: value) }
+            if let value { return continuation.resume(returning: value) }
+            // Not before: one that goes off at once would find nobody to wake.
+            alarm = Task {
+                try? await Task.sleep(for: patience)
+                self.state.withLock { $0.waiters.removeValue(forKey: id) }?.resume(returning: nil)
+            }
         }
     }
 

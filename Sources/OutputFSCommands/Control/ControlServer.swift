@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Dispatch
 internal import FuseBinding
 internal import Glibc
@@ -35,16 +36,15 @@ final class ControlServer: Sendable {
 
     private func accept(_ logger: Logger, _ answer: @escaping @Sendable (ControlRequest) -> ControlAnswer) {
         while true {
-            let accepted = Glibc.accept(listener.descriptor, nil, nil)
+            let accepted = accept4(listener.descriptor, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
             guard accepted >= 0 else {
                 // EINVAL is what `stop` causes; the others concern one client, or pass (EMFILE).
                 if errno == EINVAL { return }
                 usleep(10_000)
                 continue
             }
-            _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
             answering.enter()
-            PlainThread.start(named: "control-request") {
+            let serve: @Sendable () -> Void = {
                 defer { self.answering.leave() }
                 let socket = ControlSocket.adopting(accepted)
                 socket.setTimeout(seconds: 10)
@@ -54,6 +54,11 @@ final class ControlServer: Sendable {
                 } catch {
                     logger.info("a request on the control socket failed: \(error)")
                 }
+            }
+            // Where no thread is to be had it is answered here: a mount must not end because somebody asks how it is.
+            do throws(SessionError) { try PlainThread(name: "control-request", serve).detach() } catch {
+                logger.warning("\(error): a request on the control socket waits for the one before")
+                serve()
             }
         }
     }

@@ -47,14 +47,13 @@ final class MetricsServer: Sendable {
 
     private func accept(_ text: () -> String) {
         while true {
-            let client = Glibc.accept(listener, nil, nil)
+            let client = accept4(listener, nil, nil, Int32(SOCK_CLOEXEC.rawValue))
             guard client >= 0 else {
                 // EINVAL is what `stop` causes; the others concern one client, or pass (EMFILE).
                 if errno == EINVAL { return }
                 usleep(10_000)
                 continue
             }
-            _ = fcntl(client, F_SETFD, FD_CLOEXEC)
             answer(client, text)
             close(client)
         }

@@ -14,11 +14,7 @@ extension MountService {
             return
         }
         PlainThread.start(named: "status-file") { [self] in
-            let steps = Int(StatusFile.interval / .milliseconds(200))
-            while !state.withLock({ $0.isUnmounted }) {
-                for _ in 0..<steps where !state.withLock({ $0.isUnmounted }) { usleep(200_000) }
-                statusFile.write(status(), isLast: false)
-            }
+            while !isUnmounted(within: StatusFile.interval) { statusFile.write(status(), isLast: false) }
         }
     }
 
@@ -43,7 +39,7 @@ extension MountService {
                 let left = mounted.drain(timeout: configuration.drainTimeout)
                 for file in left { logger.warning("not in the store yet: \(file.path): \(file.reason)") }
             },
-            isOver: { [self] in state.withLock { $0.isUnmounted } }
+            isOver: { [self] pause in isUnmounted(within: pause) }
         ).start()
     }
 }

@@ -46,7 +46,7 @@ extension MountService {
         }
         ServiceManager.notify(.stopping(status: "\(name): sending what waits, then unmounting"))
         logger.notice("\(name): sending what waits, then unmounting")
-        PlainThread.start(named: "ending") { [self] in
+        let end: @Sendable () -> Void = { [self] in
             _ = mounted.drain(timeout: configuration.drainTimeout)
             guard let error = mounted.unmount(lazily: false) else { return }
             let reason = error.code == .busy ? "it is in use" : error.reason
@@ -66,6 +66,8 @@ extension MountService {
                 }
             }
         }
+        // Where no thread is to be had it ends all the same, and a second signal has to wait.
+        do throws(SessionError) { try PlainThread(name: "ending", end).detach() } catch { end() }
     }
 
     /// Waits for those who use the mount, then takes it from them.

@@ -1,4 +1,5 @@
 internal import AzureBlob
+internal import Dispatch
 internal import FuseBinding
 internal import Glibc
 internal import HandOver
@@ -32,6 +33,8 @@ final class MountService: Sendable {
     private let mountedAt = WallTime.now().seconds
     private let inheritance: Inheritance
     let state = Mutex(State())
+    /// Signalled with `isUnmounted`, and by each who saw it for the next.
+    private let unmounted = DispatchSemaphore(value: 0)
 
     init(
         configuration: MountConfiguration,
@@ -77,6 +80,7 @@ final class MountService: Sendable {
         mounted.run()
         ServiceManager.notify(.stopping(status: "unmounted; sending what waits"))
         state.withLock { $0.isUnmounted = true }
+        unmounted.signal()
         let report = mounted.drain(timeout: lastDrainTimeout, isEnding: true)
         writeLastStatus()
         for control in controls { control.stop() }
@@ -86,6 +90,14 @@ final class MountService: Sendable {
     }
 
     // MARK: Ending
+
+    /// For threads that do something now and then: sleeps so long, or until the mount is gone, and says whether it is.
+    func isUnmounted(within time: Duration) -> Bool {
+        let milliseconds = Int(time / .milliseconds(1))
+        guard unmounted.wait(timeout: .now() + .milliseconds(milliseconds)) == .success else { return false }
+        unmounted.signal()
+        return true
+    }
 
     /// By request: sends what waits, then unmounts. A mount that is busy or has unsent files goes on serving.
     private func unmount(lazily: Bool, timeout: Duration) -> UnmountReport {

@@ -1,6 +1,5 @@
 internal import AzureBlob
 internal import FuseBinding
-internal import Glibc
 internal import Logging
 
 /// Asks the instance metadata service every second whether this machine is about to be taken away, as its documentation
@@ -10,8 +9,8 @@ struct EvictionWatch: Sendable {
     let logger: Logger
     /// Sends what waits, small files first; called again and again while the notice stands, for programs go on writing.
     let drain: @Sendable () -> Void
-    /// Whether the mount has ended.
-    let isOver: @Sendable () -> Bool
+    /// Sleeps so long, or until the mount has ended, and says whether it has.
+    let isOver: @Sendable (Duration) -> Bool
 
     /// While the service does not answer: this is no machine of Azure's, or it has a bad day.
     private static let patienceMax = 60
@@ -24,7 +23,7 @@ struct EvictionWatch: Sendable {
         var machine: String?
         var announced: String?
         var pause = 1
-        while !isOver() {
+        repeat {
             let metadata = metadata
             if machine == nil { machine = PlainThread.wait { await metadata.machineName() } }
             let body = machine == nil ? nil : PlainThread.wait { await metadata.scheduledEvents() }
@@ -43,8 +42,6 @@ struct EvictionWatch: Sendable {
             } else {
                 pause = min(pause * 2, Self.patienceMax)
             }
-            // In short steps, so that a mount that ends does not leave this behind for a minute.
-            for _ in 0..<pause * 5 where !isOver() { usleep(200_000) }
-        }
+        } while !isOver(.seconds(pause))
     }
 }

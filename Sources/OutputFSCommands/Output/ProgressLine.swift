@@ -4,9 +4,12 @@ internal import Synchronization
 /// One line on stderr that is written over again and again; on anything but a terminal there is none.
 final class ProgressLine: Sendable {
     private let isTerminal: Bool
+    private let descriptor: Int32
     private let shown = Mutex("")
 
-    init(isTerminal: Bool = isatty(STDERR_FILENO) == 1) { self.isTerminal = isTerminal }
+    init(isTerminal: Bool = isatty(STDERR_FILENO) == 1, descriptor: Int32 = STDERR_FILENO) {
+        (self.isTerminal, self.descriptor) = (isTerminal, descriptor)
+    }
 
     func show(_ text: String) {
         guard isTerminal else { return }
@@ -39,5 +42,5 @@ final class ProgressLine: Sendable {
         return Int(size.ws_col)
     }
 
-    private func write(_ text: String) { System.write(text.utf8, to: STDERR_FILENO) }
+    private func write(_ text: String) { System.write(text.utf8, to: descriptor) }
 }

@@ -120,8 +120,8 @@ final class Pipe {
 
     init?() {
         var ends: [Int32] = [-1, -1]
-        guard pipe(&ends) == 0 else { return nil }
-        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+        // In one step: another thread may start a program in between, which would keep an end open.
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { return nil }
         (readEnd, writeEnd) = (ends[0], ends[1])
     }
 

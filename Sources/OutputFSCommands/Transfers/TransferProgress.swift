@@ -7,23 +7,32 @@ internal import Synchronization
 final class TransferProgress: Sendable {
     private let line: ProgressLine
     private let began = ContinuousClock.now
-    private let isOver = Atomic<Bool>(false)
+    /// Held while the line is written: none is after the end.
+    private let isOver = Mutex(false)
 
     init(line: ProgressLine) { self.line = line }
 
     /// Shows it, on a thread of its own, until `end`.
     func show(_ counters: @escaping @Sendable () -> TransferCounters) {
         PlainThread.start(named: "progress") { [self] in
-            while !isOver.load(ordering: .relaxed) {
-                line.show(Self.text(counters(), seconds: seconds))
-                usleep(200_000)
-            }
+            while step(counters) { usleep(200_000) }
+        }
+    }
+
+    /// Shows it once; whether it goes on.
+    func step(_ counters: () -> TransferCounters) -> Bool {
+        let text = Self.text(counters(), seconds: seconds)
+        return isOver.withLock { isOver in
+            if !isOver { line.show(text) }
+            return !isOver
         }
     }
 
     func end() {
-        isOver.store(true, ordering: .relaxed)
-        line.clear()
+        isOver.withLock { isOver in
+            isOver = true
+            line.clear()
+        }
     }
 
     var seconds: Double {

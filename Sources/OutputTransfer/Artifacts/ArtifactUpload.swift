@@ -171,8 +171,8 @@ package struct ArtifactUpload: Sendable {
                 if turn >= jobs, let (index, md5) = try await group.next() { locals[index].md5 = md5 }
                 let (path, stamp) = (files[index].localPath, stamps[index])
                 group.addTask { [disk] in
-                    try await disk.perform { () throws(LocalFileError) in
-                        (index, try SourceFile(path, as: stamp).md5())
+                    try await disk.performInterruptibly { flag throws(LocalFileError) in
+                        (index, try SourceFile(path, as: stamp).md5(unless: flag))
                     }
                 }
             }
@@ -219,7 +219,9 @@ package struct ArtifactUpload: Sendable {
             let there = try await store.properties(of: address)
             guard there.length == source.byteCount else { throw error }
             if let stored = there.contentMD5 {
-                let own = try await disk.perform { () throws(LocalFileError) in try source.md5() }
+                let own = try await disk.performInterruptibly { flag throws(LocalFileError) in
+                    try source.md5(unless: flag)
+                }
                 guard own == stored else { throw error }
             }
         }

@@ -119,6 +119,8 @@ package final class Download: Sendable {
         isSingle: Bool,
         _ give: @escaping @Sendable (Job) async -> Void
     ) async throws {
+        // What takes the files ends with the task; nobody makes room for more then.
+        try Task.checkCancellation()
         let shown = try options.layout.names(of: match)
         switch match.found {
         case .file(let file):

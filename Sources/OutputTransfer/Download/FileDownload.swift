@@ -1,7 +1,6 @@
 package import BlobStorage
 internal import BlobWriting
 internal import CLinux
-internal import Checksums
 internal import FileSystemModel
 internal import Glibc
 internal import LocalStore
@@ -102,11 +101,11 @@ struct FileDownload: Sendable {
             return await disk.perform { LocalLink.isThere(target, properties.length, modified) }
         }
         let (target, policy, validates) = (target, policy, validates)
-        return try await disk.perform { () throws(LocalFileError) -> Bool in
+        return try await disk.performInterruptibly { flag throws(LocalFileError) -> Bool in
             switch OverwriteDecision(policy, try LocalFolder.existing(target), properties, validates: validates) {
             case .fetch: return false
             case .keep: return true
-            case .compare(let md5): return try Self.md5(of: target).utf8.elementsEqual(md5.utf8)
+            case .compare(let md5): return try SourceFile(target).md5(unless: flag).utf8.elementsEqual(md5.utf8)
             }
         }
     }
@@ -218,16 +217,12 @@ struct FileDownload: Sendable {
 
     private func validate(_ part: PartFile, _ properties: BlobProperties) async throws {
         guard let stored = properties.contentMD5 else { return }
-        let found = try await disk.perform { () throws(LocalFileError) in try Self.md5(of: part.path) }
+        let found = try await disk.performInterruptibly { flag throws(LocalFileError) in
+            try SourceFile(part.path).md5(unless: flag)
+        }
         guard found.utf8.elementsEqual(stored.utf8) else {
             throw DownloadProblem.otherMD5(address, found: found, stored: stored)
         }
-    }
-
-    private static func md5(of path: String) throws(LocalFileError) -> String {
-        var hasher = MD5Hasher()
-        try LocalFolder.read(path) { hasher.update($0) }
-        return Base64.encode(hasher.finish())
     }
 }
 

@@ -97,12 +97,17 @@ final class SourceFile: Sendable {
         }
     }
 
-    /// Gives the bytes of a range to `body`, in order, in pieces that stay in the processor's cache.
-    func read(_ range: Range<UInt64>, _ body: (UnsafeRawBufferPointer) -> Void) throws(LocalFileError) {
+    /// Gives the bytes of a range to `body`, in order, in pieces that stay in the processor's cache. Fails once the flag is set.
+    func read(
+        _ range: Range<UInt64>,
+        unless flag: InterruptFlag? = nil,
+        _ body: (UnsafeRawBufferPointer) -> Void
+    ) throws(LocalFileError) {
         let buffer = RangeMemory.allocate(min(Self.pieceByteCount, range.count))
         defer { RangeMemory.free(buffer) }
         var offset = range.lowerBound
         while offset < range.upperBound {
+            if flag?.isSet == true { throw LocalFileError(path, "was not read to its end: interrupted") }
             let count = Int(min(UInt64(Self.pieceByteCount), range.upperBound - offset))
             let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
             try read(into: piece, at: offset)

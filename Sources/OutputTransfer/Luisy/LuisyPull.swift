@@ -138,11 +138,11 @@ package final class LuisyPull: Sendable {
     }
 
     private func isSame(_ path: String, _ blob: LuisyBlobs.Blob) async throws -> Bool {
-        try await transfer.disk.perform { () throws(LocalFileError) in
+        try await transfer.disk.performInterruptibly { flag throws(LocalFileError) in
             switch OverwriteDecision(.changed, try LocalFolder.existing(path), blob.properties) {
             case .keep: true
             case .fetch: false
-            case .compare(let md5): try SourceFile(path).md5().utf8.elementsEqual(md5.utf8)
+            case .compare(let md5): try SourceFile(path).md5(unless: flag).utf8.elementsEqual(md5.utf8)
             }
         }
     }

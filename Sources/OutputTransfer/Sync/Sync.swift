@@ -191,12 +191,12 @@ package final class Sync: Sendable {
 
     private func look(at file: ArtifactFolder.File?, _ known: SyncMemory.File?) async throws -> LocalLook? {
         guard let file else { return nil }
-        return try await disk.perform { () throws(LocalFileError) in
+        return try await disk.performInterruptibly { flag throws(LocalFileError) in
             let source = try SourceFile(file)
             let isKnown =
                 known.map { $0.byteCount == source.byteCount && $0.modified == source.modifiedNanoseconds } ?? false
             let md5: String
-            if let known, isKnown { md5 = known.md5 } else { md5 = try source.md5() }
+            if let known, isKnown { md5 = known.md5 } else { md5 = try source.md5(unless: flag) }
             return LocalLook(source: source, names: file.names, side: .init(byteCount: source.byteCount, md5: md5))
         }
     }

@@ -114,9 +114,9 @@ extension SourceFile {
     }
 
     /// The MD5 of what is there, base64.
-    func md5() throws(LocalFileError) -> String {
+    func md5(unless flag: InterruptFlag) throws(LocalFileError) -> String {
         var hasher = MD5Hasher()
-        try read(0..<byteCount) { hasher.update($0) }
+        try read(0..<byteCount, unless: flag) { hasher.update($0) }
         return Base64.encode(hasher.finish())
     }
 }

@@ -179,7 +179,8 @@ package final class Upload: Sendable {
             guard there.length == source.byteCount, isLink == source.isLink, let md5 = there.contentMD5 else {
                 return .matches(there.version.etag)
             }
-            let own = try await disk.perform { () throws(LocalFileError) in try source.md5() }
+            let own = try await disk.performInterruptibly { flag throws(LocalFileError) in try source.md5(unless: flag)
+            }
             return own == md5 ? nil : .matches(there.version.etag)
         }
     }

@@ -50,14 +50,15 @@ struct VerificationTests {
         let store = MemoryStore()
         let hash = String(repeating: "0", count: 64)
         for name in ["a", "b", "c"] { Self.add(store, "LocalUpload/\(hash)/data/\(name)", Array(name.utf8)) }
-        store.failNext(.read, error: .test(.archived))
+        // Its own failure, and not the next one: the three are read ahead, side by side.
+        store.change(BlobAddress(container: "vault", name: "LocalUpload/\(hash)/data/a")) { $0.accessTier = "Archive" }
         let (events, counters) = try await Self.verify(store)
         let folder = "/containers/vault/LocalUpload/\(hash)/data"
         guard case .failed(let reason)? = events["\(folder)/a"].first else {
             Issue.record("\(events["\(folder)/a"])")
             return
         }
-        #expect(reason.contains("as the test asked for"))
+        #expect(reason.contains("BlobArchived"))
         #expect(events["\(folder)/b"].count == 1 && events["\(folder)/c"].count == 1)
         // Not confirmed; of the hash nothing can be said.
         #expect(events[folder].count == 1 && counters.failed == 2)
