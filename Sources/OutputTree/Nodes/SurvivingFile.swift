@@ -13,6 +13,8 @@ struct SurvivingFile {
     var state: FileState
     /// The journal's entry of its local bytes, if it had any.
     let journalName: String?
+    /// Nobody has it open any more, and not all of it was sent.
+    let isClosed: Bool
 
     init?(_ key: UInt64, _ bytes: [UInt8], learnedAt: Duration) {
         var reader = RecordReader(bytes)
@@ -22,6 +24,7 @@ struct SurvivingFile {
             let journalName = reader.optional({ $0.text() }), let pending = PendingAttributes(reading: &reader)
         else { return nil }
         (node, self.inode, self.journalName) = (NodeID(rawValue: key), inode, journalName)
+        isClosed = flags.contains(.closed)
         state = FileState(address: BlobAddress(container: container, name: name), facts: facts, learnedAt: learnedAt)
         state.isUnlinked = flags.contains(.unlinked)
         state.isRemovalPending = flags.contains(.removalPending)
@@ -45,16 +48,19 @@ struct SurvivingFile {
         static let hasWrites = Flags(rawValue: 1 << 5)
         static let coversStoredBlob = Flags(rawValue: 1 << 6)
         static let overtaken = Flags(rawValue: 1 << 7)
+        static let closed = Flags(rawValue: 1 << 8)
     }
 }
 
 extension FileState {
-    /// Tells the process that follows this one about the file, as long as it is open. About 1 µs.
+    /// Tells the process that follows this one about the file, as long as it is open, and behind its last close until what
+    /// the program left is sent: an empty file has nothing in the journal, and of what was written through a mapping
+    /// that has only the bytes. About 1 µs.
     mutating func record(_ node: NodeID, inode: UInt64, in survivors: Survivors) {
         if let lease, !isLeaseKept, let keeper = survivors.keeper {
             isLeaseKept = keeper.send(.keep(node.rawValue), descriptor: lease.lockDescriptor)
         }
-        guard openCount > 0 else {
+        guard openCount > 0 || hasUnsentContent else {
             survivors.remove(.file, node.rawValue)
             if isLeaseKept { survivors.keeper?.send(.drop(node.rawValue)) }
             isLeaseKept = false
@@ -81,6 +87,7 @@ extension FileState {
         if hasWrites { flags.insert(.hasWrites) }
         if coversStoredBlob { flags.insert(.coversStoredBlob) }
         if isOvertaken { flags.insert(.overtaken) }
+        if openCount == 0 { flags.insert(.closed) }
         return flags
     }
 }
