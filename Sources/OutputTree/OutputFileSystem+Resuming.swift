@@ -64,9 +64,12 @@ extension OutputFileSystem {
             }
             states.append((file.node, file.inode, file.state))
         }
-        let nodes = nodes.restore(directories, states)
+        let nodes = nodes.restore(
+            directories,
+            recalledFiles(besides: directories.map(\.node) + states.map(\.node)) + states
+        )
         var names = names
-        for node in nodes.values { enter(node, &names, at: now) }
+        for state in states { if let node = nodes[state.node] { enter(node, &names, at: now) } }
         for handle in handles { restore(handle, nodes, lost) }
         // What a close was answered for, and the lines of a log, wait for nobody. What a program is changing waits for it.
         for node in due.compactMap({ nodes[$0] }) { commitInBackground(node) }
@@ -75,6 +78,15 @@ extension OutputFileSystem {
             logger.notice("going on with \(text), and \(directories.count) known directories")
         }
         return (Array(journal.values), names)
+    }
+
+    /// What the kernel may be about to ask for. What it has open is known better, and a slot that was used anew since has that.
+    private func recalledFiles(besides known: [NodeID]) -> [(node: NodeID, inode: UInt64, state: FileState)] {
+        var taken = Set(known.map(\.slotNumber))
+        let recalled = survivors?.entries(.lookup).compactMap { RecalledFile($0.bytes) } ?? []
+        return recalled.sorted { $0.node.rawValue > $1.node.rawValue }.compactMap { file in
+            taken.insert(file.node.slotNumber).inserted ? (file.node, file.inode, file.state) : nil
+        }
     }
 
     /// A file that nobody has written a byte to.

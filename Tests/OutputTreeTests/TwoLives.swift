@@ -69,11 +69,14 @@ final class TwoLives: Sendable {
         try uploads.journal.survivors { _ in true }.entries.compactMap { try? RecoveredFile($0) }
     }
 
-    /// The process that follows.
-    func resumed(_ exclusive: ExclusiveCreation = .close) throws -> OutputFileSystem {
+    /// The process that follows. `found`: what it has claimed of the journal already.
+    func resumed(
+        _ exclusive: ExclusiveCreation = .close,
+        found: [RecoveredFile]? = nil
+    ) throws -> OutputFileSystem {
         let uploads = try scheduler()
         let tree = tree(uploads, exclusive)
-        let left = tree.resume(try left(uploads))
+        let left = tree.resume(try found ?? left(uploads))
         tree.recover(left.files, names: left.names, unreadable: [])
         return tree
     }

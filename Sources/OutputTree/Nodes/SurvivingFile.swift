@@ -23,6 +23,7 @@ struct SurvivingFile {
             let facts = reader.optional({ FileFacts(reading: &$0) }),
             let journalName = reader.optional({ $0.text() }), let pending = PendingAttributes(reading: &reader)
         else { return nil }
+        let origin = reader.optional { RenameOrigin(reading: &$0) }
         (node, self.inode, self.journalName) = (NodeID(rawValue: key), inode, journalName)
         isClosed = flags.contains(.closed)
         state = FileState(address: BlobAddress(container: container, name: name), facts: facts, learnedAt: learnedAt)
@@ -35,6 +36,7 @@ struct SurvivingFile {
         state.coversStoredBlob = flags.contains(.coversStoredBlob)
         state.isOvertaken = flags.contains(.overtaken)
         state.pending = pending
+        state.renamedFrom = origin ?? nil
     }
 
     fileprivate struct Flags: OptionSet {
@@ -74,6 +76,7 @@ extension FileState {
         writer.add(facts) { $1.write(to: &$0) }
         writer.add(local?.journalName) { $0.add($1) }
         pending.write(to: &writer)
+        writer.add(renamedFrom) { $1.write(to: &$0) }
         survivors.set(.file, node.rawValue, writer.bytes)
     }
 
@@ -92,8 +95,21 @@ extension FileState {
     }
 }
 
-extension FileFacts {
+extension RenameOrigin {
     fileprivate func write(to writer: inout RecordWriter) {
+        writer.add(address.container)
+        writer.add(address.name)
+        writer.add(etag.text)
+    }
+
+    fileprivate init?(reading reader: inout RecordReader) {
+        guard let container = reader.text(), let name = reader.text(), let etag = reader.text() else { return nil }
+        self.init(address: BlobAddress(container: container, name: name), etag: ETag(etag))
+    }
+}
+
+extension FileFacts {
+    func write(to writer: inout RecordWriter) {
         writer.add(etag.text)
         writer.add(lastModified)
         writer.add(length)
@@ -103,7 +119,7 @@ extension FileFacts {
         posix.write(to: &writer)
     }
 
-    fileprivate init?(reading reader: inout RecordReader) {
+    init?(reading reader: inout RecordReader) {
         guard let etag = reader.text(), let modified = reader.integer(Int64.self),
             let length = reader.integer(UInt64.self),
             let type = reader.integer(UInt8.self), let creation = reader.optional({ $0.integer(Int64.self) }),

@@ -142,6 +142,56 @@ struct JournalRecoveryTests {
         #expect(store.bytes(of: blob) == pattern(5000) + pattern(700, 3))
     }
 
+    @Test func `A commit without an answer is known as ours though the file was changed before anybody asked`()
+        async throws
+    {
+        let first = try scheduler()
+        let file = try DirtyFile(scheduler: first, blob: blob, base: nil, known: .absent)
+        _ = try file.write(pattern(500), at: 0)
+        store.failNext(.putBlob, count: 1, error: refused, takesEffect: true)
+        await #expect(throws: CommitError.self) { try await file.commit() }
+        first.journal.close()
+        let second = try scheduler()
+        let found = try #require(try recovered(second).first)
+        let local = DirtyFile(scheduler: second, recovered: found)
+        // A program has it open, and goes on at once.
+        _ = try local.write(pattern(100, 3), at: 200)
+        guard case .upload(let condition) = try await local.judge(known: found.replay.identity.known) else {
+            Issue.record("it passes for somebody else's")
+            return
+        }
+        try await local.commit(condition)
+        #expect(store.bytes(of: blob) == pattern(500).prefix(200) + pattern(100, 3) + pattern(500).suffix(200))
+        local.discard()
+    }
+
+    @Test func `A late block of a process that is gone is none of those that the next one names`() async throws {
+        let first = try scheduler()
+        let file = try DirtyFile(scheduler: first, blob: blob, base: nil, known: .absent)
+        _ = try file.write(pattern(5000), at: 0)
+        store.hold(.putBlock)
+        let killed = Task { _ = try? await file.commit() }
+        await store.waitUntilHeld(.putBlock)
+        try await file.persist(BlobHeaders())
+        first.journal.close()
+        let second = try scheduler()
+        let found = try #require(try recovered(second).first)
+        let local = DirtyFile(scheduler: second, recovered: found)
+        _ = try local.write(pattern(5000, 7), at: 0)
+        let commit = Task { try await local.commit(.absent) }
+        // The ones of both are there: the late ones come last.
+        await store.waitUntilHeld(.putBlock, count: 10)
+        store.hold(.putBlockList)
+        store.release(.putBlock)
+        await store.waitUntilHeld(.putBlockList)
+        #expect(store.uncommittedBlockCount(of: blob) == 10)
+        killed.cancel()
+        store.release(.putBlockList)
+        _ = try await commit.value
+        _ = await killed.value
+        #expect(store.bytes(of: blob) == pattern(5000, 7))
+    }
+
     @Test func `A blob that somebody else put there is a conflict`() async throws {
         let first = try scheduler()
         let file = try DirtyFile(scheduler: first, blob: blob, base: nil, known: .absent)
