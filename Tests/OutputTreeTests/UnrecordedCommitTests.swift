@@ -36,10 +36,12 @@ struct UnrecordedCommitTests {
         return (created.entry.node, created.opened.handle)
     }
 
-    /// The last note of a file that was committed is taken back. The number of its node, and of its handle.
-    private func beKilledBehindCommit(_ access: OpenFlags.Access, writing bytes: [UInt8]) async throws -> (
-        NodeID, HandleID
-    ) {
+    /// The last note of a file that was committed is taken back. The numbers of its node and its handle, and the process
+    /// that follows.
+    private func beKilledBehindCommit(
+        _ access: OpenFlags.Access,
+        writing bytes: [UInt8]
+    ) async throws -> (NodeID, HandleID, OutputFileSystem) {
         let uploads = try lives.scheduler()
         let killed = lives.tree(uploads)
         let survivors = try #require(killed.survivors)

@@ -171,15 +171,13 @@ struct JournalRecoveryTests {
         _ = try file.write(pattern(5000), at: 0)
         store.hold(.putBlock)
         let killed = Task { _ = try? await file.commit() }
-        await store.waitUntilHeld(.putBlock)
-        try await file.persist(BlobHeaders())
+        await store.waitUntilHeld(.putBlock, count: 5)
         first.journal.close()
         let second = try scheduler()
         let found = try #require(try recovered(second).first)
         let local = DirtyFile(scheduler: second, recovered: found)
         _ = try local.write(pattern(5000, 7), at: 0)
         let commit = Task { try await local.commit(.absent) }
-        // The ones of both are there: the late ones come last.
         await store.waitUntilHeld(.putBlock, count: 10)
         store.hold(.putBlockList)
         store.release(.putBlock)
