@@ -66,7 +66,7 @@ struct CutOffTests {
         }
         killed.rights.learnDelete(in: "data")
         // Copied, and the process ends before the old name is gone.
-        lives.store.failNext(.delete, count: .max, error: StorageError.test(.unavailable, .transient))
+        lives.store.failNext(.delete, count: .max, error: StorageError.test(.unavailable, .temporary))
         guard case .failure = await rename(in: killed) else {
             Issue.record("it took place")
             return
@@ -125,9 +125,9 @@ struct CutOffTests {
     }
 
     @Test func `of the names that were looked up the last are kept, however many there were`() async throws {
+        for number in 0..<600 { lives.store.add(BlobAddress(container: "data", name: "f\(number)"), old) }
         let killed = lives.tree(try lives.scheduler())
         for number in 0..<600 {
-            lives.store.add(BlobAddress(container: "data", name: "f\(number)"), old)
             let name = FileName("f\(number)")
             _ = await OneAnswer.directory("containers", "data", name, in: killed)
         }
