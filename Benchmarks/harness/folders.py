@@ -85,16 +85,21 @@ class Folder:
         body = f"<BlockList>{listed}</BlockList>".encode()
         put(emulator, f"{path}?comp=blocklist&{emulator.token}", body, {"x-ms-blob-content-md5": digest})
 
-    def compare_stored(self, emulator: Emulator, container: str, with_bytes: bool) -> None:
-        """Raises unless the container holds these files and no other, below whatever folder."""
-        sizes = stored_sizes(emulator, container)
-        names = {name.rpartition("/")[2]: name for name in sizes}
-        if names.keys() != self.files.keys() or len(sizes) != len(names):
-            raise RuntimeError(f"{len(sizes)} blobs are there and not {len(self.files)}, or under other names")
+    def compare_stored(self, emulator: Emulator, container: str, with_bytes: bool) -> bool:
+        """Raises unless the container holds these files and no other, below whatever folder.
+
+        Says whether each has the MD5 of its bytes beside it, so that it can be verified later.
+        """
+        found = stored_blobs(emulator, container)
+        names = {name.rpartition("/")[2]: name for name in found}
+        if names.keys() != self.files.keys() or len(found) != len(names):
+            raise RuntimeError(f"{len(found)} blobs are there and not {len(self.files)}, or under other names")
         for name, blob in names.items():
-            self.require(name, sizes[blob], None)
+            self.require(name, found[blob][0], None)
             if with_bytes:
-                self.require(name, sizes[blob], stored_md5(emulator, f"/{ACCOUNT}/{container}/{blob}?{emulator.token}"))
+                path = f"/{ACCOUNT}/{container}/{blob}?{emulator.token}"
+                self.require(name, found[blob][0], stored_md5(emulator, path))
+        return all(self.files[name].md5 == found[blob][1] for name, blob in names.items())
 
 
 def put(emulator: Emulator, path: str, body: bytes, headers: dict[str, str] | None = None) -> None:
@@ -108,11 +113,15 @@ def put(emulator: Emulator, path: str, body: bytes, headers: dict[str, str] | No
         connection.close()
 
 
-def stored_sizes(emulator: Emulator, container: str) -> dict[str, int]:
-    """Of all blobs; there are fewer than 5,000."""
+def stored_blobs(emulator: Emulator, container: str) -> dict[str, tuple[int, str]]:
+    """Size and Content-MD5 (hexadecimal, empty without one) of all blobs; there are fewer than 5,000."""
     _, _, page = emulator.ask("GET", f"/{ACCOUNT}/{container}?restype=container&comp=list&{emulator.token}")
     blobs = xml.etree.ElementTree.fromstring(page.decode("utf-8-sig")).iter("Blob")
-    return {blob.findtext("Name"): int(blob.findtext("Properties/Content-Length")) for blob in blobs}
+    found = {}
+    for blob in blobs:
+        digest = base64.b64decode(blob.findtext("Properties/Content-MD5") or "").hex()
+        found[blob.findtext("Name")] = (int(blob.findtext("Properties/Content-Length")), digest)
+    return found
 
 
 def stored_md5(emulator: Emulator, path: str) -> str:

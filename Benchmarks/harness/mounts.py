@@ -68,6 +68,8 @@ def outputfs(
         if isinstance(server, Emulator):
             (place / "token").write_text(server.token)
             command += ["--sas-file", str(place / "token")]
+        elif tools.knows("anonymous"):
+            command += ["--auth", "anonymous"]
         # A journal's place, under whichever name the program has for it.
         for option in ("--spool-dir", "--journal-dir"):
             if tools.knows(option):

@@ -46,7 +46,7 @@ def of_outputfs(name: str, *put_options: str) -> Mover:
         return [bench.tools.outputfs, "get", source, str(directory), "--json"], environment(bench)
 
     def put(bench: Bench, place: Place, directory: pathlib.Path):
-        target = f"containers/{place.container}" + ("" if put_options else f"/{place.prefix}")
+        target = f"containers/{place.container}" + ("" if "--artifact" in put_options else f"/{place.prefix}")
         return [bench.tools.outputfs, "put", str(directory), target, "--json", *put_options], environment(bench)
 
     return Mover(name, get, put)
@@ -63,13 +63,13 @@ def of_rclone(name: str) -> Mover:
     )
 
 
-def of_library(name: str, script: str, python: str) -> Mover:
-    """- python: which of the tools runs the script."""
+def of_library(name: str, script: str, python: str, *more: str) -> Mover:
+    """- python: which of the tools runs the script; more: its last arguments."""
 
     def command(verb: str) -> Command:
         def run(bench: Bench, place: Place, directory: pathlib.Path):
             words = [getattr(bench.tools, python), str(CLIENTS / script), verb, bench.emulator.endpoint, ACCOUNT, KEY]
-            return [*words, place.container, place.prefix, str(directory)], mounts.clean_environment()
+            return [*words, place.container, place.prefix, str(directory), *more], mounts.clean_environment()
 
         return run
 
@@ -78,6 +78,8 @@ def of_library(name: str, script: str, python: str) -> Mover:
 
 OUTPUTFS = of_outputfs("outputfs")
 ARTIFACT = of_outputfs("outputfs put --artifact", "--artifact")
+WITHOUT_MD5 = of_outputfs("outputfs put --no-md5", "--no-md5")
 RCLONE_COPY = of_rclone("rclone copy")
 SDK = of_library("azure-storage-blob, 32 threads", "azure_sdk.py", "python")
+SDK_MD5 = of_library("azure-storage-blob, 32 threads, MD5", "azure_sdk.py", "python", "md5")
 AZURE_ML = of_library("azure-ai-ml", "azure_ml.py", "azureml_python")

@@ -2,11 +2,10 @@
 
 import dataclasses
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .model import Contender, Step, Workload
 from .trials import Trial
-from .workloads.writes import is_honest
 
 
 @dataclasses.dataclass
@@ -39,10 +38,13 @@ class Results:
         names = [contender.name for contender, _ in self.rows(workload, step) if contender.kind == "raw"]
         return names[0] if names else None
 
-    def best_rival(self, workload: Workload, step: Step, honest_only: bool = False) -> str | None:
+    def best_rival(
+        self, workload: Workload, step: Step, counts: Callable[[list[Trial]], bool] = lambda trials: True
+    ) -> str | None:
+        """- counts: whether a rival with these trials is asked about."""
         best = None
         for contender, trials in self.rows(workload, step):
-            if contender.kind != "rival" or (honest_only and not is_honest(trials)):
+            if contender.kind != "rival" or not counts(trials):
                 continue
             value = median(step.figure.of(trial) for trial in trials)
             if not step.figure.more_is_better:

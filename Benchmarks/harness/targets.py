@@ -5,8 +5,10 @@ import os
 from collections.abc import Callable
 
 from .model import Workload
+from .movers import ARTIFACT, AZURE_ML, RCLONE_COPY, WITHOUT_MD5
 from .results import Results, median
 from .trials import MIB, Trial
+from .workloads.writes import is_honest
 
 OURS = "outputfs"
 DIRECT = "outputfs, O_DIRECT"
@@ -49,7 +51,8 @@ def value(key: str, step: str, contender: str, of: Callable[[Trial], float | Non
 
 
 def ratio(key: str, step: str, contender: str, other: str = "raw") -> Callable:
-    """To a contender by name, to `raw`, to the best `rival`, or to the best rival that is `honest` at close."""
+    """To a contender by name, to `raw`, to the best `rival`, or to the best rival that is `honest` at close, or that
+    stores an `md5`."""
 
     def compute(results: Results) -> float | None:
         workload = results.find(key)
@@ -59,11 +62,16 @@ def ratio(key: str, step: str, contender: str, other: str = "raw") -> Callable:
         name = {
             "raw": lambda: results.raw(workload, found),
             "rival": lambda: results.best_rival(workload, found),
-            "honest": lambda: results.best_rival(workload, found, honest_only=True),
+            "honest": lambda: results.best_rival(workload, found, is_honest),
+            "md5": lambda: results.best_rival(workload, found, stores_md5),
         }.get(other, lambda: other)()
         return results.ratio(workload, found, contender, name) if name else None
 
     return compute
+
+
+def stores_md5(trials: list[Trial]) -> bool:
+    return all(trial.stores_md5 for trial in trials)
 
 
 def of_bound(trial: Trial) -> float:
@@ -192,13 +200,22 @@ def writes() -> list[Target]:
 
 
 def transfers() -> list[Target]:
-    titles = {"get-big": "get of one file", "put-big": "put of one file"}
-    titles |= {"get-files": "get of small files", "put-files": "put of small files"}
-    return [
-        at_least(f"{title}{where}: of the best rival", 1, ratio(key + suffix, key[:3], OURS, "rival"))
-        for key, title in titles.items()
+    compared = [
+        ("get of one file", "get-big", OURS, "rival", "the best rival"),
+        ("get of small files", "get-files", OURS, "rival", "the best rival"),
+        ("put of one file", "put-big", OURS, "md5", "the best rival that stores its MD5, too"),
+        ("put of one file, without MD5", "put-big", WITHOUT_MD5.name, "rival", "the best rival"),
+        ("put of small files", "put-files", OURS, "rival", "the best rival"),
+        ("put --artifact of one file", "put-big", ARTIFACT.name, AZURE_ML.name, "azure-ai-ml"),
+        ("put --artifact of small files", "put-files", ARTIFACT.name, AZURE_ML.name, "azure-ai-ml"),
+    ]
+    found = [
+        at_least(f"{title}{where}: of {words}", 1, ratio(key + suffix, key[:3], contender, other))
+        for title, key, contender, other, words in compared
         for suffix, where in (("", ""), ("-store", ", 20 ms"))
     ]
+    to_disk = ratio("get-big", "get", f"{OURS}, to the disk", f"{RCLONE_COPY.name}, to the disk")
+    return [*found, at_least("get of one file, to the disk: of rclone copy", 1, to_disk)]
 
 
 def table(results: Results) -> list[str]:

@@ -37,6 +37,8 @@ class Trial:
     bytes_to_server: int = 0
     others: float = 0
     """What the rest of the machine worked meanwhile, in cores, the kernel's own threads included."""
+    stores_md5: bool | None = None
+    """Uploads: whether every blob has the MD5 of its bytes beside it."""
     stored_seconds: float | None = None
     """Writing: until the server has everything."""
     beside: dict[str, float] = dataclasses.field(default_factory=dict)

@@ -1,5 +1,6 @@
 """get, put, ls, find, cat and hash: the tree without a mount, with azure-storage-blob on the other side."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -256,8 +257,6 @@ def test_what_put_sends_get_brings_back(run, local, tmp_path):
 
 
 def test_put_stores_type_and_md5_of_every_file(run, service, local):
-    import hashlib
-
     name = f"put-{next(numbers)}"
     service.create_container(name)
     assert run("put", local, f"containers/{name}").status == 0
@@ -314,6 +313,26 @@ def test_a_mount_and_the_commands_agree_on_what_files_are(run, mounted, tmp_path
     assert facts(tmp_path / "back") == facts(shown)
     assert run("put", tmp_path / "back", f"jobs/put-{number}/JobOutput").status == 0
     assert facts(mounted / "jobs" / f"put-{number}" / "JobOutput") == facts(shown)
+
+
+def test_without_md5_only_files_of_several_blocks_have_none(run, service, local):
+    container = f"no-md5-{next(numbers)}"
+    (local / "long").write_bytes(os.urandom(20 * MIB + 1))
+    assert run("put", "--no-md5", local, f"containers/{container}/").status == 0
+    blobs = service.get_container_client(container)
+    for name, size in [("long", 20 * MIB + 1), ("table.csv", 4)]:
+        blob = blobs.get_blob_client(name).download_blob()
+        assert blob.readall() == (local / name).read_bytes() and blob.size == size
+        assert (blob.properties.content_settings.content_md5 is None) == (name == "long")
+    # Nothing says that it is the same, so it goes up again, and gets its MD5.
+    assert run("put", local, f"containers/{container}/").status == 0
+    properties = blobs.get_blob_client("long").get_blob_properties()
+    assert properties.content_settings.content_md5 == hashlib.md5((local / "long").read_bytes()).digest()
+
+
+def test_an_artifact_always_has_its_md5(run, local):
+    ended = run("put", "--artifact", "--no-md5", local, "containers/none")
+    assert ended.status == 64 and "--no-md5 does not go with --artifact" in ended.err
 
 
 # Artifacts

@@ -86,6 +86,17 @@ def test_a_file_that_changes_while_it_is_sent_is_no_version_it_never_had(server,
     assert blobs(container) == []
 
 
+def test_a_file_that_changes_after_it_was_hashed_is_not_stored_under_that_hash(server, container, local):
+    # What is there is looked at between the hash and the first byte.
+    with server.holding("List Blobs"):
+        process = server.start("put", "--artifact", local, f"containers/{container.container_name}")
+        wait_until(lambda: server.held() >= 1, 20, "that the place of the hash is looked at")
+        (local / "c").write_text("other ccc!")
+    status, _, error = ended(process)
+    assert status != 0 and "local/c was changed after it was hashed" in error, error
+    assert not any((blob.metadata or {}).get("upload_status") for blob in container.list_blobs(include=["metadata"]))
+
+
 # Names
 
 

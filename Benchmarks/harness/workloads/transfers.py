@@ -62,8 +62,12 @@ def transfer(scale: Scale, verb: str, what: str, network: Network) -> Workload:
         Contender(movers.OUTPUTFS.name, "outputfs", through(movers.OUTPUTFS, what, seen)),
     ]
     if verb == "put":
-        contenders.append(Contender(movers.ARTIFACT.name, "outputfs", sent(movers.ARTIFACT, what, seen)))
-    contenders += [Contender(mover.name, "rival", through(mover, what, seen)) for mover in RIVALS]
+        columns += (Column("MD5", lambda trial: "stored" if trial.stores_md5 else "–", "{}"),)
+        own = (movers.WITHOUT_MD5, movers.ARTIFACT) if what == "big" else (movers.ARTIFACT,)
+        contenders += [Contender(mover.name, "outputfs", sent(mover, what, seen)) for mover in own]
+    # The service stores the MD5 of what comes in one request; of a file in blocks its writer has to.
+    rivals = (*RIVALS, movers.SDK_MD5) if key.startswith("put-big") else RIVALS
+    contenders += [Contender(mover.name, "rival", through(mover, what, seen)) for mover in rivals]
     if verb == "get" and network == LOCAL:
         contenders += [
             Contender(f"{mover.name}, to the disk", "reference", got(mover, what, seen, to_disk=True))
@@ -118,7 +122,7 @@ def sent(mover: Mover, what: str, seen: set[str]) -> Callable:
         with bench.emulator.container() as container:
             command, environment = mover.put(bench, Place(container, f"{what}/"), folder.path)
             trial = measured(bench, network, mover, command, environment)
-            folder.compare_stored(bench.emulator, container, is_first(mover.name, seen))
+            trial.stores_md5 = folder.compare_stored(bench.emulator, container, is_first(mover.name, seen))
         return {"put": counted(trial, folder)}
 
     return trial

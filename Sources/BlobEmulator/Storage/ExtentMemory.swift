@@ -8,8 +8,11 @@ internal import Synchronization
 enum ExtentMemory {
     /// The largest extent; a larger body becomes several.
     static let pieceSize = 4 << 20
-    /// At most 256 MiB are kept without use.
-    private static let spareLimit = 64
+    /// Pieces kept without use: a sixteenth of the machine's memory, and 256 MiB at least.
+    private static let spareLimit = max(
+        64,
+        sysconf(Int32(_SC_PHYS_PAGES)) / 16 * sysconf(Int32(_SC_PAGESIZE)) / pieceSize
+    )
     private static let spare = Mutex<[SparePiece]>([])
 
     private struct SparePiece: @unchecked Sendable {

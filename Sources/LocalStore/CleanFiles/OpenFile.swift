@@ -54,7 +54,7 @@ final class OpenFile: Sendable {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(LocalStoreError) {
         var done = 0
         while done < bytes.count {
-            var rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            var rest = LocalWrites.next(of: bytes, after: done)
             var torn: Int32?
             switch gate.verdict?(.pwrite) ?? .proceed {
             case .proceed, .skip: break

@@ -33,7 +33,7 @@ package final class SpoolFile: Sendable {
         var done = 0
         if let number = gate.refusal(.pwrite) { return (0, failure("pwrite", number)) }
         while done < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let rest = LocalWrites.next(of: bytes, after: done)
             let count = pwrite(descriptor, rest.baseAddress, rest.count, Int(offset) + done)
             if count > 0 {
                 done += count

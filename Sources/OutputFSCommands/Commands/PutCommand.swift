@@ -42,6 +42,12 @@ struct PutCommand: ParsableCommand {
     @Option(help: .init("Rules from this file instead of the folder's own.", valueName: "file"), completion: .file())
     var ignoreFile: String?
 
+    @Flag(
+        name: .customLong("no-md5"),
+        help: "Store no MD5 of files above 8 MiB: for networks faster than 0.8 GiB/s a file."
+    )
+    var noMD5 = false
+
     @Flag(help: "Show what would be uploaded, and send nothing.")
     var dryRun = false
 
@@ -69,6 +75,9 @@ struct PutCommand: ParsableCommand {
         guard artifact || name == nil && version == nil && ignoreFile == nil else {
             throw ValidationError("--name, --version and --ignore-file belong to --artifact")
         }
+        guard !artifact || !noMD5 else {
+            throw ValidationError("--no-md5 does not go with --artifact: its files are told apart by MD5")
+        }
         guard !artifact || paths.count == 2 else { throw ValidationError("An artifact is one file or folder.") }
         for value in [name, version].compactMap(\.self) where !value.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) {
             throw ValidationError("'\(value)' cannot be stored: a name or version is ASCII without blanks")
@@ -93,6 +102,7 @@ struct PutCommand: ParsableCommand {
         var options = UploadOptions()
         options.overwrite = OverwritePolicy(rawValue: overwrite) ?? .changed
         (options.isDryRun, options.jobs, options.usesPosixMetadata) = (dryRun, jobs, posix.isOn)
+        options.storesMD5 = !noMD5
         let sources = Array(paths.dropLast())
         let line = ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1)
         let log = TransferLog(line: line, isJSON: json, isDryRun: dryRun)

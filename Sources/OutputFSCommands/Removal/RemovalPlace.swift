@@ -61,7 +61,12 @@ struct RemovalPlace: Sendable {
         let parts = Path.split(String(bare))
         let isPlain = parts.name != "." && parts.name != ".." && !parts.name.isEmpty
         guard let parent = System.canonicalPath(isPlain ? parts.parent : String(bare)) else {
-            throw CommandFailure(.notFound, "\(name) cannot be found: \(Errno())", try: "ls \(parts.parent)")
+            throw CommandFailure(
+                .notFound,
+                "\(name) cannot be found: \(Errno())",
+                try: "ls \(parts.parent)",
+                "without a mount: outputfs rm --account NAME /jobs/…"
+            )
         }
         let canonical = isPlain ? Path.join(parent, parts.name) : parent
         guard let mount = MountTable.current().innermost(around: canonical), mount.isOutputFS else {

@@ -21,7 +21,14 @@ enum ArtifactPlan: Sendable, Hashable {
         /// Behind the artifact's folder.
         var name: String
         var length: UInt64
-        var md5: String
+        /// Base64; `nil` where nobody needs it, see `needsMD5`.
+        var md5: String?
+    }
+
+    /// Whether only the MD5 tells if this file is what is there: hashing everything twice would cost as much as sending it.
+    static func needsMD5(_ file: Local, remote: [NameBytes: Remote]) -> Bool {
+        guard let found = remote[NameBytes(file.name)] else { return false }
+        return found.length == file.length && found.md5 != nil
     }
 
     /// - Parameter isConfirmed: the first file's blob says that the upload was completed.
@@ -37,7 +44,7 @@ enum ArtifactPlan: Sendable, Hashable {
                 lacking.append(index)
                 continue
             }
-            let isSame = found.length == file.length && found.md5.map { $0.utf8.elementsEqual(file.md5.utf8) } ?? true
+            let isSame = found.length == file.length && (found.md5 == nil || found.md5 == file.md5)
             if isSame { continue }
             if isConfirmed {
                 self = .collision("\(file.name) is another file there")

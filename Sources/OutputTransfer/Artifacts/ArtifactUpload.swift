@@ -45,17 +45,13 @@ package struct ArtifactUpload: Sendable {
     package var counters: TransferCounters { progress.value }
 
     package func run(_ folder: ArtifactFolder, as asset: Asset) async throws -> Outcome {
-        let (files, hash, locals) = try await disk.perform {
+        let (files, stamps, hash) = try await disk.perform {
             let files = try folder.files()
-            let locals = try files.map { file in
-                ArtifactPlan.Local(
-                    name: file.relativePath,
-                    length: UInt64(file.byteCount),
-                    md5: try SourceFile(file.localPath).md5()
-                )
-            }
-            return (files, try ArtifactHash.object(of: folder), locals)
+            // Before the hash: a file that changes from here on fails, and is never stored under the hash of another.
+            let stamps = try files.map { try FileStamp(at: $0.localPath) }
+            return (files, stamps, try ArtifactHash.object(of: folder))
         }
+        var locals = files.map { ArtifactPlan.Local(name: $0.relativePath, length: UInt64($0.byteCount)) }
         progress.change { counters in
             counters.found = files.count
             counters.foundBytes = locals.reduce(0) { $0 + $1.length }
@@ -66,6 +62,7 @@ package struct ArtifactUpload: Sendable {
         var collision: String?
         while true {
             let found = try await look(at: place)
+            try await addMD5(to: &locals, files, stamps, where: found.remote)
             let plan = ArtifactPlan(locals, remote: found.remote, isConfirmed: found.asset != nil)
             switch plan {
             case .complete:
@@ -86,7 +83,7 @@ package struct ArtifactUpload: Sendable {
                     counters.kept = files.count - lacking.count
                     counters.doneBytes = counters.foundBytes - lacking.reduce(0) { $0 + locals[$1].length }
                 }
-                try await upload(lacking.map { (files[$0], locals[$0]) }, to: place, found)
+                try await upload(lacking.map { (files[$0], stamps[$0]) }, to: place, found)
                 let confirmed = try await confirm(place, indicator: files[0].relativePath, asset)
                 let bytes = lacking.reduce(0) { $0 + UInt64(files[$1].byteCount) }
                 return Outcome(
@@ -150,10 +147,34 @@ package struct ArtifactUpload: Sendable {
         return found
     }
 
+    /// Of the files that only their MD5 tells from what is there.
+    private func addMD5(
+        to locals: inout [ArtifactPlan.Local],
+        _ files: [ArtifactFolder.File],
+        _ stamps: [FileStamp],
+        where remote: [NameBytes: ArtifactPlan.Remote]
+    ) async throws {
+        let wanted = locals.indices.filter {
+            locals[$0].md5 == nil && ArtifactPlan.needsMD5(locals[$0], remote: remote)
+        }
+        try await withThrowingTaskGroup(of: (Int, String).self) { group in
+            for (turn, index) in wanted.enumerated() {
+                if turn >= jobs, let (index, md5) = try await group.next() { locals[index].md5 = md5 }
+                let (path, stamp) = (files[index].localPath, stamps[index])
+                group.addTask { [disk] in
+                    try await disk.perform { () throws(LocalFileError) in
+                        (index, try SourceFile(path, as: stamp).md5())
+                    }
+                }
+            }
+            for try await (index, md5) in group { locals[index].md5 = md5 }
+        }
+    }
+
     // MARK: Sending
 
     private func upload(
-        _ files: [(file: ArtifactFolder.File, local: ArtifactPlan.Local)],
+        _ files: [(file: ArtifactFolder.File, stamp: FileStamp)],
         to place: Place,
         _ found: Found
     ) async throws {
@@ -162,7 +183,7 @@ package struct ArtifactUpload: Sendable {
                 if index >= 2 * jobs { try await group.next() }
                 let address = BlobAddress(container: container, name: place.blob(item.file.relativePath))
                 let known = found.versions[NameBytes(item.file.relativePath)]
-                group.addTask { try await upload(item.file, item.local, to: address, known) }
+                group.addTask { try await upload(item.file, item.stamp, to: address, known) }
             }
             try await group.waitForAll()
         }
@@ -170,11 +191,11 @@ package struct ArtifactUpload: Sendable {
 
     private func upload(
         _ file: ArtifactFolder.File,
-        _ local: ArtifactPlan.Local,
+        _ stamp: FileStamp,
         to address: BlobAddress,
         _ known: ETag?
     ) async throws {
-        let source = try await disk.perform { () throws(LocalFileError) in try SourceFile(file.localPath) }
+        let source = try await disk.perform { () throws(LocalFileError) in try SourceFile(file.localPath, as: stamp) }
         let upload = FileUpload(
             store: store,
             address: address,
@@ -187,8 +208,11 @@ package struct ArtifactUpload: Sendable {
         } catch let error as StorageError where error.kind == .alreadyExists || error.kind == .conditionFailed {
             // Somebody uploads the same: what counts is what is there now.
             let there = try await store.properties(of: address)
-            let isSame = there.length == local.length && there.contentMD5.map { $0 == local.md5 } ?? true
-            if !isSame { throw error }
+            guard there.length == source.byteCount else { throw error }
+            if let stored = there.contentMD5 {
+                let own = try await disk.perform { () throws(LocalFileError) in try source.md5() }
+                guard own == stored else { throw error }
+            }
         }
         progress.change { $0.done += 1 }
     }

@@ -3,12 +3,12 @@ internal import Synchronization
 
 /// Memory for one range on its way from the store to the disk.
 final class RangeBuffer: Sendable {
-    /// Written by the transport until its completion, then only read.
+    /// Written by the transport until its completion, then only read. There may be more of it than was asked for.
     nonisolated(unsafe) let bytes: UnsafeMutableRawBufferPointer
 
-    init(byteCount: Int) { bytes = .allocate(byteCount: max(1, byteCount), alignment: 4096) }
+    init(byteCount: Int) { bytes = RangeMemory.allocate(byteCount) }
 
-    deinit { bytes.deallocate() }
+    deinit { RangeMemory.free(bytes) }
 }
 
 extension BlobStore {

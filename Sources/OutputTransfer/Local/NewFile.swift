@@ -1,5 +1,6 @@
 internal import CLinux
 internal import Glibc
+internal import LocalStore
 internal import RDS
 
 /// A local file that is made from front to back under a hidden name, and gets its own when all of it is there.
@@ -31,7 +32,7 @@ final class NewFile: ByteSink {
     func write(_ bytes: UnsafeRawBufferPointer) throws {
         var done = 0
         while done < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let rest = LocalWrites.next(of: bytes, after: done)
             let count = Glibc.write(descriptor, rest.baseAddress, rest.count)
             if count > 0 {
                 done += count

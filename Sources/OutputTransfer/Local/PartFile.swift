@@ -2,6 +2,7 @@ internal import BlobStorage
 internal import CLinux
 internal import FileSystemModel
 internal import Glibc
+internal import LocalStore
 
 /// The hidden file `.NAME.outputfs-part` beside a target, which becomes the target when all of it is there.
 ///
@@ -95,7 +96,7 @@ final class PartFile: Sendable {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(LocalFileError) {
         var done = 0
         while done < bytes.count {
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+            let rest = LocalWrites.next(of: bytes, after: done)
             let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(offset) + off_t(done))
             if count > 0 {
                 done += count

@@ -15,7 +15,7 @@ final class SourceFile: Sendable {
     let path: String
     let byteCount: UInt64
     private let content: Content
-    private let modified: timespec
+    private let stamp: FileStamp
     private let mode: mode_t
 
     init(_ path: String) throws(LocalFileError) {
@@ -28,7 +28,7 @@ final class SourceFile: Sendable {
             throw error
         }
         (self.path, content) = (path, .descriptor(descriptor))
-        (byteCount, modified, mode) = (UInt64(status.st_size), status.st_mtim, status.st_mode)
+        (byteCount, stamp, mode) = (UInt64(status.st_size), FileStamp(status), status.st_mode)
     }
 
     /// The link that is at `path`, not what it leads to.
@@ -37,11 +37,17 @@ final class SourceFile: Sendable {
         guard lstat(path, &status) == 0 else { throw .last(path, "cannot be looked at") }
         guard let text = try LocalLink.text(of: path) else { throw LocalFileError(path, "is no link any more") }
         (self.path, content) = (path, .link(text))
-        (byteCount, modified, mode) = (UInt64(text.utf8.count), status.st_mtim, status.st_mode)
+        (byteCount, stamp, mode) = (UInt64(text.utf8.count), FileStamp(status), status.st_mode)
     }
 
     convenience init(_ file: ArtifactFolder.File) throws(LocalFileError) {
         if file.isLink { try self.init(link: file.localPath) } else { try self.init(file.localPath) }
+    }
+
+    /// - Parameter stamp: what it had when something was said about its bytes; another one fails.
+    convenience init(_ path: String, as stamp: FileStamp) throws(LocalFileError) {
+        try self.init(path)
+        guard self.stamp == stamp else { throw LocalFileError(path, "was changed after it was hashed") }
     }
 
     /// Its time, mode and kind as a mount stores them.
@@ -49,7 +55,7 @@ final class SourceFile: Sendable {
     /// - Parameter hasPermissions: the mode goes along; where it is the one that files have anyway it is not stored.
     func metadata(hasPermissions: Bool) -> BlobMetadata {
         var posix = PosixMetadata()
-        posix.modificationTime = Timestamp(seconds: Int64(modified.tv_sec), nanoseconds: Int32(modified.tv_nsec))
+        posix.modificationTime = stamp.modified
         var kind = FileKind.file
         if case .link = content {
             (posix.isSymbolicLink, kind) = (true, .symbolicLink)
@@ -71,7 +77,7 @@ final class SourceFile: Sendable {
 
     var isLink: Bool { if case .link = content { true } else { false } }
 
-    var modifiedNanoseconds: Int64 { Int64(modified.tv_sec) * 1_000_000_000 + Int64(modified.tv_nsec) }
+    var modifiedNanoseconds: Int64 { stamp.modified.seconds * 1_000_000_000 + Int64(stamp.modified.nanoseconds) }
 
     deinit { if case .descriptor(let descriptor) = content { close(descriptor) } }
 
@@ -91,6 +97,22 @@ final class SourceFile: Sendable {
         }
     }
 
+    /// Gives the bytes of a range to `body`, in order, in pieces that stay in the processor's cache.
+    func read(_ range: Range<UInt64>, _ body: (UnsafeRawBufferPointer) -> Void) throws(LocalFileError) {
+        let buffer = RangeMemory.allocate(min(Self.pieceByteCount, range.count))
+        defer { RangeMemory.free(buffer) }
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let count = Int(min(UInt64(Self.pieceByteCount), range.upperBound - offset))
+            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
+            try read(into: piece, at: offset)
+            body(UnsafeRawBufferPointer(piece))
+            offset += UInt64(count)
+        }
+    }
+
+    private static let pieceByteCount = 256 << 10
+
     private func readLink(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(LocalFileError) {
         guard case .link(let text) = content, offset <= text.utf8.count,
             buffer.count <= text.utf8.count - Int(offset)
@@ -103,8 +125,26 @@ final class SourceFile: Sendable {
         guard case .descriptor(let descriptor) = content else { return }
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw .last(path, "cannot be looked at") }
-        guard UInt64(status.st_size) == byteCount, status.st_mtim.tv_sec == modified.tv_sec,
-            status.st_mtim.tv_nsec == modified.tv_nsec
-        else { throw LocalFileError(path, "was changed while it was read") }
+        guard FileStamp(status) == stamp else { throw LocalFileError(path, "was changed while it was read") }
+    }
+}
+
+/// What changes when a file does: as far as the file system's clock ticks.
+struct FileStamp: Sendable, Hashable {
+    private let device: dev_t
+    private let inode: ino_t
+    private let byteCount: off_t
+    let modified: Timestamp
+
+    init(_ status: stat) {
+        (device, inode, byteCount) = (status.st_dev, status.st_ino, status.st_size)
+        modified = Timestamp(seconds: Int64(status.st_mtim.tv_sec), nanoseconds: Int32(status.st_mtim.tv_nsec))
+    }
+
+    /// Of what is at a path, links followed.
+    init(at path: String) throws(LocalFileError) {
+        var status = stat()
+        guard stat(path, &status) == 0 else { throw .last(path, "cannot be looked at") }
+        self.init(status)
     }
 }

@@ -2,6 +2,7 @@ internal import BlobStorage
 internal import BlobWriting
 internal import Checksums
 internal import LocalStore
+internal import Synchronization
 
 /// Puts one local file into one blob, which is there whole or not at all, with the MD5 of the whole stored beside it.
 struct FileUpload: Sendable {
@@ -12,6 +13,8 @@ struct FileUpload: Sendable {
     let bodies: AsyncLimiter
     /// Threads that may wait for the disk.
     let disk: WorkerThreads
+    /// Of a file of several blocks, too. It is made by one thread, and what is sent follows it (0.8 GiB/s).
+    var storesMD5 = true
     /// Called with each number of bytes that the store has.
     let progress: @Sendable (Int) -> Void
 
@@ -23,17 +26,27 @@ struct FileUpload: Sendable {
 
     /// - Parameter headers: all but the MD5.
     func run(_ headers: BlobHeaders, _ condition: VersionCondition) async throws -> BlobVersion {
-        source.byteCount <= Self.blockByteCount
-            ? try await putWhole(headers, condition) : try await putBlocks(headers, condition)
+        do {
+            return source.byteCount <= Self.blockByteCount
+                ? try await putWhole(headers, condition) : try await putBlocks(headers, condition)
+        } catch {
+            // What was written to between its checksum and its way arrives as damaged; that is not the network's doing.
+            if !Task.isCancelled {
+                try await disk.perform { () throws(LocalFileError) in try source.requireUnchanged() }
+            }
+            throw error
+        }
     }
 
     private func putWhole(_ headers: BlobHeaders, _ condition: VersionCondition) async throws -> BlobVersion {
         try await bodies.withSlot {
             try Task.checkCancellation()
-            let (body, md5) = try await body(0..<source.byteCount)
+            let md5 = WholeMD5()
+            let body = try await disk.perform { () throws(LocalFileError) in try source.body(0..<source.byteCount, md5)
+            }
             try await disk.perform { () throws(LocalFileError) in try source.requireUnchanged() }
             var headers = headers
-            headers.contentMD5 = md5
+            headers.contentMD5 = md5.base64
             let version = try await store.putBlob(address, body, headers: headers, condition: condition)
             progress(body.byteCount)
             return version
@@ -46,71 +59,74 @@ struct FileUpload: Sendable {
         let needed = (source.byteCount + Self.blockCountMax - 1) / Self.blockCountMax
         let size = max(Self.blockByteCount, ((needed + (1 << 20) - 1) >> 20) << 20)
         let count = Int((source.byteCount + size - 1) / size)
-        // The digest of the whole cannot be split, so it goes beside the blocks: 0.8 GiB/s.
-        async let digest = disk.perform { () throws(LocalFileError) in try source.md5() }
+        let md5 = storesMD5 ? WholeMD5() : nil
+        // An MD5 cannot be split: block after block goes through it, and then on its way.
+        let turn = AsyncLimiter(md5 == nil ? Self.blocksPerFileMax : 1)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for index in 0..<count {
                 if index >= Self.blocksPerFileMax { try await group.next() }
                 let start = UInt64(index) * size
                 let range = start..<min(start + size, source.byteCount)
-                group.addTask { try await stage(names.id(UInt32(index)), range) }
+                await turn.acquire()
+                group.addTask { try await stage(names.id(UInt32(index)), range, md5, turn) }
             }
             try await group.waitForAll()
         }
-        var headers = headers
-        headers.contentMD5 = try await digest
         try await disk.perform { () throws(LocalFileError) in try source.requireUnchanged() }
+        var headers = headers
+        headers.contentMD5 = md5?.base64
         let blocks = (0..<count).map { BlockReference.uncommitted(names.id(UInt32($0))) }
         return try await store.putBlockList(blocks, of: address, headers: headers, condition: condition)
     }
 
-    private func stage(_ id: BlockID, _ range: Range<UInt64>) async throws {
+    /// - Parameter turn: a slot of it is held, until the bytes went through the MD5.
+    private func stage(_ id: BlockID, _ range: Range<UInt64>, _ md5: WholeMD5?, _ turn: AsyncLimiter) async throws {
+        let body: UploadBody
+        do {
+            defer { turn.release() }
+            try Task.checkCancellation()
+            body = try await disk.perform { () throws(LocalFileError) in try source.body(range, md5) }
+        }
         try await bodies.withSlot {
             try Task.checkCancellation()
-            let (body, _) = try await body(range)
             try await store.putBlock(id, of: address, body)
             progress(body.byteCount)
         }
     }
-
-    /// A piece of the file in memory, with its CRC-64 for the way and its MD5.
-    private func body(_ range: Range<UInt64>) async throws -> (UploadBody, md5: String) {
-        let buffer = RangeBuffer(byteCount: range.count)
-        return try await disk.perform { () throws(LocalFileError) in
-            let bytes = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<range.count])
-            try source.read(into: bytes, at: range.lowerBound)
-            let isWhole = UInt64(range.count) == source.byteCount
-            var md5 = ""
-            if isWhole {
-                var hasher = MD5Hasher()
-                hasher.update(UnsafeRawBufferPointer(bytes))
-                md5 = Base64.encode(hasher.finish())
-            }
-            let checksum = BodyChecksum.crc64(CRC64.checksum(UnsafeRawBufferPointer(bytes)))
-            let body = UploadBody(byteCount: range.count, checksum: checksum) { offset, target in
-                let count = min(target.count, range.count - offset)
-                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: buffer.bytes[offset..<offset + count]))
-                return count
-            }
-            return (body, md5)
-        }
-    }
-
 }
 
 extension SourceFile {
+    /// A piece of the file with its CRC-64 for the way; `md5` takes its bytes. Blocks for the disk.
+    ///
+    /// It is read where it lies, a second time when it is sent (from the page cache by then): 8 MiB of memory for each
+    /// block would cost a third more processor time, and 256 MiB.
+    fileprivate func body(_ range: Range<UInt64>, _ md5: WholeMD5?) throws(LocalFileError) -> UploadBody {
+        var checksum = CRC64()
+        try read(range) { piece in
+            checksum.update(piece)
+            md5?.update(piece)
+        }
+        return UploadBody(byteCount: range.count, checksum: .crc64(checksum.value)) { [self] offset, target in
+            let piece = UnsafeMutableRawBufferPointer(rebasing: target.prefix(range.count - offset))
+            guard (try? read(into: piece, at: range.lowerBound + UInt64(offset))) != nil else { return nil }
+            return piece.count
+        }
+    }
+
     /// The MD5 of what is there, base64.
     func md5() throws(LocalFileError) -> String {
         var hasher = MD5Hasher()
-        let buffer = RangeBuffer(byteCount: Int(min(byteCount, 1 << 20)))
-        var offset: UInt64 = 0
-        while offset < byteCount {
-            let count = Int(min(1 << 20, byteCount - offset))
-            let piece = UnsafeMutableRawBufferPointer(rebasing: buffer.bytes[..<count])
-            try read(into: piece, at: offset)
-            hasher.update(UnsafeRawBufferPointer(piece))
-            offset += UInt64(count)
-        }
+        try read(0..<byteCount) { hasher.update($0) }
         return Base64.encode(hasher.finish())
     }
+}
+
+/// The MD5 of bytes that come in order, from one thread after the other.
+private final class WholeMD5: Sendable {
+    private let hasher = Mutex(MD5Hasher())
+
+    func update(_ bytes: UnsafeRawBufferPointer) { hasher.withLock { $0.update(bytes) } }
+
+    /// Of what came so far.
+    var base64: String { Base64.encode(hasher.withLock { $0.digest() }) }
 }

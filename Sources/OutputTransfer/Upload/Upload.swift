@@ -10,6 +10,8 @@ package struct UploadOptions: Sendable {
     package var isDryRun = false
     /// Modes go along; times and links always do.
     package var usesPosixMetadata = true
+    /// Files of several blocks get their MD5 stored, too.
+    package var storesMD5 = true
     /// Requests in flight.
     package var jobs = 16
 
@@ -125,7 +127,8 @@ package final class Upload: Sendable {
                 address: job.address,
                 source: source,
                 bodies: bodies,
-                disk: disk
+                disk: disk,
+                storesMD5: options.storesMD5
             ) { [self] count in
                 counted.add(count)
                 state.withLock { $0.doneBytes += UInt64(count) }
