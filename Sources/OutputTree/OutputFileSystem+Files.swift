@@ -42,7 +42,9 @@ extension OutputFileSystem {
             if flags.allowsWriting || flags.truncates { try await requireUnconfirmed(file.address, "open") }
             if flags.truncates {
                 // The old bytes go: no version is needed, unless one that came since the last lookup is a conflict.
-                if options.conflictPolicy == .fail { _ = try await pinVersion(file, flags) }
+                if options.conflictPolicy == .fail || file.withState({ $0.isRecalled }) {
+                    _ = try await pinVersion(file, flags)
+                }
                 try await truncateAtOpen(file)
             } else if try await pinVersion(file, flags) {
                 // Not even if it is small and has got to the disk by now: who reads what is in memory should not turn on that.

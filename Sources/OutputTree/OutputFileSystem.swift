@@ -26,6 +26,7 @@ package final class OutputFileSystem: FileSystem {
     let logger: Logger
     let nodes: NodeTable
     let handles: HandleTable
+    let recentLookups: RecentLookups?
     /// What the process that follows this one needs; `nil` where none will.
     let survivors: Survivors?
     let changes: LocalChanges
@@ -57,6 +58,7 @@ package final class OutputFileSystem: FileSystem {
     ) {
         self.survivors = survivors
         handles = HandleTable(survivors: survivors)
+        recentLookups = survivors.map { RecentLookups($0) }
         self.store = store
         var gatherer = Gatherer(store: store, source: options.gatheredSource, uptime: clock.monotonic)
         gatherer.now = { clock.wall().seconds }
