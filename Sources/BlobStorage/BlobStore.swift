@@ -13,7 +13,9 @@ package protocol BlobStore: AnyObject, Sendable {
     func createContainer(_ name: String, metadata: BlobMetadata) async throws(StorageError) -> BlobVersion
     func properties(ofContainer name: String) async throws(StorageError) -> ContainerProperties
     func setMetadata(_ metadata: BlobMetadata, ofContainer name: String) async throws(StorageError) -> BlobVersion
-    func deleteContainer(_ name: String) async throws(StorageError)
+    /// With all that is in it. `unmodifiedSince`: the container's own Last-Modified, in seconds since 1970; `.conditionFailed` if
+    /// it was made anew or its settings changed since. That blobs were written does not show there. `nil`: in any case.
+    func deleteContainer(_ name: String, unmodifiedSince: Int64?) async throws(StorageError)
 
     // MARK: Blobs
 
@@ -116,6 +118,12 @@ package protocol BlobStore: AnyObject, Sendable {
     func makeDirectory(_ directory: BlobAddress, metadata: BlobMetadata) async throws(StorageError) -> BlobVersion
     /// `.notEmpty` if something is in it, unless that is to go with it.
     func removeDirectory(_ directory: BlobAddress, recursively: Bool) async throws(StorageError)
+}
+
+extension BlobStore {
+    package func deleteContainer(_ name: String) async throws(StorageError) {
+        try await deleteContainer(name, unmodifiedSince: nil)
+    }
 }
 
 extension BlobStore {

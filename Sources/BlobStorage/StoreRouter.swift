@@ -111,9 +111,9 @@ package final class StoreRouter: BlobStore {
         }
     }
 
-    package func deleteContainer(_ name: String) async throws(StorageError) {
+    package func deleteContainer(_ name: String, unmodifiedSince: Int64?) async throws(StorageError) {
         try await at(name) { (store, container) async throws(StorageError) in
-            try await store.deleteContainer(container)
+            try await store.deleteContainer(container, unmodifiedSince: unmodifiedSince)
         }
     }
 

@@ -146,14 +146,17 @@ extension DirtyFile {
         _ size: UInt64,
         _ crc: UInt64?
     ) async throws(CommitError) -> (body: BodyChecksum, md5: String?) {
-        let (configuration, spool) = (scheduler.configuration, spool)
+        let (configuration, spool, journal) = (scheduler.configuration, spool, journal)
         let wantsMD5 = configuration.storesWholeMD5 || configuration.checksum == .md5
         let wantsCRC = configuration.checksum == .crc64 && crc == nil
         var sums: (crc: UInt64?, md5: [UInt8]?) = (nil, nil)
         if wantsMD5 || wantsCRC {
             do throws(LocalStoreError) {
                 sums = try await scheduler.disk.perform { () throws(LocalStoreError) in
-                    try spool.checksums(of: 0..<size, crc: wantsCRC, md5: wantsMD5)
+                    let sums = try spool.checksums(of: 0..<size, crc: wantsCRC, md5: wantsMD5)
+                    // What is there may have these bytes when the process that follows asks, and the file others by then.
+                    if let md5 = sums.md5 { journal?.sendingWhole(md5: Base64.encode(md5)) }
+                    return sums
                 }
             } catch { throw .local(error) }
         }

@@ -21,6 +21,8 @@ package final class DirtyFile: Sendable {
         var hasFittingNames = true
         /// Block lists that were sent for this base and not answered, by their digest: one of them may have landed.
         var unanswered: Set<UInt64> = []
+        /// MD5s, base64, of whole files that an earlier process sent and heard nothing of.
+        var unansweredWhole: Set<String> = []
         /// The service refused to copy from the base: it is fetched.
         var mayCopy = true
         var plan: UploadPlan
@@ -122,6 +124,9 @@ package final class DirtyFile: Sendable {
         state.withLock { state in
             state.plan.content = file.replay.content(size: file.size)
             (state.source, state.unanswered) = (identity.source, file.replay.unanswered)
+            state.unansweredWhole = file.replay.unansweredWhole
+            // What the process before sent may arrive still: no block of another content has the number of one of its.
+            if let predecessors = journal?.predecessors { state.plan.beginSerials(after: predecessors) }
             (state.isDirty, state.hasChanged) = (true, true)
             if let position = file.replay.log {
                 let plan = AppendPlan(position, blockCountMax: scheduler.configuration.appendBlockCountMax)
@@ -251,7 +256,7 @@ extension DirtyFile.State {
         if let version { log?.plan.learned(version) }
         guard blob != self.blob else { return [] }
         if version == nil, base != nil, source == nil { source = self.blob }
-        unanswered = []
+        (unanswered, unansweredWhole) = ([], [])
         self.blob = blob
         moveLog(isStored: version != nil)
         lastCommit?.file.blob = blob
@@ -260,7 +265,7 @@ extension DirtyFile.State {
 
     /// The store has the file: what is not here is in that version from now on.
     mutating func rebase(on file: CommittedFile) {
-        unanswered = []
+        (unanswered, unansweredWhole) = ([], [])
         guard base != nil else { return }
         source = nil
         base?.version = file.version

@@ -236,6 +236,9 @@ package struct UploadPlan: Sendable {
     /// Ids up to this one were used by an earlier process.
     mutating func skipSerials(through serial: UInt32) { nextSerial = max(nextSerial, serial &+ 1) }
 
+    /// A million numbers are for each process that had the file, which so many did before this one: 4,096 have their own.
+    mutating func beginSerials(after processes: UInt32) { nextSerial = processes << 20 }
+
     /// Nothing is sent any more before a commit, and nothing at all if there will be none.
     package mutating func stopStaging() -> [UInt32] {
         isStagingInBackground = false

@@ -27,6 +27,7 @@ final class Dispatcher: Sendable {
     let survivors: Survivors?
     /// The kernel's number of the request that a reader works on, with `Repetition.uniqueBit` if it was sent before.
     let arriving = ThreadNumber()
+    private let requestMemory = RequestMemory()
 
     /// What libfuse calls its user data; the dispatcher is not retained by it.
     private nonisolated(unsafe) let userData: UnsafeMutablePointer<Unmanaged<Dispatcher>?>
@@ -96,7 +97,10 @@ final class Dispatcher: Sendable {
     /// Replaces libfuse's reads and writes on `descriptor` by ours; the session owns it from now on.
     func attach(_ descriptor: Int32) throws(SessionError) {
         var io = fuse_custom_io()
-        io.read = { descriptor, buffer, size, _ in receive(descriptor, buffer, size) }
+        io.read = { descriptor, buffer, size, userData in
+            if let buffer { Dispatcher.from(userData)?.requestMemory.makePresent(buffer, count: size) }
+            return receive(descriptor, buffer, size)
+        }
         io.writev = { descriptor, vectors, count, userData in
             Dispatcher.from(userData)?.send(descriptor, vectors, count) ?? -1
         }

@@ -25,6 +25,8 @@ package final class Survivors: Sendable {
         case namespace
         /// A folder of the journal that a process of this mount made.
         case journal
+        /// A file that was looked up not long ago, by a place among those.
+        case lookup
     }
 
     /// Numbers that only grow.

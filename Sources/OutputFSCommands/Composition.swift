@@ -164,6 +164,15 @@ enum Composition {
                 return namespace
             }
         } catch {
+            // A wrong key, a name that does not resolve: that is to be mended, and not to be gone around by --hns.
+            if let failure = StorageCheck.failure(
+                error,
+                source: source.description,
+                endpoint: source.account.endpoint.description,
+                source.signIn.kind
+            ) {
+                throw failure
+            }
             throw CommandFailure(
                 .unavailable,
                 "whether \(source) has a hierarchical namespace cannot be told: \(error)",

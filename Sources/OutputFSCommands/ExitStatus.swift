@@ -5,6 +5,8 @@ enum ExitStatus: Int32, CaseIterable, Sendable {
     case failure = 1
     /// The command line or the environment makes no sense. ArgumentParser uses the same number.
     case usage = 64
+    /// `verify` found nothing wrong, and nothing that says what the bytes should be: to a script that is no success.
+    case unverified = 65
     /// Something that was named is not there: a mount point, a file, a container, a mount.
     case notFound = 66
     /// The account's name does not resolve, or the endpoint does not answer.

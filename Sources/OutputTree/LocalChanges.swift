@@ -51,8 +51,12 @@ final class LocalChanges: Sendable {
     private let state = Mutex(State())
     /// How long a finished change is laid over listings at least: longer than any listing should take.
     private let keep: Duration
+    /// Told of each blob, or directory by what its blobs' names begin with, that is not there any more.
+    private let noteGone: @Sendable (BlobAddress) -> Void
 
-    init(keep: Duration) { self.keep = keep }
+    init(keep: Duration, noteGone: @escaping @Sendable (BlobAddress) -> Void = { _ in }) {
+        (self.keep, self.noteGone) = (keep, noteGone)
+    }
 
     // MARK: Recording
 
@@ -63,7 +67,7 @@ final class LocalChanges: Sendable {
         update(address, now) { folder in folder.files[.init(address.name)] = Change(what: kept, at: now) }
         switch change {
         case .present, .stored: recordDirectories(above: address, at: now)
-        case .absent, .held: break
+        case .absent, .held: noteGone(address)
         }
     }
 
@@ -114,6 +118,7 @@ final class LocalChanges: Sendable {
             }
             folder.folders[.init(address.name)] = Change(what: change, at: now)
         }
+        if case .absent = change { noteGone(BlobAddress(container: address.container, name: address.name + "/")) }
     }
 
     func record(container: String, jobID: String?, at now: Duration) {

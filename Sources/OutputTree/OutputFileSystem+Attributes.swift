@@ -52,6 +52,7 @@ extension OutputFileSystem {
 
     func refresh(_ node: FileNode) async throws(FileSystemError) {
         let address = node.address
+        await renewConfirmation(of: address)
         let startedAt = clock.monotonic()
         let facts: FileFacts
         do throws(StorageError) { facts = try await store.facts(of: address) } catch {
@@ -193,6 +194,7 @@ extension OutputFileSystem {
     /// The kernel answers ESTALE by looking the name up afresh and asking again: by then the name has to mean the
     /// new version, whatever was known of it before.
     func replaced(_ address: BlobAddress, by facts: FileFacts, startedAt: Duration) -> FileSystemError {
+        unsettle(address)
         // The node that stood for the old version is known by its id only from here on.
         let node = nodes.lookUpNode(file: address, facts: facts, startedAt: startedAt)
         changes.record(file: address, .present(node), at: clock.monotonic())

@@ -42,7 +42,9 @@ extension OutputFileSystem {
             if flags.allowsWriting || flags.truncates { try await requireUnconfirmed(file.address, "open") }
             if flags.truncates {
                 // The old bytes go: no version is needed, unless one that came since the last lookup is a conflict.
-                if options.conflictPolicy == .fail { _ = try await pinVersion(file, flags) }
+                if options.conflictPolicy == .fail || file.withState({ $0.isRecalled }) {
+                    _ = try await pinVersion(file, flags)
+                }
                 try await truncateAtOpen(file)
             } else if try await pinVersion(file, flags) {
                 // Not even if it is small and has got to the disk by now: who reads what is in memory should not turn on that.
@@ -85,7 +87,7 @@ extension OutputFileSystem {
             // does, must not miss a blob that somebody made since the kernel's last lookup: that costs a HEAD.
             let mustAsk = !flags.isExclusive && (!flags.truncates || options.conflictPolicy == .fail)
             let address = try newBlob(name, in: directory)
-            guard unsent == nil, !mustAsk, uploadFolder(of: address) == nil else {
+            guard unsent == nil, !mustAsk, !isInUpload(address) else {
                 request.later { [self] () async throws(FileSystemError) in
                     try await requireUnconfirmed(address, "create")
                     let known =

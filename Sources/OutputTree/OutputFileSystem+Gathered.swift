@@ -6,8 +6,9 @@ import OutputViews
 
 /// Removing in directories that are put together from several listings: they come and go with what is in them.
 extension OutputFileSystem {
-    /// A file of it was removed here: with its last file a directory is gone, which what was listed above does not know.
+    /// Something in it was removed here: with its last file a directory is gone, which what was listed above does not know.
     func noteRemoval(in directory: DirectoryNode) {
+        if directory.place.isPartial { emptied.insert(directory.place, at: clock.monotonic()) }
         guard var gathered = directory.place.gathered else { return }
         emptied.insert(.gathered(gathered), at: clock.monotonic())
         while !gathered.path.isEmpty {
@@ -24,17 +25,20 @@ extension OutputFileSystem {
     /// A directory of which the store knows nothing more, since it lost its last file here a moment ago: `rm -r` has yet to
     /// remove it.
     func emptiedDirectory(_ name: FileName, in gathered: GatheredPlace) -> TreePlace? {
-        guard let place = gathered.directory(named: name.string) else { return nil }
         let now = clock.monotonic()
-        guard let marker = place.markerBlob else { return emptied.contains(place, at: now) ? place : nil }
-        guard case .present? = changes.folder(marker, since: now - options.attributeValidity) else { return nil }
-        return place
+        return gatherer.directories(named: name.string, in: gathered).first { place in
+            if emptied.contains(place, at: now) { return true }
+            guard let marker = place.ownMarkerBlob else { return false }
+            guard case .present? = changes.folder(marker, since: now - options.attributeValidity) else { return false }
+            return true
+        }
     }
 
-    private func forgetEmptied(_ name: FileName, in gathered: GatheredPlace) {
-        guard let place = gathered.directory(named: name.string) else { return }
-        emptied.remove(place)
-        if let marker = place.markerBlob { changes.record(folder: marker, .absent, at: clock.monotonic()) }
+    private func forgetEmptied(_ places: [TreePlace]) {
+        for place in places {
+            emptied.remove(place)
+            if let marker = place.ownMarkerBlob { changes.record(folder: marker, .absent, at: clock.monotonic()) }
+        }
     }
 
     private enum Emptiness { case empty, inUse, ofTheTree }
@@ -46,6 +50,7 @@ extension OutputFileSystem {
         in gathered: GatheredPlace
     ) async throws(FileSystemError) -> TreePlace? {
         let emptiness: Emptiness
+        let emptied = gatherer.directories(named: name.string, in: gathered)
         do throws(StorageError) {
             switch try await gatherer.find(name.string, in: gathered) {
             case nil: emptiness = .empty
@@ -58,12 +63,26 @@ extension OutputFileSystem {
         } catch { throw failure(error, "rmdir", error.resource) }
         switch emptiness {
         case .empty:
-            forgetEmptied(name, in: gathered)
+            for case .gathered(let place) in emptied { try await removeDirectories(behind: place) }
+            forgetEmptied(emptied)
             return nil
         case .inUse: throw FileSystemError(errno: ENOTEMPTY, "\(name) is not empty")
         case .ofTheTree:
             throw FileSystemError(errno: EPERM, "\(name) is put together from elsewhere: it goes with what is in it")
         }
+    }
+
+    /// In a hierarchical namespace the directories behind a place stay when it is empty, and would be listed on.
+    private func removeDirectories(behind place: GatheredPlace) async throws(FileSystemError) {
+        do throws(StorageError) {
+            for directory in try await gatherer.directories(behind: place) {
+                guard case .hierarchical = store.namespace(of: directory.container) else { continue }
+                do throws(StorageError) { try await store.removeDirectory(directory, recursively: false) } catch {
+                    // Somebody put something there a moment ago, or it never was.
+                    guard error.kind == .notEmpty || error.kind == .notFound else { throw error }
+                }
+            }
+        } catch { throw failure(error, "rmdir", error.resource) }
     }
 
     /// Whether there is no file below it, but for those that were removed here a moment ago.
@@ -83,5 +102,14 @@ extension OutputFileSystem {
             }
         }
         return true
+    }
+}
+
+extension TreePlace {
+    /// The blob that marks this directory, and no other one.
+    fileprivate var ownMarkerBlob: BlobAddress? {
+        // The artifacts of a run have the prefix of all that is the run's.
+        if case .folder(.runs, _, _) = self, isPartial { return nil }
+        return markerBlob
     }
 }

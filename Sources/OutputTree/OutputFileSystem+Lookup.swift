@@ -36,7 +36,23 @@ extension OutputFileSystem {
     func lookupResult(_ located: Located, as name: FileName) -> LookupResult {
         switch located {
         case .absent: .absent(validity: options.attributeValidity)
-        default: handOut(located, as: name).map { .found($0) } ?? .absent(validity: options.attributeValidity)
+        default:
+            handOut(located, as: name).map { entry in
+                note(located, as: entry)
+                return .found(entry)
+            } ?? .absent(validity: options.attributeValidity)
+        }
+    }
+
+    private func note(_ located: Located, as entry: Entry) {
+        guard let recentLookups else { return }
+        switch located {
+        case .file(let address, let facts, _):
+            recentLookups.note(entry.node, inode: entry.attributes.inode, address, facts)
+        case .node(let node):
+            let (address, facts) = node.withState { ($0.address, $0.facts) }
+            if let facts { recentLookups.note(entry.node, inode: entry.attributes.inode, address, facts) }
+        case .directory, .selfLink, .absent: break
         }
     }
 

@@ -333,6 +333,11 @@ extension OutputFileSystem {
     }
 
     private func rmdir(_ name: FileName, in directory: DirectoryNode) async throws(FileSystemError) {
+        defer {
+            noteRemoval(in: directory)
+            // Other directories are laid over a listing; of these only the listing tells.
+            if directory.place.gathered != nil { directory.withState { $0.listing = nil } }
+        }
         guard let place = try await removableDirectory(name, in: directory) else { return }
         if let contents = place.contents { try await requireRemovable(contents, in: directory.place, "rmdir") }
         if let container = place.contents?.container, case .hierarchical = store.namespace(of: container) {

@@ -139,7 +139,7 @@ extension OutputFileSystem {
                 let relation = adopt(properties, by: node, startedAt: startedAt)
                 guard relation != .replaced, let reader = node.withState({ $0.reader }) else {
                     let gone = FileSystemError(errno: ESTALE, "\(address) was replaced while it was open")
-                    unsettle(node)
+                    unsettle(address)
                     report(gone, "read", address.description)
                     pending.fail(gone)
                     return
@@ -149,7 +149,7 @@ extension OutputFileSystem {
                 if error.kind == .notFound, await hasMoved(node, from: address) {
                     repin(pending, handle, failed, offset, size, retriesLeft: 1)
                 } else {
-                    unsettle(node)
+                    unsettle(address)
                     pending.fail(failure(error, "read", address.description, pinned: true))
                 }
             }

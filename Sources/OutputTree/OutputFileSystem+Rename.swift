@@ -80,6 +80,7 @@ extension OutputFileSystem {
                 () async throws(FileSystemError) in
                 let source = node.address
                 guard source != destination else { return true }
+                if try await endRename(of: node, to: replaced.node) { return true }
                 // Another file got the name while this one waited: its lock is needed instead.
                 if let now = nodes.file(at: destination), now !== replaced.node { return false }
                 if node.withState({ $0.isUnlinked }) {
@@ -101,6 +102,20 @@ extension OutputFileSystem {
             }
             if isDone { return }
         }
+    }
+
+    /// A rename is sent again whose copy stands: the process that had it was killed before the source was gone.
+    private func endRename(of source: FileNode, to copy: FileNode?) async throws(FileSystemError) -> Bool {
+        let (address, etag) = source.withState { ($0.address, $0.facts?.etag) }
+        guard let copy, let etag,
+            copy.withState({ $0.renamedFrom }) == RenameOrigin(address: address, etag: etag)
+        else { return false }
+        do throws(StorageError) { try await store.delete(address, condition: .matches(etag)) } catch {
+            guard error.kind == .notFound else { throw failure(error, "rename", address.description) }
+        }
+        copy.withState { $0.renamedFrom = nil }
+        removeLocally(source)
+        return true
     }
 
     /// Programs copy what cannot be renamed across file systems; between accounts nothing can.
@@ -125,13 +140,14 @@ extension OutputFileSystem {
         if let existing = replaced.node, existing.id != node.id { supersede(existing) }
         let local = node.withState { $0.local }
         local?.move(to: destination, known: isHeld ? .unknown : known)
+        // Before the file is known by that name: the process that follows this one goes by what it finds there.
+        await local?.settleJournal()
         nodes.move(node, to: destination) { file in
             file.mustBeNew = flags.contains(.noReplace) && !isHeld
             file.coversStoredBlob = isStored || isHeld
             // The program says what it wants under that name.
             file.recovery = nil
         }
-        await local?.settleJournal()
         let now = clock.monotonic()
         changes.record(file: source, holder.map { .held($0) } ?? .absent, at: now)
         changes.record(file: destination, .present(node), at: now)
@@ -198,7 +214,7 @@ extension OutputFileSystem {
             )
             let properties = try await nameType(of: copied, destination)
             if let existing = replaced.node, existing.id != node.id { supersede(existing) }
-            follow(node, to: destination, properties)
+            follow(node, to: destination, properties, from: RenameOrigin(address: source, etag: facts.etag))
             changes.record(file: destination, .present(node), at: clock.monotonic())
             do throws(StorageError) { try await store.delete(source, condition: .matches(facts.etag)) } catch {
                 if try await isThere(source) {
@@ -212,6 +228,7 @@ extension OutputFileSystem {
                     throw error
                 }
             }
+            node.withState { $0.renamedFrom = nil }
             changes.record(file: source, .absent, at: clock.monotonic())
             await removePassingMarkers(above: destination)
         } catch {
@@ -267,16 +284,18 @@ extension OutputFileSystem {
         return true
     }
 
-    /// The same bytes under another name and version: handles go on there.
+    /// The same bytes under another name and version: handles go on there. `origin`: where they are still.
     func follow(
         _ node: FileNode,
         to destination: BlobAddress,
-        _ properties: BlobProperties
+        _ properties: BlobProperties,
+        from origin: RenameOrigin? = nil
     ) {
         let (now, version) = (clock.monotonic(), properties.version)
         renameLocalCopy(of: node, to: destination, version.etag)
         nodes.move(node, to: destination) { file in
             let old = file.facts?.etag
+            file.renamedFrom = origin
             file.local?.move(to: destination, version: version)
             file.facts = FileFacts(properties)
             file.properties = properties
@@ -307,6 +326,7 @@ extension OutputFileSystem {
             file.properties = before.properties
             file.reader = before.reader
             file.pageCacheVersion = before.pageCacheVersion
+            file.renamedFrom = nil
         }
         changes.record(file: before.address, .present(node), at: clock.monotonic())
         changes.forget(file: destination)

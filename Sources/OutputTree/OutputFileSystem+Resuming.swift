@@ -28,7 +28,8 @@ extension OutputFileSystem {
         found.sort { $0.state.facts?.lastModified ?? .max < $1.state.facts?.lastModified ?? .max }
         var states: [(node: NodeID, inode: UInt64, state: FileState)] = []
         for var file in found {
-            guard let opens = opens[file.node] else {
+            // Of one that was about to be opened nobody has heard.
+            guard let opens = opens[file.node] ?? (file.isClosed ? [] : nil) else {
                 survivors.remove(.file, file.node.rawValue)
                 continue
             }
@@ -41,22 +42,34 @@ extension OutputFileSystem {
                     break
                 }
                 file.state.local = local
+                if opens.isEmpty { due.insert(file.node) }
             case .goOn(let entry):
                 journal[entry.name] = nil
                 goOn(&file.state, with: entry)
-                if entry.duty == .publish { due.insert(file.node) }
+                if entry.duty == .publish || opens.isEmpty { due.insert(file.node) }
+            case .stored(let entry):
+                journal[entry.name] = nil
+                entry.entry.remove()
+            case .sent(let entry, let version): stand(&file.state, for: version, of: entry)
             case .lost: lost.insert(file.node)
             }
             if lost.contains(file.node) { file.state.giveUpChanges() }
             file.state.count(opens)
+            guard !opens.isEmpty || file.state.hasUnsentContent else {
+                survivors.remove(.file, file.node.rawValue)
+                continue
+            }
             if let facts = file.state.facts, file.state.reader == nil {
                 file.state.reader = BlobReader(cache: cache, blob: file.state.address, properties: facts.version)
             }
             states.append((file.node, file.inode, file.state))
         }
-        let nodes = nodes.restore(directories, states)
+        let nodes = nodes.restore(
+            directories,
+            recalledFiles(besides: directories.map(\.node) + states.map(\.node)) + states
+        )
         var names = names
-        for node in nodes.values { enter(node, &names, at: now) }
+        for state in states { if let node = nodes[state.node] { enter(node, &names, at: now) } }
         for handle in handles { restore(handle, nodes, lost) }
         // What a close was answered for, and the lines of a log, wait for nobody. What a program is changing waits for it.
         for node in due.compactMap({ nodes[$0] }) { commitInBackground(node) }
@@ -65,6 +78,15 @@ extension OutputFileSystem {
             logger.notice("going on with \(text), and \(directories.count) known directories")
         }
         return (Array(journal.values), names)
+    }
+
+    /// What the kernel may be about to ask for. What it has open is known better, and a slot that was used anew since has that.
+    private func recalledFiles(besides known: [NodeID]) -> [(node: NodeID, inode: UInt64, state: FileState)] {
+        var taken = Set(known.map(\.slotNumber))
+        let recalled = survivors?.entries(.lookup).compactMap { RecalledFile($0.bytes) } ?? []
+        return recalled.sorted { $0.node.rawValue > $1.node.rawValue }.compactMap { file in
+            taken.insert(file.node.slotNumber).inserted ? (file.node, file.inode, file.state) : nil
+        }
     }
 
     /// A file that nobody has written a byte to.
@@ -82,7 +104,9 @@ extension OutputFileSystem {
     /// As `publish`, of a file that a program is in the middle of writing: its close decides.
     private func goOn(_ file: inout FileState, with entry: RecoveredFile) {
         let identity = entry.replay.identity
-        if let base = identity.base {
+        // The rename was recorded of the file, and not in the journal.
+        let hasMoved = identity.blob != file.address
+        if let base = identity.base, !hasMoved {
             let properties = BlobProperties(
                 version: base.version,
                 length: base.length,
@@ -92,11 +116,34 @@ extension OutputFileSystem {
             if identity.source == nil { file.facts = FileFacts(properties) }
             file.reader = BlobReader(cache: cache, blob: identity.source ?? identity.blob, properties: properties)
         }
-        file.local = DirtyFile(scheduler: uploads, recovered: entry)
+        let local = DirtyFile(scheduler: uploads, recovered: entry)
+        let known: KnownName = hasMoved ? file.facts.map { .version($0.etag) } ?? .unknown : identity.known
+        if hasMoved { local.move(to: file.address, version: file.facts?.version.version, known: known) }
+        file.local = local
         file.isPlacementPending = true
         file.hasWrites = true
-        if identity.known != .absent { file.coversStoredBlob = true }
-        file.recovery = PendingRecovery(known: identity.known, dueSince: entry.replay.dueSince)
+        if known != .absent { file.coversStoredBlob = true }
+        file.recovery = PendingRecovery(known: known, dueSince: entry.replay.dueSince)
+    }
+
+    /// The commit was answered, and noted in the journal, before the process was killed that was to note it here.
+    private func stand(_ file: inout FileState, for version: BlobVersion, of entry: RecoveredFile) {
+        let (log, headers) = (entry.replay.log, entry.replay.headers ?? BlobHeaders())
+        var properties = BlobProperties(
+            version: version,
+            length: log?.end ?? entry.size,
+            type: log == nil ? .block : .append,
+            creationTime: log?.creationTime
+        )
+        properties.metadata = headers.metadata
+        file.facts = FileFacts(properties)
+        (file.isPlacementPending, file.hasWrites) = (false, false)
+        (file.coversStoredBlob, file.mustBeNew) = (false, false)
+        // The time of a write went with the bytes; what was set waits, unless it was among what they were sent with.
+        if !file.pending.hasExplicitTime { file.pending.modificationTime = nil }
+        var metadata = headers.metadata
+        file.pending.apply(to: &metadata, kind: .file, options: options)
+        if metadata == headers.metadata { file.pending = PendingAttributes() }
     }
 
     private func enter(_ node: FileNode, _ names: inout [RecoveredName], at now: Duration) {
@@ -176,6 +223,10 @@ extension SurvivingFile {
         case empty
         /// Its bytes are in the journal.
         case goOn(RecoveredFile)
+        /// The store has this version of it, which is newer than what was recorded of the file.
+        case sent(RecoveredFile, BlobVersion)
+        /// The store has what was recorded of the file, and the journal was not told yet.
+        case stored(RecoveredFile)
         /// What was written is gone, or given up.
         case lost
     }
@@ -191,8 +242,19 @@ extension SurvivingFile {
             return state.isPlacementPending || state.facts == nil ? .empty : .clean
         }
         if entry.replay.keptReason != nil { return .lost }
-        guard entry.duty == .none else { return .goOn(entry) }
-        return state.facts == nil ? .lost : .clean
+        guard entry.duty == .none else { return isAhead(of: entry) ? .stored(entry) : .goOn(entry) }
+        // What follows a commit is in the journal before it is recorded here.
+        guard state.facts == nil || state.isPlacementPending || state.hasWrites else { return .clean }
+        return entry.replay.committed.map { .sent(entry, $0) } ?? .lost
+    }
+
+    /// Whether the commit that the journal waits for was answered: the version that it made is recorded here, and nothing
+    /// was written since. What is written afterwards has the journal know that version first. Of a log more may wait.
+    private func isAhead(of entry: RecoveredFile) -> Bool {
+        guard entry.duty == .publish, entry.replay.log == nil, !state.hasWrites, !state.isPlacementPending,
+            let facts = state.facts
+        else { return false }
+        return entry.replay.identity.known != .version(facts.etag)
     }
 }
 

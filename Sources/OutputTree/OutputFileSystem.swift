@@ -26,6 +26,7 @@ package final class OutputFileSystem: FileSystem {
     let logger: Logger
     let nodes: NodeTable
     let handles: HandleTable
+    let recentLookups: RecentLookups?
     /// What the process that follows this one needs; `nil` where none will.
     let survivors: Survivors?
     let changes: LocalChanges
@@ -57,6 +58,7 @@ package final class OutputFileSystem: FileSystem {
     ) {
         self.survivors = survivors
         handles = HandleTable(survivors: survivors)
+        recentLookups = survivors.map { RecentLookups($0) }
         self.store = store
         var gatherer = Gatherer(store: store, source: options.gatheredSource, uptime: clock.monotonic)
         gatherer.now = { clock.wall().seconds }
@@ -70,7 +72,9 @@ package final class OutputFileSystem: FileSystem {
         nodes = NodeTable(unsent: unsent, clock: clock, validity: options.attributeValidity, survivors: survivors)
         listings = ListingMemory(validity: options.attributeValidity)
         // A listing of a million names takes about a minute over a slow line; changes must outlive it.
-        changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4))
+        changes = LocalChanges(keep: max(.seconds(120), options.attributeValidity * 4)) { [gatherer] blob in
+            gatherer.forgetUploads(of: blob)
+        }
         emptied = EmptiedDirectories(keep: max(.seconds(1), options.attributeValidity))
         background = BackgroundCommits(clock: clock, logger: logger)
         logs = LogSchedule(interval: options.logInterval, clock: clock)
@@ -199,8 +203,7 @@ package final class OutputFileSystem: FileSystem {
 
     /// As below; longer for what cannot change.
     private func validity(of address: BlobAddress, since learnedAt: Duration) -> Duration {
-        guard isSettled(address, learnedAt: learnedAt) else { return validity(since: learnedAt) }
-        return max(.zero, learnedAt + Self.settledValidity - clock.monotonic())
+        max(validity(since: learnedAt), settledValidity(of: address, learnedAt: learnedAt))
     }
 
     /// The rest of the validity, counted from when the store was asked, so that nothing is shown for longer.

@@ -182,7 +182,9 @@ extension OutputFileSystem {
             changes.record(file: address, .present(node), at: clock.monotonic())
             return node.withState { $0.pending.isEmpty }
         case .conflict(let reason):
-            let answer = FileSystemError(errno: ESTALE, "\(address): \(reason); the bytes are kept in the journal")
+            // O_EXCL that was lost is EEXIST, whenever that is found.
+            let errno = node.withState { $0.mustBeNew } ? EEXIST : ESTALE
+            let answer = FileSystemError(errno: errno, "\(address): \(reason); the bytes are kept in the journal")
             report(answer, "commit", address.description)
             noteFailure(answer, of: node)
             await giveUp(node, local, reason)

@@ -13,7 +13,7 @@ extension Gatherer {
     }
 
     /// `nil` if it is not there. What may not be looked at, and what is encrypted with a customer's key, may be listed.
-    private func properties(of blob: BlobAddress) async throws(StorageError) -> BlobProperties? {
+    func properties(of blob: BlobAddress) async throws(StorageError) -> BlobProperties? {
         do throws(StorageError) { return try await store.properties(of: blob) } catch {
             switch error.kind {
             case .notFound: return nil

@@ -1,5 +1,5 @@
-import BlobStorage
-import OutputConventions
+package import BlobStorage
+package import OutputConventions
 
 /// `/runs`: a folder for each run, put together from the folders of artifacts and from those of named outputs.
 extension Gatherer {
@@ -178,6 +178,39 @@ extension Gatherer {
         return outputs.map { output in
             let name = allotment.take(shown: output.shown, text: output.text, labels: [output.label])
             return GatheredEntry(name, output.target)
+        }
+    }
+
+    /// What a name in it can only be if it is a directory, whether or not it is there: several where names do not tell.
+    func directoriesInRuns(named name: String, in place: GatheredPlace) -> [TreePlace] {
+        switch RunPlace(place.path) {
+        case .all: return RunBlobs.run(ofName: name).map { [Self.place(ofRun: $0)] } ?? []
+        case .run(let run):
+            if name.utf8.elementsEqual(RunBlobs.namedOutputs.utf8) { return [Self.namedOutputs(of: run)] }
+            let isFolder = RunCategory(rawValue: name) != nil || name.utf8.elementsEqual(RunBlobs.artifacts.utf8)
+            return isFolder ? [Self.folder(name, RunBlobs.prefix(ofRun: run))] : []
+        case .namedOutputs(let run):
+            return outputRoots(among: memory.blobstores).map { root in
+                .folder(.runs, container: root.container, prefix: "\(root.prefix)\(run)/\(name)/")
+            }
+        case nil: return []
+        }
+    }
+
+    /// The directories that a place of this view is put together from: in a hierarchical namespace they outlive what is in
+    /// them.
+    package func directories(behind place: GatheredPlace) async throws(StorageError) -> [BlobAddress] {
+        var parts: [Part] = []
+        guard case .runs = place.view else { return [] }
+        switch RunPlace(place.path) {
+        case .run(let run):
+            parts = try await outputFolders(of: run).map(\.part)
+            if let artifacts = part(RunBlobs.prefix(ofRun: run)) { parts.append(artifacts) }
+        case .namedOutputs(let run): parts = try await outputFolders(of: run).map(\.part)
+        case .all, nil: break
+        }
+        return parts.map { part in
+            BlobAddress(container: part.container, name: String(Substring(part.prefix.utf8.dropLast())))
         }
     }
 

@@ -43,6 +43,15 @@ package struct Gatherer: Sendable {
         }
     }
 
+    /// What a name of the directory can only be if it is a directory, whether or not it is there.
+    package func directories(named name: String, in place: GatheredPlace) -> [TreePlace] {
+        switch place.view {
+        case .runs: directoriesInRuns(named: name, in: place)
+        case .foreach: place.directory(named: name).map { [$0] } ?? []
+        case .datastores, .uploads, .jobs, .projects, .containers: []
+        }
+    }
+
     /// What a name of the directory leads to; `nil` when it is not there. It costs no listing of the whole where the
     /// name itself tells where to look.
     package func find(_ name: String, in place: GatheredPlace) async throws(StorageError) -> GatheredEntry.Target? {

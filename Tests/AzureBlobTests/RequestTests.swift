@@ -43,7 +43,12 @@ struct RequestTests {
             rendered(.setMetadata([:], ofContainer: "jobs"))
                 == ["PUT /jobs?restype=container&comp=metadata", "Content-Length: 0"]
         )
-        #expect(rendered(.deleteContainer("jobs")) == ["DELETE /jobs?restype=container"])
+        #expect(rendered(.deleteContainer("jobs", unmodifiedSince: nil)) == ["DELETE /jobs?restype=container"])
+        #expect(
+            rendered(.deleteContainer("jobs", unmodifiedSince: 1_700_000_000)) == [
+                "DELETE /jobs?restype=container", "If-Unmodified-Since: Tue, 14 Nov 2023 22:13:20 GMT",
+            ]
+        )
     }
 
     @Test func `listing blobs puts everything to include into one parameter`() {

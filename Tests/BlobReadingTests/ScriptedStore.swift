@@ -200,7 +200,7 @@ extension ScriptedStore {
     func setMetadata(_ metadata: BlobMetadata, ofContainer name: String) async throws(StorageError) -> BlobVersion {
         throw refusal
     }
-    func deleteContainer(_ name: String) async throws(StorageError) { throw refusal }
+    func deleteContainer(_ name: String, unmodifiedSince: Int64?) async throws(StorageError) { throw refusal }
     func listBlobs(
         _ query: BlobQuery,
         after marker: ListMarker?,

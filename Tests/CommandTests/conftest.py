@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from azure.storage.blob import BlobServiceClient
 
 from program import emulator, is_mounted, outputfs
 
@@ -11,6 +12,23 @@ from program import emulator, is_mounted, outputfs
 def server():
     with emulator() as running:
         yield running
+
+
+@pytest.fixture
+def service(server):
+    """A client by others for the server, whichever the suite has."""
+    with BlobServiceClient.from_connection_string(server.connection_string) as client:
+        yield client
+
+
+@pytest.fixture
+def run(server):
+    """Runs the program with the server's credentials."""
+
+    def run(*arguments, **environment):
+        return outputfs(*arguments, AZURE_STORAGE_CONNECTION_STRING=server.connection_string, **environment)
+
+    return run
 
 
 @pytest.fixture

@@ -9,19 +9,12 @@ import signal
 import subprocess
 
 import pytest
-from azure.storage.blob import BlobServiceClient
 
 import rds
 from foreach_jobs import Job, old_job
 from program import binary, clean_environment, outputfs, wait_until
 
 numbers = itertools.count()
-
-
-@pytest.fixture
-def service(server):
-    with BlobServiceClient.from_connection_string(server.connection_string) as client:
-        yield client
 
 
 @pytest.fixture

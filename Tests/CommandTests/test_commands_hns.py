@@ -4,7 +4,6 @@ import itertools
 import json
 
 import pytest
-from azure.storage.blob import BlobServiceClient
 from azure.storage.filedatalake import DataLakeServiceClient
 
 from program import KEY, emulator, outputfs
@@ -16,20 +15,6 @@ numbers = itertools.count()
 def server():
     with emulator("--hns") as running:
         yield running
-
-
-@pytest.fixture
-def run(server):
-    def run(*arguments, **environment):
-        return outputfs(*arguments, AZURE_STORAGE_CONNECTION_STRING=server.connection_string, **environment)
-
-    return run
-
-
-@pytest.fixture
-def service(server):
-    with BlobServiceClient.from_connection_string(server.connection_string) as client:
-        yield client
 
 
 @pytest.fixture
@@ -147,3 +132,65 @@ def test_a_run_goes_with_its_directories(run, service, lake):
 def test_jobs_go_with_their_containers(run, service, job):
     assert run("jobs", "rm", "--yes", job).status == 0
     assert not service.get_container_client(f"job-{job}").exists()
+
+
+# Uploads, which the library's client for this kind of account confirms on their directories
+
+
+@pytest.fixture
+def blobstore(service):
+    container = service.create_container(f"azureml-blobstore-{next(numbers)}")
+    yield container
+    container.delete_container()
+
+
+def confirm(lake, container, upload, name):
+    directory = lake.get_directory_client(container.container_name, f"LocalUpload/{upload}")
+    directory.set_metadata({"upload_status": "completed", "name": name, "version": "1"})
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_uploads_that_are_confirmed_on_their_directories_are_shown(run, blobstore, lake, tmp_path, count):
+    """Few and many: those are asked about one by one, these listed together."""
+    for number in range(count):
+        blobstore.upload_blob(f"LocalUpload/a{number}/data/f", str(number))
+        if number % 2 == 0:
+            confirm(lake, blobstore, f"a{number}", f"asset{number}")
+    names = sorted(f"asset{number}@1" for number in range(0, count, 2))
+    assert run("ls", "uploads").out.split() == [f"{name}/" for name in names]
+    assert sorted(run("find", "uploads").out.split()) == sorted(f"/uploads/{name}/data/f" for name in names)
+    assert run("cat", "uploads/asset0@1/data/f").out == "0"
+    ended = run("get", "uploads/asset0@1", tmp_path / "out")
+    assert ended.status == 0 and (tmp_path / "out/data/f").read_bytes() == b"0", ended.err
+    assert run("verify", "uploads/asset0@1").status == 0
+
+
+def test_an_artifact_is_confirmed_for_both_clients_of_the_library_and_found_by_either(run, blobstore, lake, tmp_path):
+    local = tmp_path / "local"
+    (local / "deep").mkdir(parents=True)
+    (local / "deep/a.csv").write_bytes(b"1,2\n")
+    (local / "b.csv").write_bytes(b"3\n")
+    name = blobstore.container_name
+
+    def put(*options):
+        ended = run("put", "--artifact", "--json", *options, local, f"containers/{name}")
+        assert ended.status == 0, ended.err
+        return json.loads(ended.out)
+
+    first = put("--name", "iris", "--version", "3")
+    assert first["uploaded"] == 2
+    upload = first["path"].removeprefix(f"{name}/").removesuffix("/local")
+    confirmation = {"upload_status": "completed", "name": "iris", "version": "3"}
+    directory = lake.get_directory_client(name, upload)
+    assert confirmation.items() <= directory.get_directory_properties().metadata.items()
+    confirmed = [b.name for b in blobstore.list_blobs(include=["metadata"]) if confirmation.items() <= b.metadata.items()]
+    assert sorted(confirmed) == [upload, f"{upload}/local/b.csv"]
+    assert run("ls", "uploads").out.split() == ["iris@3/"]
+    again = put("--name", "other")
+    assert (again["uploaded"], again["kept"], again["name"]) == (0, 2, "iris")
+    # As the client leaves it: the directory only says so.
+    blobstore.get_blob_client(f"{upload}/local/b.csv").set_blob_metadata({})
+    again = put("--name", "other")
+    assert (again["uploaded"], again["kept"], again["name"]) == (0, 2, "iris")
+    ended = run("verify", f"containers/{name}")
+    assert ended.status == 0, ended.out + ended.err

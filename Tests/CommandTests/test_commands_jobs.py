@@ -1,5 +1,6 @@
 """jobs list, show, tree, wait and rm, over the conventions of Batch, Azure ML and doAzureParallel."""
 
+import contextlib
 import gzip
 import itertools
 import json
@@ -12,7 +13,6 @@ import time
 import urllib.request
 
 import pytest
-from azure.storage.blob import BlobServiceClient
 
 from program import binary, clean_environment, emulator, outputfs, wait_until
 
@@ -28,20 +28,6 @@ SCRIPTS = ["worker.R", "merger.R", "install_github.R", "install_cran.R", "instal
 def server():
     with emulator("--control") as running:
         yield running
-
-
-@pytest.fixture
-def service(server):
-    with BlobServiceClient.from_connection_string(server.connection_string) as client:
-        yield client
-
-
-@pytest.fixture
-def run(server):
-    def run(*arguments, **environment):
-        return outputfs(*arguments, AZURE_STORAGE_CONNECTION_STRING=server.connection_string, **environment)
-
-    return run
 
 
 @pytest.fixture
@@ -504,3 +490,80 @@ def test_settings_of_a_file_reach_the_commands_below_jobs(server, film, tmp_path
     settings.write_text(f'connection-string-file = "{secret}"\n')
     ended = outputfs("jobs", "show", "film", "--config", settings)
     assert ended.status == 0, ended.err
+
+
+# Removing what was shown, and nothing else
+
+
+@contextlib.contextmanager
+def held(server, *operations):
+    """Requests of this kind wait until the block is left."""
+
+    def control(method, path, value=None):
+        body = None if value is None else json.dumps(value).encode()
+        request = urllib.request.Request(f"{server.endpoint}/-/{path}", data=body, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.read()
+
+    control("PUT", "faults", [{"operation": operation, "effect": "hold"} for operation in operations])
+    try:
+        yield lambda: wait_until(lambda: json.loads(control("GET", "held")) > 0, what="a request that is held")
+    finally:
+        control("DELETE", "faults")
+
+
+def started(server, *arguments):
+    return subprocess.Popen(
+        [binary(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=clean_environment(AZURE_STORAGE_CONNECTION_STRING=server.connection_string),
+    )
+
+
+@pytest.mark.parametrize("change", ["new", "replaced", "removed"])
+def test_a_job_into_which_somebody_writes_meanwhile_stays_and_is_named(server, service, film, change):
+    first = service.create_container("job-a-first")
+    first.upload_blob("$JobOutput/a", b"x")
+    time.sleep(1.1)
+    with held(server, "Delete Container") as wait:
+        process = started(server, "jobs", "rm", "--yes", "a-first", "film")
+        wait()
+        # Both were looked at; the first one is about to go.
+        match change:
+            case "new":
+                film.upload_blob("3/$TaskOutput/begun.csv", b"by another run")
+            case "replaced":
+                film.upload_blob("$JobOutput/sum.txt", b"again", overwrite=True)
+            case "removed":
+                film.delete_blob("$JobOutput/sum.txt")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert not first.exists() and film.exists()
+    expected = {"new": "tasks/3/TaskOutput/begun.csv was written", "replaced": "JobOutput/sum.txt was written",
+                "removed": "something in it was replaced or removed"}
+    assert f"jobs/film: {expected[change]} since it was looked at; it stays" in err
+
+
+def test_a_container_that_was_made_anew_stays(server, service, film):
+    with held(server, "Delete Container") as wait:
+        process = started(server, "jobs", "rm", "--yes", "film")
+        wait()
+        time.sleep(1.1)
+        film.set_container_metadata({"owner": "another"})
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1 and film.exists()
+    assert "its container was made anew, or its settings changed" in err
+
+
+def test_of_a_run_goes_what_was_shown(server, run_of_azureml):
+    artifacts, default = run_of_azureml
+    time.sleep(1.1)
+    with held(server, "Delete Blob", "Blob Batch") as wait:
+        process = started(server, "jobs", "rm", "--yes", "quiet_cow_1")
+        wait()
+        # Behind the place that is being emptied.
+        default.upload_blob("dataset/quiet_cow_1/late.csv", b"late")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "dataset/quiet_cow_1/late.csv: it was written since it was looked at: it stays" in err
+    left = [name for name in names(artifacts) + names(default) if "quiet_cow_1/" in name or "quiet_cow_1." in name]
+    assert left == ["dataset/quiet_cow_1/late.csv"]

@@ -343,7 +343,7 @@ def test_what_is_missing_is_said(run, container, environment, folder, tmp_path):
     assert ended.status == 66 and "has a manifest" in ended.err
     put_manifest(container, {})
     ended = run("pull", "demo", "/demo/none.pkl", directory=directory)
-    assert ended.status == 1 and "nothing is known of /demo/none.pkl" in ended.err
+    assert ended.status == 66 and "nothing is known of /demo/none.pkl" in ended.err
     ended = run("pull", "demo")
     assert ended.status == 64 and "--working-dir" in ended.err
     ended = run("pull", "demo", directory=tmp_path / "nowhere")

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import unicodedata
 
 import pytest
 
@@ -21,11 +22,6 @@ numbers = itertools.count()
 def server():
     with faulty_emulator() as running:
         yield running
-
-
-@pytest.fixture
-def run(server):
-    return server.run
 
 
 @pytest.fixture
@@ -296,3 +292,30 @@ def test_an_empty_folder_is_a_folder_in_the_store(run, container, where, tmp_pat
     assert blobs(container) == ["made"]
     assert run("get", f"{where}/made", tmp_path / "back").status == 0
     assert os.listdir(tmp_path / "back") == []
+
+
+def test_folders_that_are_twins_but_for_their_bytes_are_two(run, container, where, tmp_path):
+    twins = [unicodedata.normalize(form, "\u00e9") for form in ["NFC", "NFD"]]
+    for twin in twins:
+        container.upload_blob(f"{twin}/file", twin)
+    ended = run("get", where, tmp_path / "here")
+    assert ended.status == 0, ended.err
+    assert [(tmp_path / "here" / twin / "file").read_text() for twin in twins] == twins
+    # A link from one to the other does not lead back to itself.
+    (tmp_path / "here" / twins[0] / "other").symlink_to(tmp_path / "here" / twins[1])
+    assert run("hash", "--files", tmp_path / "here").status == 0
+
+
+@pytest.mark.parametrize("command", [["get", "", "here"], ["ls", ""], ["find", ""], ["cat", ""], ["verify", ""], ["jobs", "show", ""]])
+def test_an_empty_path_does_not_mean_the_whole_account(run, container, tmp_path, command):
+    """Of a variable that is not set."""
+    ended = run(*command)
+    assert ended.status == 64 and "''" in ended.err
+
+
+def test_a_pattern_that_nothing_fits_ends_as_a_path_that_is_not_there(run, container, where, tmp_path):
+    container.upload_blob("a", b"a")
+    assert run("get", f"{where}/nothing", tmp_path).status == 66
+    ended = run("get", f"{where}/nothing*", tmp_path)
+    assert ended.status == 66 and f"nothing fits {where}/nothing*" in ended.err
+    assert ended.out == "nothing fetched\n"

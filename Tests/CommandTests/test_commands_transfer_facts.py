@@ -20,11 +20,6 @@ def server():
 
 
 @pytest.fixture
-def run(server):
-    return server.run
-
-
-@pytest.fixture
 def container(server):
     return server.service.create_container(f"facts-{next(numbers)}")
 

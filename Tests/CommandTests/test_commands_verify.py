@@ -7,31 +7,15 @@ import json
 import os
 
 import pytest
-from azure.storage.blob import BlobBlock, BlobServiceClient, BlobType, ContentSettings
-
-from program import outputfs
+from azure.storage.blob import BlobBlock, BlobType, ContentSettings
 
 MIB = 1 << 20
 numbers = itertools.count()
 
 
 @pytest.fixture
-def service(server):
-    with BlobServiceClient.from_connection_string(server.connection_string) as client:
-        yield client
-
-
-@pytest.fixture
 def container(service):
     return service.create_container(f"verified-{next(numbers)}")
-
-
-@pytest.fixture
-def run(server):
-    def run(*arguments, **environment):
-        return outputfs(*arguments, AZURE_STORAGE_CONNECTION_STRING=server.connection_string, **environment)
-
-    return run
 
 
 def report(ended):
@@ -64,16 +48,29 @@ def test_bytes_that_are_others_than_the_stored_md5_are_named(run, container):
     assert "1 file verified" in ended.out and "1 wrong" in ended.out
 
 
-def test_blobs_without_a_checksum_are_counted_and_no_failure(run, container):
+def test_that_nothing_could_be_verified_is_no_success(run, container, tmp_path):
     blob = container.get_blob_client("staged")
     blob.stage_block("MDAwMQ==", b"in blocks")
     blob.commit_block_list([BlobBlock("MDAwMQ==")])
     container.upload_blob("log", b"line\n", blob_type=BlobType.APPENDBLOB)
     ended = run("verify", "--json", f"containers/{container.container_name}")
     found = report(ended)
-    assert ended.status == 0 and found["unverifiable"] == 2 and found["verified"] == 0
+    assert ended.status == 65 and found["unverifiable"] == 2 and found["verified"] == 0
+    assert "none of the files has a stored checksum" in ended.err and "--against" in ended.err
     assert sorted(path.rsplit("/")[-1] for path in [entry["path"] for entry in found["unverified"]]) == ["log", "staged"]
     assert "2 unverifiable (no checksum stored)" in run("verify", f"containers/{container.container_name}").out
+    (tmp_path / "staged").write_bytes(b"in blocks")
+    (tmp_path / "log").write_bytes(b"line\n")
+    assert run("verify", f"containers/{container.container_name}", "--against", tmp_path).status == 0
+    # One that could be is enough: the others are counted.
+    container.upload_blob("known", b"known", content_settings=settings(b"known"))
+    ended = run("verify", f"containers/{container.container_name}")
+    assert ended.status == 0 and "1 file verified" in ended.out and "2 unverifiable" in ended.out
+
+
+def test_where_no_file_is_nothing_was_verified(run, container):
+    ended = run("verify", f"containers/{container.container_name}")
+    assert ended.status == 65 and "there is no file" in ended.err
 
 
 def test_what_is_not_there_ends_with_66(run, container):
@@ -207,3 +204,11 @@ def test_a_result_that_is_no_r_object_is_named(run, container):
     assert reasons == {
         "2-result.rds": "does not begin as an R object does", "3-result.rds": "is an empty file, and no R object",
     }
+
+
+def test_an_upload_that_is_seen_twice_hashes_to_its_name(run, container, plain):
+    """Paths overlap, and views show the same blobs: each is hashed once."""
+    where = f"containers/{container.container_name}"
+    ended = run("verify", "--json", where, f"{where}/LocalUpload")
+    assert ended.status == 0, ended.err
+    assert report(ended)["wrong"] == 0

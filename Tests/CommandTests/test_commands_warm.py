@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from program import binary, clean_environment, emulator, outputfs, wait_until
+from program import binary, clean_environment, emulator, outputfs
 
 MIB = 1 << 20
 numbers = itertools.count()

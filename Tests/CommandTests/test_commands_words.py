@@ -95,7 +95,7 @@ def test_the_manual_page_says_what_help_says():
         (["mount", "/mnt", "--log-level", "loud"], ["--log-level", "debug"]),
         (["mount", "/mnt", "--verify", "perhaps"], ["--verify", "on or off"]),
         (["unmount"], ["mount-point"]),
-        (["warm"], ["paths"]),
+        (["warm"], ["path"]),
         (["doctor", "a", "b", "c"], ["'c' is too much"]),
         (["doctor", "-o", "bogus"], ["'bogus'"]),
         (["status", "--yaml"], ["--yaml"]),
@@ -135,3 +135,33 @@ def test_unmount_leaves_mounts_of_another_kind_alone():
     ended = outputfs("unmount", "/proc")
     assert ended.status == 64
     assert "umount /proc" in ended.err
+
+
+GROUPS = ["jobs", "foreach", "luisy"]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_of_commands_lists_them_whatever_settings_there_are(group):
+    """Settings from the environment are for its commands; by itself it has none."""
+    ended = outputfs(group, OUTPUTFS_PROXY="http://localhost:1", LUISY_AZURE_CONTAINER_NAME="pipelines")
+    assert ended.status == 0, ended.err
+    assert f"outputfs {group} <subcommand>" in ended.out
+
+
+def paragraphs(text):
+    """Those of a command's description, as lists of lines."""
+    description = text.split("\nUSAGE:")[0]
+    return [part.splitlines() for part in description.split("\n\n")]
+
+
+@pytest.mark.parametrize(
+    "command", [*COMMANDS, "get", "put", "sync", "verify", "rm", "jobs list", "jobs rm", "jobs wait", "luisy plan", "luisy pull", "foreach errors"]
+)
+def test_help_is_filled_to_the_width_of_the_terminal(command):
+    """A line that ends early is followed by a word that had no room on it."""
+    for lines in paragraphs(outputfs(*command.split(), "--help").out):
+        assert all(len(line) <= 80 for line in lines), lines
+        if any(line.startswith("  ") or re.search(r"\S {2,}\S", line) for line in lines):
+            continue
+        for line, following in zip(lines, lines[1:]):
+            assert len(line) + 1 + len(following.split()[0]) >= 80, (line, following)

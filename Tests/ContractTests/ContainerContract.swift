@@ -64,6 +64,19 @@ struct ContainerContract {
     }
 
     @Test(arguments: StorageUnderTest.available)
+    func `a container goes only as it was when it was looked at`(storage: StorageUnderTest) async throws {
+        try await Bench.run(storage) { bench in
+            let name = Bench.freshName()
+            let store = bench.store
+            let made = try await store.createContainer(name, metadata: [:]).lastModified
+            await expectFailure(.conditionFailed) { try await store.deleteContainer(name, unmodifiedSince: made - 1) }
+            _ = try await store.properties(ofContainer: name)
+            try await store.deleteContainer(name, unmodifiedSince: made)
+            await expectFailure(.notFound) { try await store.properties(ofContainer: name) }
+        }
+    }
+
+    @Test(arguments: StorageUnderTest.available)
     func `nothing can be done in a container that is not there`(storage: StorageUnderTest) async throws {
         try await Bench.run(storage) { bench in
             let store = bench.store

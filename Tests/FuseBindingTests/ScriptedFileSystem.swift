@@ -14,6 +14,7 @@ final class ScriptedFileSystem: ToyFileSystem {
         var open: @Sendable (consuming Request<Opened>) -> Void = { request in
             request.succeed(Opened(handle: HandleID(rawValue: 11), keepsPageCache: true))
         }
+        var write: @Sendable (UnsafeRawBufferPointer) -> Void = { _ in }
         var readdir: @Sendable (consuming DirectoryRequest) -> Void = { request in request.finish() }
         var attribute: ExtendedAttributeAnswer = .value([])
     }
@@ -97,6 +98,7 @@ final class ScriptedFileSystem: ToyFileSystem {
         flags: WriteFlags
     ) {
         note("write \(Array(bytes)) at \(offset) cache \(flags.isFromPageCache) appends \(flags.appends)")
+        script.write(bytes)
         request.succeed(ByteCount(bytes.count))
     }
     func release(_ request: consuming Request<Done>, _ node: NodeID, handle: HandleID) {

@@ -34,6 +34,17 @@ struct WireTests {
         #expect(peer.greeting.word(36) == (isOffered ? 1 : 0))  // max_stack_depth
     }
 
+    @Test func `what a request is read into is there before it comes, up to the longest request`() throws {
+        let present = Mutex<[Bool]>([])
+        let peer = try KernelPeer(
+            ScriptedFileSystem { script in
+                script.write = { bytes in present.withLock { $0 += pagesPresent(behind: bytes, count: 255) } }
+            }
+        )
+        _ = try peer.ask(.write, node: 5, [.long(1), .long(0), .word(3), .zeros(20), .bytes([1, 2, 3])])
+        #expect(present.withLock { $0 } == [Bool](repeating: true, count: 255))
+    }
+
     @Test func `lookup answers an entry with its validities, a cached absence, or ENOENT`() throws {
         let peer = try KernelPeer(
             ScriptedFileSystem { script in
@@ -324,4 +335,13 @@ struct WireTests {
         for _ in 0..<3 { _ = try peer.ask(.lookup, [.name("a")]) }
         #expect(peer.session.requestCounts == ["init": 1, "lookup": 3])
     }
+}
+
+/// Which of the pages from the one where the bytes are have memory.
+private func pagesPresent(behind bytes: UnsafeRawBufferPointer, count: Int) -> [Bool] {
+    let pageSize = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let start = UnsafeMutableRawPointer(bitPattern: UInt(bitPattern: bytes.baseAddress) & ~UInt(pageSize - 1))
+    var states = [UInt8](repeating: 0, count: count)
+    guard let start, mincore(start, count * pageSize, &states) == 0 else { return [] }
+    return states.map { $0 & 1 == 1 }
 }

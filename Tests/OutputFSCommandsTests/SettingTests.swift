@@ -241,6 +241,22 @@ struct SettingTests {
         #expect(try settled(["unmount", "m"], "nonsense").arguments == ["unmount", "m"])
     }
 
+    @Test func `rm takes the way to the store as every command does, and never the account itself`() throws {
+        let text =
+            "account = \"farm\"\nkey-file = \"/k\"\nproxy = \"proxy:3128\"\nluisy-container = \"faces\"\nuid = 1\n"
+            + "[datastores.lab]\ncontainer = \"models\"\n"
+        let own = ["rm", "-r", "--account", "other", "/jobs/a"]
+        let others = ["--proxy", "proxy:3128", "--luisy-container", "faces", "--datastore", "lab.container=models"]
+        let settled = try settled(own, text)
+        #expect(settled.arguments == ["rm"] + others + own.dropFirst())
+        _ = try RootCommand.parseAsRoot(settled.arguments)
+        #expect(try self.settled(["ls", "--account", "other"], text).arguments.dropFirst().starts(with: others))
+        // Below a mount: the process behind it knows all that.
+        for words in [["rm", "/mnt/a"], ["rm", "--auth", "cli", "/mnt/a"], ["rm", "--proxy", "p:1", "/mnt/a"]] {
+            #expect(try self.settled(words, text, environment: ["OUTPUTFS_ACCOUNT": "x"]).arguments == words)
+        }
+    }
+
     /// Each setting is an option of `mount` of that name, and the other way round.
     @Test func `the table and the options are the same`() {
         let help = RootCommand.helpMessage(for: MountCommand.self, columns: 300)

@@ -68,6 +68,17 @@ struct StorageSourceTests {
         #expect(kind(source.signIn) == "key a2V5")
     }
 
+    @Test func `an account on the command line is entered with its own connection string`() throws {
+        let environment = ["AZURE_STORAGE_CONNECTION_STRING": Self.connection, "AZURE_STORAGE_KEY": "a2V5"]
+        let source = try resolve(.init(account: "viaconnection"), environment)
+        #expect(kind(source.signIn) == kind(try resolve(.init(), environment).signIn))
+        let byFile = try resolve(.init(account: "viaconnection", keyFile: "f"), environment, files: ["f": "b3RoZXI="])
+        #expect(kind(byFile.signIn) == "key b3RoZXI=")
+        // One that cannot be read is nobody's.
+        let broken = ["AZURE_STORAGE_CONNECTION_STRING": "AccountName", "AZURE_STORAGE_KEY": "a2V5"]
+        #expect(kind(try resolve(.init(account: "farm"), broken).signIn) == "key a2V5")
+    }
+
     @Test func `an account on the command line does not go to another account's endpoint`() throws {
         let source = try resolve(.init(account: "farm"), ["AZURE_STORAGE_BLOB_ENDPOINT": "http://127.0.0.1/other"])
         #expect(source.description == "https://farm.blob.core.windows.net")

@@ -51,6 +51,50 @@ struct RemovalByViewTests {
         let answer = try await removal.run(next)
         store.remove(BlobAddress(container: blobstore, name: "LocalUpload/1/c"))
         (next.marker, next.directory) = (answer.next, answer.directory)
-        #expect(try await removal.run(next) == RemovalAnswer())
+        let last = try await removal.run(next)
+        #expect(last.blobs == [] && last.failures == [] && last.next == nil)
+    }
+
+    /// The blob that says what an upload is called goes first.
+    @Test func `goes on in an upload that has lost its name`() async throws {
+        let store = MemoryStore(containers: ["azureml", blobstore], habits: ListingHabits(pageSizeMax: 2))
+        upload("1", "a", store)
+        for file in ["b", "c", "d", "e"] {
+            store.add(BlobAddress(container: blobstore, name: "LocalUpload/1/\(file)"), [1])
+        }
+        let removal = MassRemoval(store: store, views: .all, onlyContainer: nil)
+        var next = step("uploads/iris@1")
+        repeat {
+            let answer = try await removal.run(next)
+            #expect(answer.failures == [])
+            (next.marker, next.directory) = (answer.next, answer.directory)
+        } while next.marker != nil
+        #expect(store.blobNames(in: blobstore) == [])
+    }
+
+    @Test func `leaves the run's own directory to what else is in it`() async throws {
+        for isShared in [true, false] {
+            let store = MemoryStore(containers: ["azureml"], namespace: .hierarchical)
+            let run = "ExperimentRun/dcid.r"
+            for blob in ["conf", "model/deep/weights"] + (isShared ? ["outputs/f"] : []) {
+                store.add(BlobAddress(container: "azureml", name: "\(run)/\(blob)"), [1])
+            }
+            let removal = MassRemoval(store: store, views: .all, onlyContainer: nil)
+            let answer = try await removal.run(step("runs/r/artifacts"))
+            #expect(answer.failures == [])
+            let left = isShared ? ["ExperimentRun", run, "\(run)/outputs", "\(run)/outputs/f"] : ["ExperimentRun"]
+            #expect(store.blobNames(in: "azureml") == left)
+        }
+    }
+
+    @Test func `leaves the markers of directories that are no artifacts`() async throws {
+        let store = MemoryStore(containers: ["azureml"])
+        for name in ["logs", "model"] {
+            let marker = BlobAddress(container: "azureml", name: "ExperimentRun/dcid.r/\(name)")
+            store.add(marker, [], metadata: ["hdi_isfolder": "true"])
+        }
+        let removal = MassRemoval(store: store, views: .all, onlyContainer: nil)
+        let answer = try await removal.run(step("runs/r/artifacts"))
+        #expect(answer.failures == [] && store.blobNames(in: "azureml") == ["ExperimentRun/dcid.r/logs"])
     }
 }

@@ -95,6 +95,24 @@ struct ForeachJobsTests {
         #expect(try await gatherer.jobs() == [])
     }
 
+    @Test func `a job that was found by its name is not taken for the container that has the name now`() async throws {
+        let world = ForeachWorld()
+        world.submit("job1")
+        let gatherer = world.gatherer()
+        #expect(try await gatherer.find("job1", in: GatheredPlace(.foreach)) != nil)
+        try await world.store.deleteContainer("job1")
+        world.add(["x"], to: "job1")
+        #expect(try await gatherer.jobs() == [])
+        // Nor the other way round: what is known of the version that is there stays.
+        try await world.store.deleteContainer("job1")
+        world.submit("job1")
+        #expect(try await gatherer.jobs() == ["job1"])
+        #expect(try await gatherer.find("job1", in: GatheredPlace(.foreach)) != nil)
+        world.store.resetCounts()
+        #expect(try await gatherer.jobs() == ["job1"])
+        #expect(world.store.counts == [.listContainers: 1])
+    }
+
     @Test(arguments: [StorageError.Kind.notFound, .containerBeingDeleted, .denied])
     func `a container that cannot be looked into is not shown, the others are`(kind: StorageError.Kind) async throws {
         let world = ForeachWorld()

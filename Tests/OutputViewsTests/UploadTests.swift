@@ -106,7 +106,7 @@ struct UploadTests {
         #expect(try await workspace.gatherer.upload(in: upload, validity: .seconds(1)) == nil)
         workspace.clock.advance(by: .seconds(1))
         #expect(try await workspace.gatherer.upload(in: upload, validity: .seconds(1))?.name == "iris")
-        #expect(workspace.gatherer.knownUpload(in: upload)?.version == "1")
+        #expect(workspace.gatherer.knownUpload(of: first)?.version == "1")
     }
 
     @Test func `a folder that cannot be asked fails the listing`() async throws {

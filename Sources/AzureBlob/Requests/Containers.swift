@@ -33,9 +33,11 @@ extension StorageRequest {
         return request
     }
 
-    static func deleteContainer(_ name: String) -> StorageRequest {
+    /// Of the conditions this operation takes those about dates only.
+    static func deleteContainer(_ name: String, unmodifiedSince: Int64?) -> StorageRequest {
         var request = StorageRequest(operation: .deleteContainer, method: .delete, container: name)
         request.query = [QueryItem("restype", "container")]
+        if let unmodifiedSince { request.add("If-Unmodified-Since", HTTPDate.format(unmodifiedSince)) }
         return request
     }
 }

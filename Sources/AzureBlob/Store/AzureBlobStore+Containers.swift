@@ -43,9 +43,9 @@ extension AzureBlobStore {
         return try await engine.call(request, read: RequestEngine.version(request))
     }
 
-    package func deleteContainer(_ name: String) async throws(StorageError) {
+    package func deleteContainer(_ name: String, unmodifiedSince: Int64?) async throws(StorageError) {
         try await engine.call(
-            .deleteContainer(name),
+            .deleteContainer(name, unmodifiedSince: unmodifiedSince),
             read: { _ throws(StorageError) in },
             recover: { error throws(StorageError) in error.kind == .notFound ? .done(()) : .refused }
         )

@@ -166,8 +166,8 @@ final class RequestEngine: Sendable {
             logger.debug(
                 "trying again",
                 metadata: [
-                    "after": "\(delay)", "failures": "\(progress.failures)", "client-request-id": "\(requestID)",
-                    "reason": "\(failure.error)",
+                    "after": "\(delay)", RetryLog.failures: "\(progress.failures)", "client-request-id": "\(requestID)",
+                    RetryLog.reason: "\(failure.error)",
                 ]
             )
         }

@@ -109,7 +109,7 @@ extension DirtyFile {
         case .success(let file):
             let (position, hasMore) = state.withLock { ($0.log?.plan.position, $0.hasUnsentLog) }
             if let position { try? journal.log(position, local: position.sent, isUrgent: false) }
-            journal.committed(file.version)
+            journal.committed(file.version, of: file.blob)
             scheduler.disk.run {
                 journal.flush()
                 // Who wrote to a log meanwhile found it changed already.

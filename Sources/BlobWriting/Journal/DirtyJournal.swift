@@ -36,12 +36,14 @@ final class DirtyJournal: Sendable {
     }
 
     let entry: JournalEntry
+    /// How many processes had the file before this one.
+    let predecessors: UInt32
     private let state: Mutex<State>
     /// Held while the disk is at it: the two records of one time stand beside no other's.
     private let synchronizing = Mutex(())
 
     init(entry: JournalEntry, identity: JournalIdentity) {
-        self.entry = entry
+        (self.entry, predecessors) = (entry, 0)
         state = Mutex(
             State(identity: identity, phase: .untouched, baseLimit: identity.base?.length ?? 0, hasLog: false)
         )
@@ -49,12 +51,13 @@ final class DirtyJournal: Sendable {
 
     /// Goes on with a log that another process began.
     init(entry: JournalEntry, replay: JournalReplay) {
-        self.entry = entry
+        (self.entry, predecessors) = (entry, replay.resumptions &+ 1)
         state = Mutex(
             State(
                 identity: replay.identity,
                 phase: .changed,
                 isOwed: replay.isDue,
+                backlog: [.resumed],
                 claimed: replay.extents,
                 baseLimit: replay.baseLimit,
                 hasLog: true,
@@ -198,9 +201,19 @@ final class DirtyJournal: Sendable {
         }
     }
 
-    /// Nothing is written yet: see `flush`. A log that lacks this says that the file is due, and recovery finds it done.
-    func committed(_ version: BlobVersion) {
+    /// As `sending`, of a whole file.
+    func sendingWhole(md5: String) {
         state.withLock { state in
+            state.backlog.append(.sendingWhole(md5: md5))
+            _ = flush(&state)
+        }
+    }
+
+    /// Nothing is written yet: see `flush`. A log that lacks this says that the file is due, and recovery finds it done.
+    /// So it stays where the commit went to a name that is not the file's any more.
+    func committed(_ version: BlobVersion, of blob: BlobAddress) {
+        state.withLock { state in
+            guard state.identity.blob == blob else { return }
             state.identity.known = .version(version.etag)
             state.identity.base?.version = version
             state.identity.source = nil
@@ -276,6 +289,7 @@ final class DirtyJournal: Sendable {
 
     private func compact(_ state: inout State) -> Bool {
         var records: [JournalRecord] = [.identity(state.identity)]
+        records += [JournalRecord](repeating: .resumed, count: Int(predecessors))
         if let base = state.identity.base, state.baseLimit < base.length { records.append(.truncated(state.baseLimit)) }
         records += state.claimed.ranges.map { .extent($0) }
         if let position = state.position {

@@ -59,9 +59,14 @@ package enum JournalRecord: Sendable, Hashable {
     case source(BlobAddress, JournalIdentity.Base)
     /// A list of blocks with this digest, some of them the base's, was sent: it may be what the name holds.
     case sending(UInt64)
+    /// The whole file was sent in one piece, with this MD5, base64: it may be what the name holds.
+    case sendingWhole(md5: String)
+    /// Another process goes on with the file.
+    case resumed
 
     private enum Kind: UInt8 {
         case identity = 1, extent, truncated, changed, due, synced, committed, moved, kept, source, sending, syncing
+        case sendingWhole, resumed
         case log = 20
     }
 
@@ -114,6 +119,10 @@ package enum JournalRecord: Sendable, Hashable {
         case .sending(let digest):
             writer.byte(Kind.sending.rawValue)
             writer.integer(digest)
+        case .sendingWhole(let md5):
+            writer.byte(Kind.sendingWhole.rawValue)
+            writer.string(md5)
+        case .resumed: writer.byte(Kind.resumed.rawValue)
         }
         return writer.bytes
     }
@@ -150,6 +159,8 @@ package enum JournalRecord: Sendable, Hashable {
             guard let blob = reader.blob(), let base = reader.base() else { return nil }
             record = .source(blob, base)
         case .sending: record = reader.integer().map { .sending($0) }
+        case .sendingWhole: record = reader.string().map { .sendingWhole(md5: $0) }
+        case .resumed: record = .resumed
         }
         guard let record, reader.isAtEnd else { return nil }
         self = record

@@ -22,10 +22,16 @@ package struct JournalReplay: Sendable {
     /// Bytes of the base from here on are not the file's.
     package private(set) var baseLimit: UInt64
     package private(set) var keptReason: String?
+    /// What the store has of it since the last commit that was answered, while the name is the same.
+    package private(set) var committed: BlobVersion?
     /// Of a file that grows in an append blob.
     package private(set) var log: AppendPosition?
     /// Digests of block lists that were sent since the last commit that was answered.
     package private(set) var unanswered: Set<UInt64> = []
+    /// MD5s, base64, of whole files that were sent since then.
+    private(set) var unansweredWhole: Set<String> = []
+    /// How many processes went on with the file after the one that began it.
+    private(set) var resumptions: UInt32 = 0
     /// Where the file ends if its data file is longer; in bytes.
     private(set) var sizeMax = UInt64.max
     private(set) var isDue = false
@@ -65,6 +71,7 @@ package struct JournalReplay: Sendable {
             safe = nextSafe.take() ?? safe
         case .committed(let version):
             keptReason = nil
+            committed = version
             // Of a log what was made safe behind the bytes that were sent waits still, as close was told.
             if !isSafeBehindLog {
                 (isDue, hasChanges, isSynced, dueSince) = (false, false, false, nil)
@@ -73,12 +80,15 @@ package struct JournalReplay: Sendable {
             identity.known = .version(version.etag)
             identity.base?.version = version
             identity.source = nil
-            unanswered = []
+            (unanswered, unansweredWhole) = ([], [])
         case .moved(let blob, let known, let version):
-            if blob != identity.blob { unanswered = [] }
+            if blob != identity.blob { (unanswered, unansweredWhole, committed) = ([], [], nil) }
             identity.blob = blob
             identity.known = known
-            if let version { identity.base?.version = version }
+            if let version {
+                identity.base?.version = version
+                if committed != nil { committed = version }
+            }
         case .kept(let reason): keptReason = reason
         case .log(let position, let local):
             log = position
@@ -86,6 +96,8 @@ package struct JournalReplay: Sendable {
         case .source(let blob, let base):
             (identity.source, identity.base, baseLimit) = (blob, base, base.length)
         case .sending(let digest): unanswered.insert(digest)
+        case .sendingWhole(let md5): unansweredWhole.insert(md5)
+        case .resumed: resumptions &+= 1
         }
     }
 

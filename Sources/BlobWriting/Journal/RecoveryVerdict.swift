@@ -27,6 +27,10 @@ extension DirtyFile {
         if properties.length == size, let stored = properties.contentMD5, await contentMD5() == stored {
             return .done(properties)
         }
+        // Sent by a process that heard nothing of it, and changed since.
+        if let stored = properties.contentMD5, state.withLock({ $0.unansweredWhole.contains(stored) }) {
+            return .upload(.matches(properties.version.etag))
+        }
         if properties.type == .block, await isOwnCommit(properties.version) {
             return .upload(.matches(properties.version.etag))
         }
@@ -36,8 +40,8 @@ extension DirtyFile {
     /// Takes the verdict that the store has these bytes over: this is that version's file from now on; a log is at its end.
     /// `false`, and nothing is done, if a program changed it since the count was `changeCount`: then it is to be sent.
     package func settle(as properties: BlobProperties, changeCount: Int) async -> Bool {
-        let isSettled = state.withLock { state in
-            guard state.changeCount == changeCount, state.isWritable, state.isQuiet else { return false }
+        let settled = state.withLock { state -> BlobAddress? in
+            guard state.changeCount == changeCount, state.isWritable, state.isQuiet else { return nil }
             if state.log != nil { state.isDiscarded = true }
             let file = CommittedFile(
                 blob: state.blob,
@@ -49,11 +53,11 @@ extension DirtyFile {
             state.lastCommit = (file, BlobHeaders(of: properties))
             state.lastError = nil
             state.rebase(on: file)
-            return true
+            return state.blob
         }
-        guard isSettled, let journal else { return isSettled }
+        guard let settled, let journal else { return settled != nil }
         await scheduler.disk.perform {
-            journal.committed(properties.version)
+            journal.committed(properties.version, of: settled)
             journal.flush()
         }
         return true

@@ -1,3 +1,5 @@
+package import BlobStorage
+
 /// Which datastore a blob is in: those of a workspace by their containers' names, and the configured ones.
 package struct DatastoreNames: Sendable {
     package static let blobstore = "workspaceblobstore"
@@ -16,9 +18,8 @@ package struct DatastoreNames: Sendable {
         where store.container.utf8.elementsEqual(container.utf8) && name.utf8.starts(with: store.prefix.utf8) {
             return (store.name, store.prefix)
         }
-        guard container.utf8.starts(with: RunBlobs.artifactContainer.utf8) else { return nil }
-        if container.utf8.count == RunBlobs.artifactContainer.utf8.count { return (Self.artifactStore, "") }
-        return container.utf8.starts(with: RunBlobs.blobstorePrefix.utf8) ? (Self.blobstore, "") : nil
+        guard RunPlaces.isInWorkspace(container: container) else { return nil }
+        return (container.utf8.count == RunBlobs.artifactContainer.utf8.count ? Self.artifactStore : Self.blobstore, "")
     }
 
     /// As jobs and assets name a blob, or a folder by the beginning of its blobs' names. Without the workspace: it is good
@@ -29,20 +30,45 @@ package struct DatastoreNames: Sendable {
         return "azureml://datastores/\(store.name)/paths/\(path)"
     }
 
-    /// The upload that a blob belongs to, or a folder by the beginning of its blobs' names.
-    package func upload(of name: String, in container: String) -> UploadFolder? {
-        guard let store = datastore(of: name, in: container) else { return nil }
-        let path = name.utf8.dropFirst(store.prefix.utf8.count)
-        for root in UploadFolder.roots where path.starts(with: root.utf8) {
-            guard let end = path.dropFirst(root.utf8.count).firstIndex(of: UInt8(ascii: "/")) else { return nil }
-            return UploadFolder(container: container, prefix: String(Substring(name.utf8[...end])))
+    /// The uploads that a blob belongs to, or a folder by the beginning of its blobs' names: one as a rule. A datastore may
+    /// be configured for a folder of another one, and takes none of that one's uploads away.
+    package func uploads(of name: String, in container: String) -> [UploadFolder] {
+        var found: [UploadFolder] = []
+        forEachStart(of: name, in: container) { start in
+            let path = name.utf8.dropFirst(start.utf8.count)
+            for root in UploadFolder.roots where path.starts(with: root.utf8) {
+                guard let end = path.dropFirst(root.utf8.count).firstIndex(of: UInt8(ascii: "/")),
+                    let folder = UploadFolder(container: container, prefix: String(Substring(name.utf8[...end]))),
+                    !found.contains(folder)
+                else { return }
+                found.append(folder)
+            }
         }
-        return nil
+        return found
     }
+
+    package func isInUpload(_ blob: BlobAddress) -> Bool { !uploads(of: blob.name, in: blob.container).isEmpty }
 
     /// Whether the folder holds nothing but uploads: one of `UploadFolder.roots` of a datastore.
     package func holdsUploads(_ prefix: String, in container: String) -> Bool {
-        guard let store = datastore(of: prefix, in: container) else { return false }
-        return UploadFolder.roots.contains { (store.prefix + $0).utf8.elementsEqual(prefix.utf8) }
+        var holds = false
+        forEachStart(of: prefix, in: container) { start in
+            let path = prefix.utf8.dropFirst(start.utf8.count)
+            if UploadFolder.roots.contains(where: { path.elementsEqual($0.utf8) }) { holds = true }
+        }
+        return holds
+    }
+
+    /// What the names of all blobs begin with of each datastore that has this one, narrower ones first.
+    private func forEachStart(of name: String, in container: String, _ body: (String) -> Void) {
+        var isWhole = RunPlaces.isInWorkspace(container: container)
+        for store in configured
+        where store.container.utf8.elementsEqual(container.utf8) && name.utf8.starts(with: store.prefix.utf8) {
+            // One that begins among uploads shows them, though nobody configured what they belong to.
+            let isAmongUploads = UploadFolder.roots.contains { store.prefix.utf8.starts(with: $0.utf8) }
+            if store.prefix.isEmpty || isAmongUploads { isWhole = true }
+            if !store.prefix.isEmpty { body(store.prefix) }
+        }
+        if isWhole { body("") }
     }
 }

@@ -96,7 +96,8 @@ extension GatheredPlace {
 
     /// The directory that a name in it can only be, whether or not it is there; `nil` where names do not tell.
     package func directory(named name: String) -> TreePlace? {
-        switch foreachDirectory {
+        if container.isEmpty { return ContainerName.isValid(name) ? ForeachDirectory.job.place(in: name) : nil }
+        return switch foreachDirectory {
         case .tasks where ForeachBlob.isTask(name, of: container): ForeachDirectory.task(name).place(in: container)
         case .other:
             switch ForeachDirectory.otherBlobs(in: container).resolve(name, views: .all) {

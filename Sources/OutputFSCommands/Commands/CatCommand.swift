@@ -1,5 +1,4 @@
 internal import ArgumentParser
-internal import Glibc
 internal import OutputTransfer
 
 struct CatCommand: ParsableCommand {
@@ -26,14 +25,7 @@ struct CatCommand: ParsableCommand {
         let patterns = try paths.map { try TreePattern.argument($0) }
         let session = try StoreSession(storage)
         let unmatched = try session.run {
-            try await FileText(tree: session.tree).write(patterns) { bytes in
-                guard !System.write(bytes, to: STDOUT_FILENO) else { return }
-                let error = Errno()
-                // `cat | head`: whoever reads has had enough.
-                if error.code == EPIPE { System.exit(.success) }
-                Terminal.error("outputfs: standard output cannot be written: \(error)")
-                System.exit(.failure)
-            }
+            try await FileText(tree: session.tree).write(patterns) { Terminal.write($0) }
         }
         if let failure = CommandFailure(unmatched: unmatched) { throw failure }
     }

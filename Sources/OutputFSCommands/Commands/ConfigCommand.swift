@@ -7,8 +7,8 @@ struct ConfigCommand: ParsableCommand, TakingPlaces {
         abstract: "Show what each option of a mount would be, and where its value comes from.",
         usage: "outputfs config [<source>] [<mountpoint>] [<options of mount>]",
         discussion: """
-            Takes what mount takes, and mounts nothing. An option given by its own name wins over -o, that over the
-            environment (OUTPUTFS_CACHE_DIR for --cache-dir), that over the configuration files, and those over the
+            Takes what mount takes, and mounts nothing. An option given by its own name wins over -o, that over the \
+            environment (OUTPUTFS_CACHE_DIR for --cache-dir), that over the configuration files, and those over the \
             default. Secrets are not shown, only where they come from.
 
             EXAMPLES

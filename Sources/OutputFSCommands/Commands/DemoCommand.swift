@@ -5,9 +5,9 @@ struct DemoCommand: ParsableCommand {
         commandName: "demo",
         abstract: "See the whole thing at work, without an account.",
         discussion: """
-            Starts the embedded server, mounts it on a temporary directory and runs a small render job there: four
-            tasks side by side and one that joins their frames. Lists, tails and reads all back, through the mount and
-            with the Python SDK where there is one, and compares every byte.
+            Starts the embedded server, mounts it on a temporary directory and runs a small render job there: four \
+            tasks side by side and one that joins their frames. Lists, tails and reads all back, through the mount \
+            and with the Python SDK where there is one, and compares every byte.
 
             EXAMPLES
               outputfs demo

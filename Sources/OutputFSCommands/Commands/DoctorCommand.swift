@@ -10,9 +10,9 @@ struct DoctorCommand: ParsableCommand, TakingPlaces {
         abstract: "Check what a mount needs: FUSE, kernel, network, credentials, permissions, clock, disks.",
         usage: "outputfs doctor [<source>] [<mountpoint>] [<options of mount>]",
         discussion: """
-            Takes what mount takes for storage, tree and transfers, changes nothing, and says of each check whether it
-            is ok, a warning or a problem, with what helps. What the credentials permit is asked of a blob that does not
-            exist. Ends with 1 when there is a problem.
+            Takes what mount takes for storage, tree and transfers, changes nothing, and says of each check whether \
+            it is ok, a warning or a problem, with what helps. What the credentials permit is asked of a blob that \
+            does not exist. Ends with 1 when there is a problem.
 
             EXAMPLES
               outputfs doctor

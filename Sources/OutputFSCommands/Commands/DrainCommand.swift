@@ -9,8 +9,8 @@ struct DrainCommand: ParsableCommand {
         commandName: "drain",
         abstract: "Wait until everything that was written is in the store.",
         discussion: """
-            Sends what waits, small files first, and says what could not be sent; the mount goes on serving. For the end
-            of a task, before a machine is given back, and after every step with --durability journal.
+            Sends what waits, small files first, and says what could not be sent; the mount goes on serving. For the \
+            end of a task, before a machine is given back, and after every step with --durability journal.
 
             Exits with 0 only when the store holds everything that this mount has; else with 74, naming the files.
 

@@ -6,7 +6,7 @@ struct EmulatorCommand: ParsableCommand {
         commandName: "emulator",
         abstract: "Run an embedded Azure Blob server.",
         discussion: """
-            In memory, or durable in a directory. Every client of Azure Blob Storage can use it: outputfs, the SDKs,
+            In memory, or durable in a directory. Every client of Azure Blob Storage can use it: outputfs, the SDKs, \
             rclone, azcopy. Without --account it has the account that all emulators of Azure have.
 
             EXAMPLES

@@ -7,8 +7,8 @@ struct FindCommand: ParsableCommand {
         commandName: "find",
         abstract: "List all files below paths of the tree, without a mount.",
         discussion: """
-            One flat listing a container: 5,000 files a request, however deep the folders are. The order is that of the
-            listings.
+            One flat listing a container: 5,000 files a request, however deep the folders are. The order is that of \
+            the listings.
 
             EXAMPLES
               outputfs find jobs/film

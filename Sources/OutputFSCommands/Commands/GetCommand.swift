@@ -7,17 +7,18 @@ struct GetCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
         abstract: "Fetch jobs, tasks, folders or files, many at a time, without a mount.",
+        usage: "outputfs get [<options>] <source> ... <destination>",
         discussion: """
-            A source is a path as in a mount, perhaps with wildcards: * and ? within a name, ** over folders. What is below
-            a folder lands directly in the destination; with wildcards, what they stand for. Folders are folders: 'out'
-            never brings 'out2'. A single file may be given another name.
+            A source is a path as in a mount, perhaps with wildcards: * and ? within a name, ** over folders. What \
+            is below a folder lands directly in the destination; with wildcards, what they stand for. Folders are \
+            folders: 'out' never brings 'out2'. A single file may be given another name.
 
-            With --keep the whole path of the tree stands below the destination, with --strip what is below a path: that of
-            a run gives the layout of hi-ml. Times, permissions and symbolic links that a mount or other tools stored are
-            restored; a link that leads out of the destination is not made.
+            With --keep the whole path of the tree stands below the destination, with --strip what is below a path: \
+            that of a run gives the layout of hi-ml. Times, permissions and symbolic links that a mount or other \
+            tools stored are restored; a link that leads out of the destination is not made.
 
-            Each file is fetched under a hidden name and put in place when all of it is there and its checksums are right;
-            a large one that was interrupted goes on where it stopped, if the blob is still the same.
+            Each file is fetched under a hidden name and put in place when all of it is there and its checksums are \
+            right; a large one that was interrupted goes on where it stopped, if the blob is still the same.
 
             EXAMPLES
               outputfs get jobs/film/tasks/frame-1 ./frame-1

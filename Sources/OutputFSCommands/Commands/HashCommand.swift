@@ -6,8 +6,8 @@ struct HashCommand: ParsableCommand {
         commandName: "hash",
         abstract: "Print the hashes by which Azure ML knows a file or folder.",
         discussion: """
-            The object hash names the folder of an upload (LocalUpload/<hash>/…); the content hash is what the service
-            compares code by. Both respect the .amlignore, or else the .gitignore, in the folder.
+            The object hash names the folder of an upload (LocalUpload/<hash>/…); the content hash is what the \
+            service compares code by. Both respect the .amlignore, or else the .gitignore, in the folder.
 
             EXAMPLES
               outputfs hash ./src

@@ -5,9 +5,9 @@ struct JobsCommand: ParsableCommand {
         commandName: "jobs",
         abstract: "Look at the outputs of jobs, wait for them, remove them: of Batch, Azure ML and foreach loops.",
         discussion: """
-            A JOB is its id, or its folder in the tree where an id is used twice: jobs/film, runs/quiet_cow_1,
-            foreach/job20261121. What is told comes from storage alone; with a credential for the Batch account its jobs
-            have their true ids, and a state.
+            A JOB is its id, or its folder in the tree where an id is used twice: jobs/film, runs/quiet_cow_1, \
+            foreach/job20261121. What is told comes from storage alone; with a credential for the Batch account its \
+            jobs have their true ids, and a state.
 
             EXAMPLES
               outputfs jobs list --kind azureml

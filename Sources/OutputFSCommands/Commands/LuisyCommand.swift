@@ -5,10 +5,10 @@ struct LuisyCommand: ParsableCommand {
         commandName: "luisy",
         abstract: "Work with the projects of luisy without running them: look, fetch, send, mend.",
         discussion: """
-            luisy keeps the outputs of a pipeline in one container (LUISY_AZURE_CONTAINER_NAME, or --luisy-container) and in a
-            working directory (WORKING_DIR, or --working-dir), and beside them for each project a manifest, .luisy.hash,
-            with the hash of the code that made each output. Nothing but luisy can compute these hashes: here they come
-            from the manifests, or from --hash.
+            luisy keeps the outputs of a pipeline in one container (LUISY_AZURE_CONTAINER_NAME, or \
+            --luisy-container) and in a working directory (WORKING_DIR, or --working-dir), and beside them for each \
+            project a manifest, .luisy.hash, with the hash of the code that made each output. Nothing but luisy can \
+            compute these hashes: here they come from the manifests, or from --hash.
 
             In a mount, WORKING_DIR=<mount>/projects needs none of these commands, and no --download and --upload.
 

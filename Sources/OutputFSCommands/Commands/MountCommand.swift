@@ -8,9 +8,10 @@ struct MountCommand: ParsableCommand, TakingPlaces {
         abstract: "Show the outputs of an account, or of one job, below a directory.",
         usage: "outputfs mount [<source>] <mountpoint> [-o <options>] [<options>]",
         discussion: """
-            SOURCE is the account's name or its Blob endpoint; it may be left out where the environment names one. On a
-            Batch node a MOUNTPOINT without / or . in front, and none at all (outputfs), is below AZ_BATCH_NODE_MOUNTS_DIR.
-            Returns when the mount answers. The process behind it ends with outputfs unmount, or with SIGTERM.
+            SOURCE is the account's name or its Blob endpoint; it may be left out where the environment names one. \
+            On a Batch node a MOUNTPOINT without / or . in front, and none at all (outputfs), is below \
+            AZ_BATCH_NODE_MOUNTS_DIR. Returns when the mount answers. The process behind it ends with outputfs \
+            unmount, or with SIGTERM.
 
             EXAMPLES
               outputfs mount myaccount /mnt/outputs     (managed identity, service principal, az login)

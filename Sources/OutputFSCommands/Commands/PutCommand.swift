@@ -6,16 +6,17 @@ struct PutCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "put",
         abstract: "Upload files and folders, many at a time, without a mount.",
+        usage: "outputfs put [<options>] <source> ... <destination>",
         discussion: """
-            What is in a folder lands directly in the destination, a path as in a mount; the job's container is made where
-            it is missing. A single file goes into a destination that ends with a slash or is a folder, and else gets its
-            name. Each file is there whole or not at all, with its MD5, time and permissions stored; one that somebody else
-            writes meanwhile
-            stays as they left it. Links that stay within the folder are stored as links, others as what they lead to.
+            What is in a folder lands directly in the destination, a path as in a mount; the job's container is made \
+            where it is missing. A single file goes into a destination that ends with a slash or is a folder, and \
+            else gets its name. Each file is there whole or not at all, with its MD5, time and permissions stored; \
+            one that somebody else writes meanwhile stays as they left it. Links that stay within the folder are \
+            stored as links, others as what they lead to.
 
-            With --artifact the destination is a container, and the upload is Azure ML's: below LocalUpload/<hash>, named by
-            its content, confirmed at the end. What is there already is held against the local files by name, size
-            and MD5, and only what is missing is sent.
+            With --artifact the destination is a container, and the upload is Azure ML's: below LocalUpload/<hash>, \
+            named by its content, confirmed at the end. What is there already is held against the local files by \
+            name, size and MD5, and only what is missing is sent.
 
             EXAMPLES
               outputfs put ./frames jobs/film/tasks/frame-1/TaskOutput

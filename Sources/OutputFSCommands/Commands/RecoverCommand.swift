@@ -11,9 +11,9 @@ struct RecoverCommand: ParsableCommand, TakingPlaces {
         abstract: "Upload, list, save or discard what mounts that ended left in the journal.",
         usage: "outputfs recover [<source>] [--list | --export <directory> | --publish <id> | --discard <id>]",
         discussion: """
-            A mount uploads by itself what an earlier one had closed and not sent. Without an option this does the same
-            without a mount. What conflicts with a newer blob, or was never closed, is only listed, and waits for a
-            decision. What a living mount works on is left alone.
+            A mount uploads by itself what an earlier one had closed and not sent. Without an option this does the \
+            same without a mount. What conflicts with a newer blob, or was never closed, is only listed, and waits \
+            for a decision. What a living mount works on is left alone.
 
             EXAMPLES
               outputfs recover --list

@@ -7,11 +7,11 @@ struct RemoveCommand: ParsableCommand {
         commandName: "rm",
         abstract: "Delete many files at once, on a mount or without one.",
         discussion: """
-            Does what rm(1) does, in batches of 256 and without the kernel, which has one name of a directory deleted
-            after the other. A file that is written again while this runs stays, and is named.
+            Does what rm(1) does, in batches of 256 and without the kernel, which has one name of a directory \
+            deleted after the other. A file that is written again while this runs stays, and is named.
 
-            Paths lie below a mount; where an account is named on the command line, they are paths of its tree. Of a job
-            or a container the files go, and the container stays.
+            Paths lie below a mount; where an account is named on the command line, they are paths of its tree. Of a \
+            job or a container the files go, and the container stays.
 
             EXAMPLES
               outputfs rm /mnt/outputs/jobs/film/JobOutput/draft.mov
@@ -20,7 +20,7 @@ struct RemoveCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "Files, and with -r directories.", completion: .file())
+    @Argument(help: .init("Files, and with -r directories.", valueName: "path"), completion: .file())
     var paths: [String]
 
     @Flag(name: .shortAndLong, help: "Directories with all that is in them, too.")
@@ -34,6 +34,8 @@ struct RemoveCommand: ParsableCommand {
 
     @Flag(help: "For programs: one JSON object on stdout, and no progress.")
     var json = false
+
+    @OptionGroup var settings: ConfigurationOptions
 
     @OptionGroup(title: "Storage")
     var storage: StorageOptions
@@ -69,9 +71,8 @@ struct RemoveCommand: ParsableCommand {
         System.exit(status)
     }
 
-    /// The environment alone names no account here: a path of the machine must not be taken for one of the tree.
     private func places() throws(CommandFailure) -> [RemovalPlace] {
-        guard storage.namesSource else {
+        guard !isOnMounts else {
             var places: [RemovalPlace] = []
             for path in paths { places.append(try RemovalPlace(mounted: path)) }
             return places
@@ -79,6 +80,12 @@ struct RemoveCommand: ParsableCommand {
         let agent = RemovalAgent.own(
             try Composition.removal(from: try storage.source(named: nil), atOnce: jobs)
         )
-        return paths.map { RemovalPlace($0, agent) }
+        var places: [RemovalPlace] = []
+        for path in paths { places.append(try RemovalPlace(path, agent)) }
+        return places
     }
+}
+
+extension RemoveCommand: PerhapsOnMounts {
+    var isOnMounts: Bool { !storage.namesSource }
 }

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import BlobStorage
 internal import Glibc
 internal import OutputTransfer
 
@@ -7,10 +8,10 @@ struct SyncCommand: ParsableCommand {
         commandName: "sync",
         abstract: "Make a local folder and a directory of the tree alike: changed files only.",
         discussion: """
-            Files are compared by content: length and MD5, which is not computed again for a file whose length and time are
-            those of the last time. Nothing is deleted on either side. With --both the newer change goes over; what was
-            changed on both sides since they were alike is a conflict: it is named, neither side is touched, and the
-            exit status is 1. The folder keeps what it knows in .outputfs-sync.
+            Files are compared by content: length and MD5, which is not computed again for a file whose length and \
+            time are those of the last time. Nothing is deleted on either side. With --both the newer change goes \
+            over; what was changed on both sides since they were alike is a conflict: it is named, neither side is \
+            touched, and the exit status is 1. The folder keeps what it knows in .outputfs-sync.
 
             EXAMPLES
               outputfs sync --upload ./results jobs/film/JobOutput
@@ -70,9 +71,31 @@ struct SyncCommand: ParsableCommand {
         guard let names = pattern.plainPath else {
             throw CommandFailure(.usage, "\(path): what is synchronized has no wildcards", try: "one path of the tree")
         }
+        guard !folder.isEmpty else { throw CommandFailure(.usage, "'' is no folder", try: ". for this one") }
         if luisy { return try runLuisy(names) }
+        var status = stat()
+        guard stat(folder, &status) == 0 else {
+            throw CommandFailure(.notFound, "\(folder) cannot be found: \(Errno())", try: "mkdir -p \(folder)")
+        }
+        guard status.st_mode & S_IFMT == S_IFDIR else {
+            throw CommandFailure(.usage, "\(folder) is no folder", try: "outputfs put or get, for a single file")
+        }
         let session = try StoreSession(storage)
-        let target = try session.run { try await session.tree.target(names) }
+        let isDownload = download
+        let target = try session.run {
+            do {
+                _ = try await session.tree.matches(pattern) { match in
+                    guard case .file = match.found else { return }
+                    let file = "/" + match.path.joined(separator: "/")
+                    throw CommandFailure(.usage, "\(file) is a file, and no directory", try: "outputfs get, or put")
+                }
+            } catch let error as TreeError where error.reason == .notFound && !isDownload {
+                // It is yet to be made.
+            } catch let error as StorageError where error.kind == .notFound && !isDownload {
+                // So is its container.
+            }
+            return try await session.tree.target(names)
+        }
         var options = Sync.Options()
         (options.isDryRun, options.jobs, options.usesPosixMetadata) = (dryRun, jobs, posix.isOn)
         let line = ProgressLine(isTerminal: !json && isatty(STDERR_FILENO) == 1)

@@ -7,8 +7,8 @@ struct UnmountCommand: ParsableCommand {
         commandName: "unmount",
         abstract: "Send what waits, then unmount.",
         discussion: """
-            Unlike umount(8) this waits until everything that was closed or fsynced is in the store, and says what is
-            not. A mount that is in use, or has unsent files after the timeout, stays mounted: nothing is lost.
+            Unlike umount(8) this waits until everything that was closed or fsynced is in the store, and says what \
+            is not. A mount that is in use, or has unsent files after the timeout, stays mounted: nothing is lost.
 
             EXAMPLES
               outputfs unmount /mnt/outputs

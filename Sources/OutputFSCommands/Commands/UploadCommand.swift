@@ -11,11 +11,11 @@ struct UploadCommand: ParsableCommand {
         usage:
             "outputfs upload --pattern <pattern> [--path <path>] [--condition <condition>] [<options>] -- <command>…",
         discussion: """
-            The command keeps its streams, its signals and its exit status. When it is over, files that match the pattern
-            are uploaded into the container (--container-url, --container-url-file, JOB_CONTAINER_URL, or that of
-            AZ_BATCH_JOB_ID in the account). Patterns are relative to AZ_BATCH_TASK_WORKING_DIR, else to where we are:
-            * ? [a-c] [!abc] within a name, ** for any directories. With a wildcard PATH is a directory, else the blob's
-            name. A pattern that matches nothing is no error.
+            The command keeps its streams, its signals and its exit status. When it is over, files that match the \
+            pattern are uploaded into the container (--container-url, --container-url-file, JOB_CONTAINER_URL, or \
+            that of AZ_BATCH_JOB_ID in the account). Patterns are relative to AZ_BATCH_TASK_WORKING_DIR, else to \
+            where we are: * ? [a-c] [!abc] within a name, ** for any directories. With a wildcard PATH is a \
+            directory, else the blob's name. A pattern that matches nothing is no error.
 
             Exits with the command's status; with 74 where that is 0 and a file could not be uploaded.
 

@@ -7,12 +7,15 @@ struct VerifyCommand: ParsableCommand {
         commandName: "verify",
         abstract: "Read files of the tree in full, and hold them against their checksums or against local files.",
         discussion: """
-            Each range is held against the store's own checksum, the whole against the MD5 that its writer stored; a blob
-            without one is unverifiable, which is counted and no failure. Of an upload of Azure ML (LocalUpload/<hash>) the
-            hash is computed anew, and one that was never confirmed is named. A result of a foreach loop has to begin as an
-            R object does. With --against, each file has to be that of the local folder, which has to hold no others.
+            Each range is held against the store's own checksum, the whole against the MD5 that its writer stored; a \
+            blob without one is unverifiable, which is counted. Of an upload of Azure ML (LocalUpload/<hash>) the \
+            hash is computed anew, and one that was never confirmed is named. A result of a foreach loop has to \
+            begin as an R object does. With --against, each file has to be that of the local folder, which has to \
+            hold no others.
 
-            Ends with 1 when anything is wrong or cannot be read, 66 when nothing fits a path.
+            Ends with 1 when anything is wrong or cannot be read, 66 when nothing fits a path, 65 when nothing is \
+            wrong and nothing was verified either: no file has a checksum, or there is none. 0: at least one file \
+            was, and none is wrong.
 
             EXAMPLES
               outputfs verify jobs/film
@@ -66,6 +69,7 @@ struct VerifyCommand: ParsableCommand {
         let report = log.report(verification.counters, seconds: progress.seconds, unmatched: unmatched.map(\.text))
         for path in report.unmatched where !json { Terminal.error("outputfs: nothing fits \(path)") }
         Terminal.print(json ? try JSONText.of(report) : report.text)
+        if let failure = report.nothingVerified { throw failure }
         System.exit(report.exitStatus)
     }
 }

@@ -6,10 +6,10 @@ struct WarmCommand: ParsableCommand {
         commandName: "warm",
         abstract: "Read files into a mount's cache before they are needed.",
         discussion: """
-            Reads every file at and below the paths, several at a time, and throws the bytes away: the mount keeps
-            them, on disk where it was mounted with --cache-dir, else in its memory (--memory) until it is unmounted.
-            What is kept already is read from there and costs no request but the open. Symbolic links below the paths
-            are not followed. A file that cannot be read is named, and the rest goes on.
+            Reads every file at and below the paths, several at a time, and throws the bytes away: the mount keeps \
+            them, on disk where it was mounted with --cache-dir, else in its memory (--memory) until it is \
+            unmounted. What is kept already is read from there and costs no request but the open. Symbolic links \
+            below the paths are not followed. A file that cannot be read is named, and the rest goes on.
 
             EXAMPLES
               outputfs warm /mnt/outputs/jobs/film/tasks/frame-1
@@ -18,7 +18,10 @@ struct WarmCommand: ParsableCommand {
             """
     )
 
-    @Argument(help: "Files or directories below a mount, or below several.", completion: .file())
+    @Argument(
+        help: .init("Files or directories below a mount, or below several.", valueName: "path"),
+        completion: .file()
+    )
     var paths: [String]
 
     @Option(help: .init("How many reads at a time.", valueName: "count"))

@@ -49,7 +49,8 @@ struct StorageSource: Sendable, CustomStringConvertible {
 /// Finds the source among the command line and the environment.
 ///
 /// The command line wins over the environment, and what it names is not mixed with what belongs to another account:
-/// with an account on the command line the environment gives at most a key or a SAS. Within the environment the
+/// with an account on the command line the environment gives at most a key, a SAS or a connection string of just that
+/// account. Within the environment the
 /// order is that of the Azure CLI: connection string, then account with key, then account with SAS; a container URL
 /// counts when no account is named. What has neither a key nor a SAS is entered with an identity (`SignInResolver`).
 struct StorageSourceResolver {
@@ -147,8 +148,13 @@ struct StorageSourceResolver {
         if let file = options.sasFile { credential = (try sas(in: file, "--sas-file"), "--sas-file") }
 
         let isNamedHere = named.account != nil || named.endpoint != nil
-        if !isNamedHere, credential == nil, let text = variable("AZURE_STORAGE_CONNECTION_STRING") {
-            return try connectionString(text, "AZURE_STORAGE_CONNECTION_STRING")
+        if credential == nil, let text = variable("AZURE_STORAGE_CONNECTION_STRING") {
+            if !isNamedHere { return try connectionString(text, "AZURE_STORAGE_CONNECTION_STRING") }
+            if named.endpoint == nil, let found = try? connectionString(text, "AZURE_STORAGE_CONNECTION_STRING"),
+                found.account.name == named.account
+            {
+                return found
+            }
         }
         let account = named.account ?? (named.endpoint == nil ? variable("AZURE_STORAGE_ACCOUNT") : nil)
         let endpoint =
@@ -335,8 +341,8 @@ struct StorageSourceResolver {
     static let nothingNamed = CommandFailure(
         .usage,
         "no storage account is named",
-        try: "outputfs mount --account NAME --key-file FILE MOUNTPOINT",
-        "outputfs mount --account NAME MOUNTPOINT (managed identity, service principal, az login: --auth)",
+        try: "--account NAME --key-file FILE",
+        "--account NAME (managed identity, service principal, az login: --auth)",
         "export AZURE_STORAGE_CONNECTION_STRING=…, or AZURE_STORAGE_ACCOUNT with AZURE_STORAGE_KEY",
         "export JOB_CONTAINER_URL=… (one job's container, with its SAS)",
         "outputfs demo (needs no account)"

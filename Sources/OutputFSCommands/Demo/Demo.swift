@@ -59,14 +59,14 @@ final class Demo: Sendable {
         if keepsRunning {
             say("It keeps running. In another terminal:")
             suggest(connection)
-            Terminal.print("  Ctrl-C ends it.")
+            tell("  Ctrl-C ends it.")
             // The thread that watches signals ends the process.
             while true { pause() }
         }
         try step("unmount", "/proc/self/exe", ["unmount", mountPoint], environment)
         say("Unmounted. To try it yourself:")
-        Terminal.print("  outputfs demo --keep     (or scripts/demo --keep)")
-        Terminal.print("  outputfs mount --help")
+        tell("  outputfs demo --keep     (or scripts/demo --keep)")
+        tell("  outputfs mount --help")
     }
 
     // MARK: Steps
@@ -93,7 +93,7 @@ final class Demo: Sendable {
     private func show() throws(CommandFailure) {
         say("What ls and tail see:")
         try shell("cd \(quoted(mountPoint)) && find jobs -type f | LC_ALL=C sort | xargs ls -l")
-        Terminal.print("")
+        tell("")
         try shell("tail -n 3 \(quoted(jobDirectory))/tasks/frame-1/TaskLog/render.log")
         try shell(
             """
@@ -143,7 +143,7 @@ final class Demo: Sendable {
     }
 
     private func suggest(_ connection: String) {
-        Terminal.print(
+        tell(
             """
               ls -l \(jobDirectory)/JobOutput
               tail -n 2 \(jobDirectory)/tasks/*/TaskLog/*
@@ -170,7 +170,14 @@ final class Demo: Sendable {
 
     // MARK: Helpers
 
-    private func say(_ text: String) { Terminal.print("\n\(text)") }
+    private func say(_ text: String) { tell("\n\(text)") }
+
+    /// A demo that nobody can read leaves nothing behind, either.
+    private func tell(_ text: String) {
+        guard let error = Terminal.send((text + "\n").utf8) else { return }
+        cleanUp()
+        Terminal.end(error)
+    }
 
     private func step(
         _ name: String,

@@ -7,8 +7,9 @@ struct ForeachErrorsCommand: ParsableCommand {
         commandName: "errors",
         abstract: "Which iterations failed, and why.",
         discussion: """
-            Reads the results of all tasks, many at a time. The exit status is 0 when no iteration failed, and 1 when one did or
-            a result cannot be read. With .errorhandling = "remove" the workers leave errors out, and nothing is found here.
+            Reads the results of all tasks, many at a time. The exit status is 0 when no iteration failed, and 1 \
+            when one did or a result cannot be read. With .errorhandling = "remove" the workers leave errors out, \
+            and nothing is found here.
 
             EXAMPLES
               outputfs foreach errors film-20180412093000

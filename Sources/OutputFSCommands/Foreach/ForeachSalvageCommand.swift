@@ -7,9 +7,10 @@ struct ForeachSalvageCommand: ParsableCommand {
         commandName: "salvage",
         abstract: "Get the results out where the merge failed or never came.",
         discussion: """
-            Each task's result becomes a file in a folder, with names that sort as the tasks do; or all become one list in one
-            file, named by iteration, that readRDS reads. Results that cannot be read are named and left out, and the exit
-            status is 1. Errors stay at their place, as with .errorhandling = "pass". What is there is not overwritten.
+            Each task's result becomes a file in a folder, with names that sort as the tasks do; or all become one \
+            list in one file, named by iteration, that readRDS reads. Results that cannot be read are named and left \
+            out, and the exit status is 1. Errors stay at their place, as with .errorhandling = "pass". What is \
+            there is not overwritten.
 
             EXAMPLES
               outputfs foreach salvage film-20180412093000 ./results
@@ -108,7 +109,8 @@ struct ForeachSalvageCommand: ParsableCommand {
     }
 
     private static func text(_ report: ForeachSalvage.Report) -> String {
-        var text = "\(report.iterations) iterations of \(report.tasks) tasks"
+        func count(_ number: Int, _ word: String) -> String { "\(number) \(word)\(number == 1 ? "" : "s")" }
+        var text = "\(count(report.iterations, "iteration")) of \(count(report.tasks, "task"))"
         if report.errors > 0 { text += ", \(report.errors) of them errors" }
         if report.dropped > 0 { text += "; \(report.dropped) errors left out" }
         return text

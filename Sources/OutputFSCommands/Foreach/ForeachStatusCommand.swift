@@ -6,8 +6,8 @@ struct ForeachStatusCommand: ParsableCommand {
         commandName: "status",
         abstract: "How far a job is, by what is in its container.",
         discussion: """
-            Which tasks have a result and which have none, whether all were merged, and what the client noted at submit.
-            Whether tasks still run, only Batch knows.
+            Which tasks have a result and which have none, whether all were merged, and what the client noted at \
+            submit. Whether tasks still run, only Batch knows.
 
             EXAMPLES
               outputfs foreach status film-20180412093000

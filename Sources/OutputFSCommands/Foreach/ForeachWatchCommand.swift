@@ -8,10 +8,10 @@ struct ForeachWatchCommand: ParsableCommand {
         commandName: "watch",
         abstract: "Copy what a job writes as it appears, before the job deletes it.",
         discussion: """
-            A loop with wait = TRUE deletes its container at the end, also when it failed, and with it the logs that would say
-            why. This copies results and logs into a folder, laid out as foreach/<job> in a mount, until the job is complete:
-            its merged result is there, or all tasks have a result and the merge has ended. When the container is deleted
-            before, what was saved stays, and the exit status is 0.
+            A loop with wait = TRUE deletes its container at the end, also when it failed, and with it the logs that \
+            would say why. This copies results and logs into a folder, laid out as foreach/<job> in a mount, until \
+            the job is complete: its merged result is there, or all tasks have a result and the merge has ended. \
+            When the container is deleted before, what was saved stays, and the exit status is 0.
 
             EXAMPLES
               outputfs foreach watch film-20180412093000 --mirror ./film

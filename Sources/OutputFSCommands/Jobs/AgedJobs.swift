@@ -69,9 +69,16 @@ struct AgedJobs: Sendable {
 
 extension JobCatalog {
     /// What is in a job; `nil` if it went away since it was found.
-    func summary(of job: Job) async throws -> JobSummary? {
+    ///
+    /// - Parameter body: is given each of its files.
+    func summary(of job: Job, _ body: (JobBlob) -> Void = { _ in }) async throws -> JobSummary? {
         var summary = JobSummary()
-        do throws(any Error) { try await eachBlob(of: job) { summary.add($0) } } catch {
+        do throws(any Error) {
+            try await eachBlob(of: job) { blob in
+                summary.add(blob)
+                body(blob)
+            }
+        } catch {
             guard let error = error as? StorageError, error.kind == .notFound || error.kind == .containerBeingDeleted
             else { throw error }
             return nil

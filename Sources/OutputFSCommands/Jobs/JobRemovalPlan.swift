@@ -1,4 +1,5 @@
 internal import AzureBlob
+internal import BlobStorage
 internal import OutputConventions
 internal import OutputTransfer
 
@@ -26,11 +27,26 @@ struct JobRemovalPlan: Sendable {
         return found.sorted { $0.job.path.utf8.lexicographicallyPrecedes($1.job.path.utf8) }
     }
 
-    /// Whether a job is as old as it was when this was planned, which may be long ago where there are many.
-    func isStillOld(_ aged: AgedJobs.Aged) async throws -> Bool {
-        guard let olderThan, let last = try await session.catalog.summary(of: aged.job)?.total.last else { return true }
-        return last <= Int64(WallTime.now().seconds) - olderThan
+    /// What is not as it was when this was planned, which may be long ago where there are many jobs; `nil`: all is, or it is
+    /// gone. One listing.
+    func change(since planned: AgedJobs.Aged) async throws -> String? {
+        var written: [String] = []
+        var count = 0
+        let last = planned.summary.total.last ?? .min
+        let now = try await session.catalog.summary(of: planned.job) { blob in
+            guard blob.properties.version.lastModified > last else { return }
+            count += 1
+            if written.count < Self.namesMax { written.append(blob.names.joined(separator: "/")) }
+        }
+        guard let now, now.fingerprint != planned.summary.fingerprint else { return nil }
+        guard count > 0 else { return "something in it was replaced or removed since it was looked at; it stays" }
+        let more = count > written.count ? " and \(count - written.count) more" : ""
+        return
+            "\(written.joined(separator: ", "))\(more) \(count == 1 ? "was" : "were") written since it was looked at; "
+            + "it stays"
     }
+
+    private static let namesMax = 3
 
     /// Those that are named: each is there, and none is meant twice.
     func named(_ names: [JobName]) async throws -> [AgedJobs.Aged] {

@@ -9,12 +9,13 @@ struct JobsListCommand: ParsableCommand {
         commandName: "list",
         abstract: "List jobs, runs and foreach loops, as they are found.",
         discussion: """
-            Jobs of Batch are told by the names of their containers, 5,000 a request. Foreach loops are told by their
-            content: one small listing of each container, 16 at a time; containers named like those of Batch are looked
-            into with --kind foreach only. With --older-than the blobs of each job are listed, 16 jobs at a time.
+            Jobs of Batch are told by the names of their containers, 5,000 a request. Foreach loops are told by \
+            their content: one small listing of each container, 16 at a time; containers named like those of Batch \
+            are looked into with --kind foreach only. With --older-than the blobs of each job are listed, 16 jobs at \
+            a time.
 
-            The time is that of the container, when it was made or its settings changed, and with --older-than that of the
-            job's last blob.
+            The time is that of the container, when it was made or its settings changed, and with --older-than that \
+            of the job's last blob.
             """
     )
 

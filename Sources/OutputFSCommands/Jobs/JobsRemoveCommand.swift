@@ -9,12 +9,13 @@ struct JobsRemoveCommand: ParsableCommand {
         commandName: "rm",
         abstract: "Remove jobs with all that they left; says first what would go.",
         discussion: """
-            Without --yes nothing is removed. A job of Batch and a foreach loop are their containers, which go as a whole. Of
-            a run of Azure ML goes what the workspace's containers hold of it, which the studio leaves behind; the
-            containers are shared, and stay.
+            Without --yes nothing is removed. A job of Batch and a foreach loop are their containers, which go as a \
+            whole. Of a run of Azure ML goes what the workspace's containers hold of it, which the studio leaves \
+            behind; the containers are shared, and stay. A job into which something is written meanwhile stays, and \
+            is named.
 
-            With --older-than alone, of all jobs those into which nothing was written for so long; those that Batch says are
-            not completed are left out where it is asked.
+            With --older-than alone, of all jobs those into which nothing was written for so long; those that Batch \
+            says are not completed are left out where it is asked.
 
             EXAMPLES
               outputfs jobs rm film
@@ -77,14 +78,13 @@ struct JobsRemoveCommand: ParsableCommand {
             let jobs = JobRemoval(catalog: session.catalog, blobs: removal, atOnce: requests)
             for job in doomed {
                 try Task.checkCancellation()
-                guard try await plan.isStillOld(job) else {
-                    report.failures.append(
-                        .init(path: job.job.path, reason: "something was written into it meanwhile; it stays")
-                    )
+                // Of one job the plan is as new as another look would be.
+                if doomed.count > 1, let change = try await plan.change(since: job) {
+                    report.failures.append(.init(path: job.job.path, reason: change))
                     continue
                 }
                 line.show("removing \(job.job.path): \(job.summary.total.files) files")
-                let failures = await jobs.remove(job.job)
+                let failures = await jobs.remove(job)
                 if failures.isEmpty { report.jobs.append(.init(job)) }
                 report.failures += failures
             }

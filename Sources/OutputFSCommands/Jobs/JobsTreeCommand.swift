@@ -6,7 +6,7 @@ struct JobsTreeCommand: ParsableCommand {
         commandName: "tree",
         abstract: "A job's folders and files, as tree(1) draws them.",
         discussion: """
-            What lies deeper than --depth is counted. Of one folder the first 100 entries are shown, and the others
+            What lies deeper than --depth is counted. Of one folder the first 100 entries are shown, and the others \
             counted, too, so that a job of a million files is a page.
             """
     )

@@ -7,12 +7,12 @@ struct JobsWaitCommand: ParsableCommand {
         commandName: "wait",
         abstract: "Wait until the outputs of jobs are there.",
         discussion: """
-            With --for: until so many files or folders below the job fit each pattern. Else until the job is over: one of
-            Batch, for which a credential for Batch is needed, when it or all its tasks are completed and two looks at
-            its blobs show the same; a foreach loop when its merged result is there. A job that is not there yet is
-            waited for, too.
+            With --for: until so many files or folders below the job fit each pattern. Else until the job is over: \
+            one of Batch, for which a credential for Batch is needed, when it or all its tasks are completed and two \
+            looks at its blobs show the same; a foreach loop when its merged result is there. A job that is not \
+            there yet is waited for, too.
 
-            Ends with 0 when everything is there, 1 when a job is over and failed (a task of it, or the merge), 75
+            Ends with 0 when everything is there, 1 when a job is over and failed (a task of it, or the merge), 75 \
             when --timeout has passed. Looks are 1 to 30 seconds apart.
 
             EXAMPLES

@@ -7,8 +7,8 @@ struct LuisyAdoptCommand: ParsableCommand {
         commandName: "adopt",
         abstract: "Name an output in the manifest that another program put into the store.",
         discussion: """
-            A directory of Parquet files that Spark wrote is never downloaded by luisy, since no manifest names it: this does.
-            The hash is that of the task that stands for it, as .luisy.hash of a run has it.
+            A directory of Parquet files that Spark wrote is never downloaded by luisy, since no manifest names it: \
+            this does. The hash is that of the task that stands for it, as .luisy.hash of a run has it.
             """
     )
 

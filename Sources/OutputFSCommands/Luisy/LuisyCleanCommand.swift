@@ -7,8 +7,8 @@ struct LuisyCleanCommand: ParsableCommand {
         commandName: "gc",
         abstract: "Drop lines of a manifest that say nothing, and list blobs that no manifest names.",
         discussion: """
-            Without --yes it only says what would go: keys without a hash, and keys without a blob. No blob is deleted: those
-            that no manifest names are listed, for outputfs rm.
+            Without --yes it only says what would go: keys without a hash, and keys without a blob. No blob is \
+            deleted: those that no manifest names are listed, for outputfs rm.
             """
     )
 

@@ -7,9 +7,9 @@ struct LuisyPlanCommand: ParsableCommand {
         commandName: "plan",
         abstract: "Say what a run of luisy would do with each output, before it does it.",
         discussion: """
-            By the rules of luisy 1.4.7, for a task at the end of no other: what a run needs from other tasks it also makes or
-            fetches. The code is taken to be what the manifests say it was, this machine's first, unless --hash names
-            another.
+            By the rules of luisy 1.4.7, for a task at the end of no other: what a run needs from other tasks it \
+            also makes or fetches. The code is taken to be what the manifests say it was, this machine's first, \
+            unless --hash names another.
 
             keep      the file here is taken as it is
             download  the blob is fetched

@@ -7,34 +7,21 @@ struct LuisyPullCommand: ParsableCommand {
         commandName: "pull",
         abstract: "Fetch what a run with --download could fetch.",
         discussion: """
-            Each output is there whole, with its line in the manifest, or not at all. What is here stays, unless --hash names
-            other code than it was made by. A blob that is newer than the store's manifest is not fetched: its line may be
-            about older bytes.
+            Each output is there whole, with its line in the manifest, or not at all. What is here stays, unless \
+            --hash names other code than it was made by. A blob that is newer than the store's manifest is not \
+            fetched: its line may be about older bytes.
             """
     )
 
-    @Argument(help: "The project: a folder of the working directory.")
-    var project: String
-
-    @Argument(help: .init("Outputs, by their keys; none: all.", valueName: "key"))
-    var keys: [String] = []
-
+    @OptionGroup var arguments: LuisyTransferArguments
     @OptionGroup var hashes: LuisyHashOptions
-    @OptionGroup var place: WorkingDirectoryOption
-    @OptionGroup var transfer: LuisyTransferFlags
-    @OptionGroup var settings: ConfigurationOptions
-
-    @OptionGroup(title: "Storage")
-    var storage: StorageOptions
 
     func run() throws {
         TerminationSignals.block()
         var code = LuisyProject.Code()
         code.hashes = try hashes.hashes()
-        let keys = try LuisyKey.arguments(keys)
-        let directory = try place.directory()
-        let session = try LuisySession(storage, jobs: transfer.jobs)
-        try LuisyPullCommand.run(session, try session.project(project, directory), code, keys, transfer)
+        let (session, project, keys) = try arguments.open()
+        try Self.run(session, project, code, keys, arguments.transfer)
     }
 
     static func run(

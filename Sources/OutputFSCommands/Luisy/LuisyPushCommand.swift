@@ -7,34 +7,21 @@ struct LuisyPushCommand: ParsableCommand {
         commandName: "push",
         abstract: "Send what a run with --upload would send, and directories, too.",
         discussion: """
-            The bytes go first, then their line in the store's manifest, into which the lines of all who push at the same
-            time are merged. Of a directory, files in the store that are not here go, so that no old part is read with
-            the new ones. What somebody else wrote meanwhile stays as they left it.
+            The bytes go first, then their line in the store's manifest, into which the lines of all who push at the \
+            same time are merged. Of a directory, files in the store that are not here go, so that no old part is \
+            read with the new ones. What somebody else wrote meanwhile stays as they left it.
             """
     )
 
-    @Argument(help: "The project: a folder of the working directory.")
-    var project: String
-
-    @Argument(help: .init("Outputs, by their keys; none: all.", valueName: "key"))
-    var keys: [String] = []
-
+    @OptionGroup var arguments: LuisyTransferArguments
     @OptionGroup var hashes: LuisyHashOptions
-    @OptionGroup var place: WorkingDirectoryOption
-    @OptionGroup var transfer: LuisyTransferFlags
-    @OptionGroup var settings: ConfigurationOptions
-
-    @OptionGroup(title: "Storage")
-    var storage: StorageOptions
 
     func run() throws {
         TerminationSignals.block()
         var code = LuisyProject.Code()
         code.hashes = try hashes.hashes()
-        let keys = try LuisyKey.arguments(keys)
-        let directory = try place.directory()
-        let session = try LuisySession(storage, jobs: transfer.jobs)
-        try LuisyPushCommand.run(session, try session.project(project, directory), code, keys, transfer)
+        let (session, project, keys) = try arguments.open()
+        try Self.run(session, project, code, keys, arguments.transfer)
     }
 
     static func run(

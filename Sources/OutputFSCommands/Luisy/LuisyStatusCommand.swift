@@ -13,8 +13,8 @@ struct LuisyStatusCommand: ParsableCommand {
             null      a key without a hash, as luisy saves it for directories of Parquet files
             orphan    a blob without a key
 
-            The exit status is 1 where a hash may be wrong: for a blob that is newer, for an output that has another hash in
-            another manifest, and for a manifest that cannot be read.
+            The exit status is 1 where a hash may be wrong: for a blob that is newer, for an output that has another \
+            hash in another manifest, and for a manifest that cannot be read.
             """
     )
 

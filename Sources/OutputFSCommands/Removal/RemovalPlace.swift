@@ -56,12 +56,18 @@ struct RemovalPlace: Sendable {
 
     /// A path below a mount. The last name is taken as it is: a symbolic link goes, and not what it leads to.
     init(mounted name: String) throws(CommandFailure) {
+        guard !name.isEmpty else { throw CommandFailure(.usage, "'' is no path") }
         var bare = Substring(name)
         while bare.utf8.count > 1, bare.utf8.last == UInt8(ascii: "/") { bare = bare.dropLast() }
         let parts = Path.split(String(bare))
         let isPlain = parts.name != "." && parts.name != ".." && !parts.name.isEmpty
         guard let parent = System.canonicalPath(isPlain ? parts.parent : String(bare)) else {
-            throw CommandFailure(.notFound, "\(name) cannot be found: \(Errno())", try: "ls \(parts.parent)")
+            throw CommandFailure(
+                .notFound,
+                "\(name) cannot be found: \(Errno())",
+                try: "ls \(parts.parent)",
+                "without a mount: outputfs rm --account NAME /jobs/…"
+            )
         }
         let canonical = isPlain ? Path.join(parent, parts.name) : parent
         guard let mount = MountTable.current().innermost(around: canonical), mount.isOutputFS else {
@@ -78,7 +84,8 @@ struct RemovalPlace: Sendable {
     }
 
     /// A path of the tree.
-    init(_ name: String, _ agent: RemovalAgent) {
+    init(_ name: String, _ agent: RemovalAgent) throws(CommandFailure) {
+        guard !name.isEmpty else { throw CommandFailure(.usage, "'' is no path of the tree") }
         (self.name, self.agent) = (name, agent)
         path = String(Substring(name.utf8.drop { $0 == UInt8(ascii: "/") }))
     }

@@ -114,8 +114,8 @@ enum SettingTable {
         "find": wayToStore,
         "foreach": wayToStore,
         "cat": wayToStore,
-        // Which account it is about is said on its command line only. What paths of the tree mean, datastores say.
-        "rm": [],
+        // Where its own arguments name an account: see `PerhapsOnMounts`.
+        "rm": wayToStore,
         "verify": wayToStore,
         "jobs": wayToStore + batch.filter { $0.name.hasPrefix("batch-") },
         "recover": wayToStore + transfer.filter { $0.name == "journal-dir" },

@@ -28,8 +28,12 @@ struct SettledArguments: Sendable {
         let words = Array(given.prefix(SettingTable.wordCount(of: command)))
         let line = try CommandLineSettings(given.dropFirst(words.count))
         let own = words + line.others
-        // What ArgumentParser refuses, and --help, it tells by itself.
-        guard let parsed = try? RootCommand.parseAsRoot(own) else {
+        // What ArgumentParser refuses, --help, and what commands `jobs` alone has, it tells by itself.
+        guard let parsed = try? RootCommand.parseAsRoot(own), type(of: parsed).configuration.subcommands.isEmpty else {
+            arguments = own
+            return
+        }
+        if (parsed as? any PerhapsOnMounts)?.isOnMounts == true {
             arguments = own
             return
         }
@@ -82,6 +86,12 @@ extension TakingPlaces {
         let mountPoint = BatchNode.mountPoint(named: places.last)
         return (places.count == 2 ? places[0] : nil, mountPoint.map { System.canonicalPath($0) ?? $0 })
     }
+}
+
+/// A command whose paths lie below mounts unless its own arguments name an account. Files and environment must not name one
+/// then: a path of the machine would be taken for one of the tree.
+protocol PerhapsOnMounts {
+    var isOnMounts: Bool { get }
 }
 
 /// What the command line says of settings, by their names alone: their values are ArgumentParser's to check.

@@ -4,8 +4,22 @@ internal import Glibc
 /// The few system calls that commands need, with errors as values.
 enum System {
     static func exit(_ status: ExitStatus) -> Never {
-        fflush(nil)
+        var status = status
+        // Some file systems say only at a close that they did not take what was written: NFS, and a mount of ours.
+        let output = status == .success ? dup(STDOUT_FILENO) : -1
+        if output >= 0, close(output) != 0 {
+            Terminal.error(Terminal.unwritable(Errno()))
+            status = .failure
+        }
         Glibc.exit(status.rawValue)
+    }
+
+    /// Holds the places of standard streams that are closed (`>&-`), or the next file or connection would get them, and what
+    /// is printed with them. Opened for the other direction: printing still fails, and is noticed.
+    static func holdStandardStreams() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = open("/dev/null", descriptor == STDIN_FILENO ? O_WRONLY : O_RDONLY)
+        }
     }
 
     /// The words for an errno, as perror(3) has them.

@@ -18,7 +18,7 @@ struct StoreSession {
         let interruption = interruption
         TerminationSignals.watch { _, _ in interruption.come() }
         source = try storage.source(named: nil)
-        tree = try Composition.storeTree(source, Logger(label: "outputfs") { _ in SwiftLogNoOpLogHandler() })
+        tree = try Composition.storeTree(source, Logger(label: "outputfs") { _ in RetryNotice() })
     }
 
     /// Runs the work of a command. Ctrl-C and SIGTERM cancel it; a second one ends the program on the spot.
@@ -50,6 +50,12 @@ struct StoreSession {
             return CommandFailure(error.isMissing ? .notFound : .cannotCreate, "\(error)")
         case let error as StorageError where error.kind == .invalid && error.status == nil:
             return CommandFailure(.usage, "\(error)")
+        case let error as StorageError where error.kind == .notFound && error.resource != "account":
+            return CommandFailure(
+                .notFound,
+                "\(error.resource) is not there in \(source.part(of: error).description)",
+                try: "outputfs ls, which shows what is there"
+            )
         case let error as StorageError:
             let source = source.part(of: error)
             return StorageCheck.failure(
@@ -86,6 +92,10 @@ extension Result where Failure == any Error, Success: Sendable {
 extension TreePattern {
     /// A path as it was given on the command line.
     static func argument(_ text: String) throws(CommandFailure) -> TreePattern {
+        // Of a variable that is not set: it does not mean the whole account.
+        guard !text.isEmpty else {
+            throw CommandFailure(.usage, "'' is no path of the tree", try: "/ for all of it")
+        }
         do throws(BadPattern) { return try TreePattern(text) } catch {
             throw CommandFailure(
                 .usage,

@@ -17,7 +17,8 @@ final class TransferLog: Sendable {
 
     func note(_ event: TransferEvent) {
         switch event.kind {
-        case .done, .kept: break
+        case .done: state.withLock { $0.bytes += event.byteCount }
+        case .kept: break
         case .planned:
             state.withLock { state in
                 state.planned?.append(
@@ -37,7 +38,7 @@ final class TransferLog: Sendable {
     func summary(_ counters: TransferCounters, seconds: Double, unmatched: [String]) -> TransferSummary {
         var summary = state.withLock { $0 }
         (summary.files, summary.kept, summary.failed) = (counters.done, counters.kept, counters.failed)
-        (summary.bytes, summary.seconds, summary.unmatched) = (counters.doneBytes, seconds, unmatched)
+        (summary.seconds, summary.unmatched) = (seconds, unmatched)
         return summary
     }
 }

@@ -22,6 +22,7 @@ struct TransferSummary: Codable, Sendable {
     var node: Node?
     var files = 0
     var kept = 0
+    /// Of the files that were moved; those that were there already cost none.
     var bytes: UInt64 = 0
     var seconds = 0.0
     var failed = 0
@@ -36,7 +37,7 @@ struct TransferSummary: Codable, Sendable {
     /// A store that is away fails with every file: a report needs no million of them.
     static let failuresMax = 1_000
 
-    /// `verb`: "fetched" or "uploaded".
+    /// `verb`: "fetched", "uploaded", "moved" …
     func text(_ verb: String) -> String {
         if let planned {
             let bytes = planned.reduce(0) { $0 + $1.bytes }
@@ -46,8 +47,11 @@ struct TransferSummary: Codable, Sendable {
             return "local rank \(node.rank): \(node.role)" + (kept > 0 ? ", \(Self.count(kept))" : "")
         }
         let rate = seconds > 0 ? UInt64(Double(bytes) / seconds) : 0
-        var text = "\(Self.count(files)) with \(HumanUnits.bytes(bytes)) in "
-        text += "\(HumanUnits.age(seconds: Int(seconds.rounded()))) (\(HumanUnits.bytes(rate))/s)"
+        var text = "nothing \(verb)"
+        if files > 0 {
+            text = "\(Self.count(files)) with \(HumanUnits.bytes(bytes)) in "
+            text += "\(HumanUnits.age(seconds: Int(seconds.rounded()))) (\(HumanUnits.bytes(rate))/s)"
+        }
         if kept > 0 { text += "; \(kept) \(kept == 1 ? "was" : "were") there already" }
         if let withoutMD5, withoutMD5 > 0 { text += "; \(withoutMD5) of them without a stored MD5" }
         if failed > 0 { text += "; \(failed) failed" }
@@ -63,5 +67,5 @@ struct TransferSummary: Codable, Sendable {
         return "nothing fits \(unmatched.joined(separator: ", "))"
     }
 
-    var exitStatus: ExitStatus { failed > 0 || !unmatched.isEmpty ? .failure : .success }
+    var exitStatus: ExitStatus { failed > 0 ? .failure : unmatched.isEmpty ? .success : .notFound }
 }

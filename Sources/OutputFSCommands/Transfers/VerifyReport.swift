@@ -37,7 +37,20 @@ struct VerifyReport: Codable, Sendable {
 
     var exitStatus: ExitStatus {
         if wrong + unreadable > 0 { return .failure }
-        return unmatched.isEmpty ? .success : .notFound
+        guard unmatched.isEmpty else { return .notFound }
+        return verified == 0 ? .unverified : .success
+    }
+
+    /// Why nothing is known to be right, where nothing is known to be wrong.
+    var nothingVerified: CommandFailure? {
+        guard exitStatus == .unverified else { return nil }
+        guard unverifiable > 0 else { return CommandFailure(.unverified, "nothing was verified: there is no file") }
+        return CommandFailure(
+            .unverified,
+            "nothing could be verified: "
+                + (unverifiable == 1 ? "the file has no stored checksum" : "none of the files has a stored checksum"),
+            try: "--against FOLDER, which compares bytes with those of local files"
+        )
     }
 }
 

@@ -76,7 +76,9 @@ package struct ArtifactFolder: Sendable {
     package var name: String { Self.lastPart(resolvedPath) }
 
     /// What is uploaded, in azure-ai-ml's order (by local path): the first one carries the confirmation.
-    package func files() throws -> [File] {
+    ///
+    /// - Parameter problem: is told of what cannot be uploaded; by default it ends the walk.
+    package func files(_ problem: (LocalFileError) throws -> Void = { throw $0 }) throws -> [File] {
         guard isFolder else {
             guard case .file(let byteCount) = try LocalFolder.kind(of: resolvedPath) else {
                 throw LocalFileError(path, "is no file any more")
@@ -84,7 +86,7 @@ package struct ArtifactFolder: Sendable {
             return [File(localPath: resolvedPath, relativePath: name, byteCount: byteCount)]
         }
         var files: [File] = []
-        try collect(resolvedPath, shownAs: "", depth: 0, within: [], into: &files)
+        try collect(resolvedPath, shownAs: "", depth: 0, within: [], into: &files, problem)
         return files.sorted { one, other in
             let order = (one.localPath.unicodeScalars, other.localPath.unicodeScalars)
             if order.0.elementsEqual(order.1) {
@@ -104,12 +106,19 @@ package struct ArtifactFolder: Sendable {
         _ folder: String,
         shownAs prefix: String,
         depth: Int,
-        within: Set<String>,
-        into files: inout [File]
+        within: Set<NameBytes>,
+        into files: inout [File],
+        _ problem: (LocalFileError) throws -> Void
     ) throws {
-        let resolved = try LocalFolder.resolved(folder)
-        guard !within.contains(resolved) else { throw LocalFileError(folder, "is a link that leads back to itself") }
-        for name in try LocalFolder.names(in: resolved) {
+        let (resolved, names): (String, [String])
+        do throws(LocalFileError) {
+            resolved = try LocalFolder.resolved(folder)
+            names = try LocalFolder.names(in: resolved)
+        } catch { return try problem(error) }
+        guard !within.contains(NameBytes(resolved)) else {
+            return try problem(LocalFileError(folder, "is a link that leads back to itself"))
+        }
+        for name in names {
             let path = LocalFolder.joined(resolved, name)
             let isLink = LocalFolder.isLink(path)
             if isLink, keepsLinks, let text = try LocalLink.text(of: path), LinkTarget.staysInside(text, depth: depth) {
@@ -123,8 +132,9 @@ package struct ArtifactFolder: Sendable {
                     path,
                     shownAs: prefix + name + "/",
                     depth: isLink ? 0 : depth + 1,
-                    within: within.union([resolved]),
-                    into: &files
+                    within: within.union([NameBytes(resolved)]),
+                    into: &files,
+                    problem
                 )
             case .file(let byteCount):
                 guard !isIgnored(path) else { continue }
@@ -133,10 +143,10 @@ package struct ArtifactFolder: Sendable {
                 files.append(File(localPath: localPath, relativePath: prefix + name, byteCount: byteCount))
             case .other:
                 guard !isIgnored(path) else { continue }
-                throw LocalFileError(path, "is neither a file nor a folder")
+                try problem(LocalFileError(path, "is neither a file nor a folder"))
             case nil:
                 guard !isIgnored(path) else { continue }
-                throw LocalFileError(path, "is a link that leads nowhere")
+                try problem(LocalFileError(path, "is a link that leads nowhere"))
             }
         }
     }

@@ -15,7 +15,12 @@ package enum ArtifactHash {
         hasher.update(seed)
         if folder.isFolder {
             // Not resolved, as the library has it: through a link, anchored rules miss here and hit in the upload.
-            try add(LocalFolder.absolute(folder.path), of: folder, within: [folder.resolvedPath], to: &hasher)
+            try add(
+                LocalFolder.absolute(folder.path),
+                of: folder,
+                within: [NameBytes(folder.resolvedPath)],
+                to: &hasher
+            )
         } else {
             try add(file: folder.resolvedPath, to: &hasher)
         }
@@ -35,7 +40,7 @@ package enum ArtifactHash {
     private static func add(
         _ path: String,
         of folder: ArtifactFolder,
-        within: Set<String>,
+        within: Set<NameBytes>,
         to hasher: inout SHA256Hasher
     ) throws {
         let entries = try LocalFolder.names(in: path).map { (key: SortKey($0), name: $0) }.sorted { $0.key < $1.key }
@@ -47,11 +52,11 @@ package enum ArtifactHash {
             case .file: try add(file: entryPath, to: &hasher)
             case .folder:
                 let resolved = try LocalFolder.resolved(entryPath)
-                guard !within.contains(resolved) else {
+                guard !within.contains(NameBytes(resolved)) else {
                     throw LocalFileError(entryPath, "is a link that leads back to itself")
                 }
                 let next = LocalFolder.isLink(entryPath) ? resolved : entryPath
-                try add(next, of: folder, within: within.union([resolved]), to: &hasher)
+                try add(next, of: folder, within: within.union([NameBytes(resolved)]), to: &hasher)
             case .other, nil: break
             }
         }

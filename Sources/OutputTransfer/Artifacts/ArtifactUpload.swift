@@ -109,7 +109,9 @@ package struct ArtifactUpload: Sendable {
             self.folder = folder
         }
 
-        var path: String { "LocalUpload/\(id)/\(folder.name)" }
+        /// The folder of the upload; in a hierarchical namespace a directory, which the library confirms there.
+        var upload: String { "LocalUpload/\(id)" }
+        var path: String { "\(upload)/\(folder.name)" }
 
         /// Of a file by its name behind the folder; a single file is its own.
         func blob(_ relativePath: String) -> String { folder.isFolder ? "\(path)/\(relativePath)" : path }
@@ -127,13 +129,20 @@ package struct ArtifactUpload: Sendable {
     private func look(at place: Place) async throws -> Found {
         var found = Found()
         let prefix = place.folder.isFolder ? place.path + "/" : place.path
-        let query = BlobQuery(container: container, prefix: prefix, includesMetadata: true)
+        // With its own directory, which is listed in a hierarchical namespace.
+        let query = BlobQuery(container: container, prefix: place.upload, includesMetadata: true)
         var marker: ListMarker?
         repeat {
             let page = try await store.listBlobs(query, after: marker)
             for case .blob(let blob, let properties) in page.items {
-                let isOwn = place.folder.isFolder || blob.utf8.elementsEqual(prefix.utf8)
-                guard isOwn, !properties.marksDirectory(blob) else { continue }
+                let isDirectory = properties.marksDirectory(blob)
+                if isDirectory, blob.utf8.elementsEqual(place.upload.utf8) {
+                    found.asset = found.asset ?? Asset(confirmedBy: properties.metadata)
+                }
+                let isOwn =
+                    place.folder.isFolder
+                    ? blob.utf8.starts(with: prefix.utf8) : blob.utf8.elementsEqual(prefix.utf8)
+                guard isOwn, !isDirectory else { continue }
                 let name =
                     place.folder.isFolder
                     ? String(decoding: blob.utf8.dropFirst(prefix.utf8.count), as: UTF8.self) : place.folder.name
@@ -220,15 +229,35 @@ package struct ArtifactUpload: Sendable {
     }
 
     /// Last, so that a confirmed artifact is whole. Of two that confirm at once the first one stands.
+    ///
+    /// In a hierarchical namespace the library's client for it looks at the directory of the upload, and the one for blobs at
+    /// the first file: both say it then.
     private func confirm(_ place: Place, indicator: String, _ asset: Asset) async throws -> Asset {
-        let address = BlobAddress(container: container, name: place.blob(indicator))
+        let directory = BlobAddress(container: container, name: place.upload)
+        var asset = asset
+        do throws(StorageError) {
+            if try await store.properties(of: directory).isDirectory {
+                asset = try await confirm(directory, asset, keepsMetadata: true)
+            }
+        } catch {
+            guard error.kind == .notFound || error.kind == .denied else { throw error }
+        }
+        let file = BlobAddress(container: container, name: place.blob(indicator))
+        return try await confirm(file, asset, keepsMetadata: false)
+    }
+
+    /// - Parameter keepsMetadata: the library replaces all of a file's.
+    private func confirm(
+        _ address: BlobAddress,
+        _ asset: Asset,
+        keepsMetadata: Bool
+    ) async throws(StorageError) -> Asset {
         while true {
-            try Task.checkCancellation()
             let properties = try await store.properties(of: address)
             if let confirmed = Asset(confirmedBy: properties.metadata) { return confirmed }
             do throws(StorageError) {
                 _ = try await store.setMetadata(
-                    asset.confirmation,
+                    asset.confirmation(over: keepsMetadata ? properties.metadata : [:]),
                     of: address,
                     condition: .matches(properties.version.etag)
                 )
@@ -242,7 +271,13 @@ package struct ArtifactUpload: Sendable {
 
 extension ArtifactUpload.Asset {
     /// What the library stores on the first file: all of its metadata.
-    var confirmation: BlobMetadata { ["upload_status": "completed", "name": name, "version": version] }
+    func confirmation(over metadata: BlobMetadata) -> BlobMetadata {
+        var metadata = metadata
+        metadata["upload_status"] = "completed"
+        metadata["name"] = name
+        metadata["version"] = version
+        return metadata
+    }
 
     init?(confirmedBy metadata: BlobMetadata) {
         guard metadata["upload_status"] == "completed" else { return nil }

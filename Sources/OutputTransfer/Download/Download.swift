@@ -34,7 +34,7 @@ package final class Download: Sendable {
         var counters = TransferCounters()
         /// Hashes of the targets so far: 10 million names would take gigabytes.
         var targets: Set<UInt64> = []
-        var folders: Set<String> = []
+        var folders: Set<NameBytes> = []
         /// The destination takes nothing more: no other file need be tried.
         var end: LocalFileError?
     }
@@ -245,9 +245,9 @@ package final class Download: Sendable {
     }
 
     private func makeFolder(_ path: String) async throws(LocalFileError) {
-        guard !path.isEmpty, !(state.withLock { $0.folders.contains(path) }) else { return }
+        guard !path.isEmpty, !(state.withLock { $0.folders.contains(NameBytes(path)) }) else { return }
         try await disk.perform { () throws(LocalFileError) in try LocalFolder.make(path) }
-        state.withLock { _ = $0.folders.insert(path) }
+        state.withLock { _ = $0.folders.insert(NameBytes(path)) }
     }
 
     private func fail(_ job: Job, _ error: any Error) {

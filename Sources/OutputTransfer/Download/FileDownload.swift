@@ -28,6 +28,8 @@ struct FileDownload: Sendable {
     let ranges: AsyncLimiter
     /// Threads that may wait for the disk.
     let disk: WorkerThreads
+    /// Asked when all of it is there and nothing is put in place yet: what throws, leaves the target as it is.
+    var mayReplace: @Sendable () throws(LocalFileError) -> Void = {}
     /// Called with each number of bytes that arrived, or were there; with a negative one when they have to come again.
     let progress: @Sendable (Int) -> Void
 
@@ -77,7 +79,8 @@ struct FileDownload: Sendable {
         do {
             try await fetch(properties, into: part, count)
             if validates { try await validate(part, properties) }
-            try await disk.perform { () throws(LocalFileError) in
+            try await disk.perform { [mayReplace] () throws(LocalFileError) in
+                try mayReplace()
                 try part.finish(as: facts, replacing: policy != .never)
             }
         } catch {
@@ -120,11 +123,12 @@ struct FileDownload: Sendable {
         guard existing == nil || policy != .never else { return .kept }
         let text = try await linkText(properties)
         let modified = posix.modificationTime ?? Timestamp(seconds: properties.version.lastModified)
-        let isThere = try await disk.perform { () throws(LocalFileError) -> Bool in
+        let isThere = try await disk.perform { [mayReplace] () throws(LocalFileError) -> Bool in
             if policy == .changed, let there = try LocalLink.text(of: target), there.utf8.elementsEqual(text.utf8) {
                 return true
             }
             let isReplacing = policy != .never
+            try mayReplace()
             try LocalLink.make(target, to: text, within: root, modified: modified, replacing: isReplacing)
             return false
         }

@@ -1,3 +1,4 @@
+internal import BlobStorage
 package import OutputConventions
 
 /// A job, run or loop, and where its outputs are.
@@ -15,6 +16,15 @@ package struct Job: Sendable, Hashable {
         }
 
         package var isContainer: Bool { prefix.isEmpty }
+
+        package static func == (one: Place, other: Place) -> Bool {
+            one.blob == other.blob && one.isBlob == other.isBlob
+        }
+
+        package func hash(into hasher: inout Hasher) { hasher.combine(blob) }
+
+        /// Compared by its bytes.
+        private var blob: BlobAddress { BlobAddress(container: container, name: prefix) }
 
         /// In the tree; `nil` where that has no name for it.
         package var path: String? {

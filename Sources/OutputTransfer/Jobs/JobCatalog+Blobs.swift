@@ -28,6 +28,9 @@ package struct JobBlob: Sendable {
         let count = min(kind.utf8.split(separator: UInt8(ascii: "/")).count, names.count - 1)
         return names.dropFirst(count).joined(separator: "/")
     }
+
+    /// The blob in this version.
+    var fingerprint: UInt64 { NameHash.fnv1a("\(address) \(properties.version.etag)") }
 }
 
 extension JobCatalog {
@@ -94,11 +97,11 @@ extension JobCatalog {
         }
     }
 
-    /// Deletes the container that a job is, with all that is in it. What a run has in containers of its workspace does not
-    /// go this way.
+    /// Deletes the container that a job is, with all that is in it, if it is the one that was looked at: `.conditionFailed`
+    /// where it was made anew, or its settings changed. What a run has in containers of its workspace does not go this way.
     package func deleteContainer(of job: Job) async throws(StorageError) {
         for place in job.places where place.isContainer && !RunPlaces.isInWorkspace(container: place.container) {
-            try await store.deleteContainer(place.container)
+            try await store.deleteContainer(place.container, unmodifiedSince: job.containerModified)
         }
     }
 

@@ -34,7 +34,7 @@ package struct JobProgress: Sendable {
 
     package mutating func add(_ blob: JobBlob) {
         files += 1
-        fingerprint ^= NameHash.fnv1a("\(blob.address) \(blob.properties.version.etag)")
+        fingerprint ^= blob.fingerprint
         if blob.task.map({ $0 == "merge" || $0.hasSuffix("-merge") }) ?? false {
             switch blob.names.last {
             case "result.rds": hasMergedResult = true

@@ -51,6 +51,8 @@ package struct JobSummary: Sendable {
     }
 
     package private(set) var total = Amount()
+    /// The same for the same blobs in the same versions, in whatever order they were listed.
+    package private(set) var fingerprint: UInt64 = 0
     private var kindsByName: [NameBytes: Kind] = [:]
     private var tasksByID: [NameBytes: Task] = [:]
     private var logsByName: [NameBytes: Int] = [:]
@@ -70,6 +72,7 @@ package struct JobSummary: Sendable {
 
     package mutating func add(_ blob: JobBlob) {
         total.add(blob)
+        fingerprint ^= blob.fingerprint
         let kind = blob.kind
         kindsByName[NameBytes(kind), default: Kind(name: kind)].total.add(blob)
         if let task = blob.task { tasksByID[NameBytes(task), default: Task(id: task)].add(blob, kind) }

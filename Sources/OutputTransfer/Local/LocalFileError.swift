@@ -25,7 +25,8 @@ package struct LocalFileError: Error, Sendable, Hashable, CustomStringConvertibl
     /// The target takes nothing more, whichever file it is: no room, no quota, no writing at all.
     package var isTargetsEnd: Bool { code == ENOSPC || code == EDQUOT || code == EROFS }
 
-    package var description: String {
-        code == 0 ? "\(path) \(problem)" : "\(path) \(problem): \(String(cString: strerror(code)))"
-    }
+    /// What is wrong with the file, without its name.
+    var reason: String { code == 0 ? problem : "\(problem): \(String(cString: strerror(code)))" }
+
+    package var description: String { "\(path) \(reason)" }
 }

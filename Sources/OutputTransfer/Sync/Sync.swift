@@ -36,6 +36,8 @@ package final class Sync: Sendable {
         let name: String
         var local: ArtifactFolder.File?
         var remote: TreeFile?
+        /// Why it cannot be sent.
+        var obstacle: String?
     }
 
     /// - Parameters:
@@ -92,7 +94,13 @@ package final class Sync: Sendable {
 
     private func pairs() async throws -> [Pair] {
         let folder = folder
-        let files = try await disk.perform { try ArtifactFolder(all: folder, keepsLinks: true).files() }
+        let (files, problems) = try await disk.perform {
+            var problems: [LocalFileError] = []
+            let files = try ArtifactFolder(all: folder, keepsLinks: true).files { problems.append($0) }
+            return (files, problems)
+        }
+        // Sockets, links that lead nowhere, folders that may not be read: the others are not theirs to hold up.
+        for problem in problems where direction != .download { fail(problem) }
         var pairs: [NameBytes: Pair] = [:]
         for file in files where !Self.isOwn(file.relativePath) {
             pairs[NameBytes(file.relativePath)] = Pair(name: file.relativePath, local: file)
@@ -103,8 +111,23 @@ package final class Sync: Sendable {
         } catch let error as StorageError where error.kind == .notFound && direction != .download {
             // The container is yet to be made.
         }
-        for file in remote.sorted { pairs[NameBytes(file.name), default: Pair(name: file.name)].remote = file }
+        let found = remote.sorted
+        for file in found { pairs[NameBytes(file.name), default: Pair(name: file.name)].remote = file }
+        note(FilesAndFolders(found.map(\.name)), in: &pairs)
         return pairs.values.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    }
+
+    /// A blob beside what is below its name, or below a blob, would be out of reach by its path.
+    private func note(_ there: FilesAndFolders, in pairs: inout [NameBytes: Pair]) {
+        for (name, pair) in pairs where pair.local != nil && pair.remote == nil {
+            pairs[name]?.obstacle = there.obstacle(to: name.text)
+        }
+    }
+
+    private func fail(_ problem: LocalFileError) {
+        state.withLock { $0.counters.failed += 1 }
+        let event = TransferEvent(source: problem.path, target: "", byteCount: 0, kind: .failed(problem.reason))
+        report(event, .nothing)
     }
 
     /// The memory, and what is half there of earlier tries.
@@ -128,7 +151,7 @@ package final class Sync: Sendable {
         var decision = SyncDecision.nothing
         do {
             try Task.checkCancellation()
-            let known = state.withLock { $0.memory.files[pair.name] }
+            let known = state.withLock { $0.memory.files[NameBytes(pair.name)] }
             let local = try await look(at: pair.local, known)
             let remote = pair.remote.map {
                 SyncDecision.Remote(
@@ -139,6 +162,7 @@ package final class Sync: Sendable {
             }
             let base = known.map { SyncDecision.Base(md5: $0.md5, etag: $0.etag) }
             decision = SyncDecision(direction, local: local?.side, remote: remote, base: base)
+            if decision == .upload, let obstacle = pair.obstacle { decision = .conflict(obstacle) }
             if options.isDryRun {
                 if case .conflict(let reason) = decision { throw SyncConflict(reason: reason) }
                 return report(event(decision == .upload || decision == .download ? .planned : .kept), decision)
@@ -204,10 +228,7 @@ package final class Sync: Sendable {
 
     private func fetch(_ remote: TreeFile, _ pair: Pair, replacing local: LocalLook?) async throws {
         let path = LocalFolder.joined(folder, pair.name)
-        try await disk.perform { () throws(LocalFileError) in
-            try LocalFolder.make(LocalFolder.parent(of: path))
-            try local?.source.requireUnchanged()
-        }
+        try await disk.perform { () throws(LocalFileError) in try LocalFolder.make(LocalFolder.parent(of: path)) }
         let download = FileDownload(
             store: tree.store,
             address: remote.address,
@@ -217,7 +238,11 @@ package final class Sync: Sendable {
             validates: true,
             usesPosixMetadata: options.usesPosixMetadata,
             ranges: requests,
-            disk: disk
+            disk: disk,
+            mayReplace: { () throws(LocalFileError) in
+                guard let source = local?.source else { return try SourceFile.requireNothing(at: path) }
+                try source.requireInPlace(isLink: pair.local?.isLink ?? false)
+            }
         ) { [self] count in progressed(count) }
         _ = try await download.run(remote.properties)
         let isLink = LocalFolder.isLink(path)
@@ -237,7 +262,7 @@ package final class Sync: Sendable {
             md5: local.side.md5,
             etag: etag.text
         )
-        state.withLock { $0.memory.files[name] = file }
+        state.withLock { $0.memory.files[NameBytes(name)] = file }
     }
 }
 

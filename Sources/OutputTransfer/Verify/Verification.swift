@@ -213,7 +213,14 @@ package final class Verification: Sendable {
 
     // MARK: Uploads of Azure ML
 
-    private func verify(_ artifact: StoredArtifact, _ jobs: [Job]) async {
+    private func verify(_ artifact: StoredArtifact, _ listed: [Job]) async {
+        // Paths may overlap, and views show the same files: the hash goes over each of them once.
+        var seen: Set<NameBytes> = []
+        var (jobs, repeated): ([Job], [Job]) = ([], [])
+        for job in listed {
+            if seen.insert(NameBytes(job.file.address.name)).inserted { jobs.append(job) } else { repeated.append(job) }
+        }
+        for job in repeated { await verify([job]) }
         let path = Self.path(of: artifact, by: jobs)
         do {
             let whole = try await StoredArtifact.Files(artifact, in: tree.store)

@@ -66,6 +66,9 @@ struct FileState: Sendable {
     var isRemovalPending = false { didSet { if isRemovalPending != oldValue { revision &+= 1 } } }
     /// Made while the blob of an unlinked file was still in the store: unlinking this one has to delete it.
     var coversStoredBlob = false { didSet { if coversStoredBlob != oldValue { revision &+= 1 } } }
+    /// It was copied here from another name, which is about to be deleted: a rename that is sent again meanwhile, as its
+    /// process was killed, finds both, and this file must not pass for one that is to be replaced.
+    var renamedFrom: RenameOrigin? { didSet { if renamedFrom != oldValue { revision &+= 1 } } }
     /// The version whose bytes the kernel's page cache holds.
     var pageCacheVersion: ETag?
     var linkTarget: String?
@@ -194,6 +197,12 @@ struct FileState: Sendable {
         if local?.isCopy != true { reader?.adopt(version.etag) }
         local?.move(to: address, version: version)
     }
+}
+
+/// The name and version that a file had before a rename.
+struct RenameOrigin: Sendable, Hashable {
+    var address: BlobAddress
+    var etag: ETag
 }
 
 /// Owner, mode, times and user attributes that wait for the next commit.

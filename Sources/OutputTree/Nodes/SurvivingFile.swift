@@ -13,6 +13,8 @@ struct SurvivingFile {
     var state: FileState
     /// The journal's entry of its local bytes, if it had any.
     let journalName: String?
+    /// Nobody has it open any more, and not all of it was sent.
+    let isClosed: Bool
 
     init?(_ key: UInt64, _ bytes: [UInt8], learnedAt: Duration) {
         var reader = RecordReader(bytes)
@@ -21,7 +23,9 @@ struct SurvivingFile {
             let facts = reader.optional({ FileFacts(reading: &$0) }),
             let journalName = reader.optional({ $0.text() }), let pending = PendingAttributes(reading: &reader)
         else { return nil }
+        let origin = reader.optional { RenameOrigin(reading: &$0) }
         (node, self.inode, self.journalName) = (NodeID(rawValue: key), inode, journalName)
+        isClosed = flags.contains(.closed)
         state = FileState(address: BlobAddress(container: container, name: name), facts: facts, learnedAt: learnedAt)
         state.isUnlinked = flags.contains(.unlinked)
         state.isRemovalPending = flags.contains(.removalPending)
@@ -32,6 +36,7 @@ struct SurvivingFile {
         state.coversStoredBlob = flags.contains(.coversStoredBlob)
         state.isOvertaken = flags.contains(.overtaken)
         state.pending = pending
+        state.renamedFrom = origin ?? nil
     }
 
     fileprivate struct Flags: OptionSet {
@@ -45,16 +50,19 @@ struct SurvivingFile {
         static let hasWrites = Flags(rawValue: 1 << 5)
         static let coversStoredBlob = Flags(rawValue: 1 << 6)
         static let overtaken = Flags(rawValue: 1 << 7)
+        static let closed = Flags(rawValue: 1 << 8)
     }
 }
 
 extension FileState {
-    /// Tells the process that follows this one about the file, as long as it is open. About 1 µs.
+    /// Tells the process that follows this one about the file, as long as it is open, and behind its last close until what
+    /// the program left is sent: an empty file has nothing in the journal, and of what was written through a mapping
+    /// that has only the bytes. About 1 µs.
     mutating func record(_ node: NodeID, inode: UInt64, in survivors: Survivors) {
         if let lease, !isLeaseKept, let keeper = survivors.keeper {
             isLeaseKept = keeper.send(.keep(node.rawValue), descriptor: lease.lockDescriptor)
         }
-        guard openCount > 0 else {
+        guard openCount > 0 || hasUnsentContent else {
             survivors.remove(.file, node.rawValue)
             if isLeaseKept { survivors.keeper?.send(.drop(node.rawValue)) }
             isLeaseKept = false
@@ -68,6 +76,7 @@ extension FileState {
         writer.add(facts) { $1.write(to: &$0) }
         writer.add(local?.journalName) { $0.add($1) }
         pending.write(to: &writer)
+        writer.add(renamedFrom) { $1.write(to: &$0) }
         survivors.set(.file, node.rawValue, writer.bytes)
     }
 
@@ -81,12 +90,26 @@ extension FileState {
         if hasWrites { flags.insert(.hasWrites) }
         if coversStoredBlob { flags.insert(.coversStoredBlob) }
         if isOvertaken { flags.insert(.overtaken) }
+        if openCount == 0 { flags.insert(.closed) }
         return flags
     }
 }
 
-extension FileFacts {
+extension RenameOrigin {
     fileprivate func write(to writer: inout RecordWriter) {
+        writer.add(address.container)
+        writer.add(address.name)
+        writer.add(etag.text)
+    }
+
+    fileprivate init?(reading reader: inout RecordReader) {
+        guard let container = reader.text(), let name = reader.text(), let etag = reader.text() else { return nil }
+        self.init(address: BlobAddress(container: container, name: name), etag: ETag(etag))
+    }
+}
+
+extension FileFacts {
+    func write(to writer: inout RecordWriter) {
         writer.add(etag.text)
         writer.add(lastModified)
         writer.add(length)
@@ -96,7 +119,7 @@ extension FileFacts {
         posix.write(to: &writer)
     }
 
-    fileprivate init?(reading reader: inout RecordReader) {
+    init?(reading reader: inout RecordReader) {
         guard let etag = reader.text(), let modified = reader.integer(Int64.self),
             let length = reader.integer(UInt64.self),
             let type = reader.integer(UInt8.self), let creation = reader.optional({ $0.integer(Int64.self) }),

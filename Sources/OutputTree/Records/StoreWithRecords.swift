@@ -88,7 +88,9 @@ package final class StoreWithRecords: BlobStore {
         ofContainer name: String
     ) async throws(StorageError) -> BlobVersion { try await store.setMetadata(metadata, ofContainer: name) }
 
-    package func deleteContainer(_ name: String) async throws(StorageError) { try await store.deleteContainer(name) }
+    package func deleteContainer(_ name: String, unmodifiedSince: Int64?) async throws(StorageError) {
+        try await store.deleteContainer(name, unmodifiedSince: unmodifiedSince)
+    }
 
     // MARK: Blobs
 

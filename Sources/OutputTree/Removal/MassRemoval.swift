@@ -32,15 +32,28 @@ package struct MassRemoval: Sendable {
     }
 
     /// One step without a mount.
-    package func run(_ step: RemovalStep) async throws(RemovalRefusal) -> RemovalAnswer {
+    ///
+    /// - Parameter isLate: whether a listing before did not show a file: it stays, and is named.
+    package func run(
+        _ step: RemovalStep,
+        sparing isLate: (BlobProperties) -> Bool = { _ in false }
+    ) async throws(RemovalRefusal) -> RemovalAnswer {
         guard let target = try await target(goingOnWith: step, isKnown: { _ in false }) else { return RemovalAnswer() }
         let (doomed, next) = try await page(of: target, after: step.marker)
-        var answer = RemovalAnswer(next: next, directory: target.address.description)
+        var answer = RemovalAnswer(next: next, directory: RemovalDirectory(target.address))
         guard !step.isDryRun else {
             answer.blobs = doomed.map(\.told)
             return answer
         }
-        let blobs = doomed.filter { !isDirectory($0) }
+        var blobs: [Doomed] = []
+        for blob in doomed where !isDirectory(blob) {
+            if FileFacts(blob.properties).isDirectoryMarker || !isLate(blob.properties) {
+                blobs.append(blob)
+            } else {
+                let reason = "it was written since it was looked at: it stays"
+                answer.failures.append(.init(path: blob.address.description, reason: reason))
+            }
+        }
         answer.add(blobs, await store.deleteEach(blobs.map(\.deletion), atOnce: step.atOnce))
         if next == nil { _ = try await removeDirectories(of: target, atOnce: step.atOnce, &answer) }
         return answer
@@ -72,9 +85,11 @@ package struct MassRemoval: Sendable {
         var gone: [BlobAddress] = []
         for (_, level) in levels.sorted(by: { $0.key > $1.key }) {
             let failures = await store.deleteEach(level.map(\.deletion), atOnce: atOnce)
-            answer.add(level, failures)
-            for (directory, failure) in zip(level, failures) where failure == nil || failure?.kind == .notFound {
-                gone.append(directory.address)
+            for (directory, failure) in zip(level, failures) {
+                // That of a place that shows a part of it stays for the other part.
+                if failure?.kind == .notEmpty, target.sharesDirectory(directory.address) { continue }
+                answer.add([directory], [failure])
+                if failure == nil || failure?.kind == .notFound { gone.append(directory.address) }
             }
         }
         return gone
@@ -87,7 +102,7 @@ package struct MassRemoval: Sendable {
     ) async throws(RemovalRefusal) -> RemovalTarget? {
         do throws(RemovalRefusal) {
             let target = try await target(of: step, isKnown: isKnown)
-            return step.directory.map { $0.utf8.elementsEqual(target.address.description.utf8) } ?? true ? target : nil
+            return step.directory.map { $0.address == target.address } ?? true ? target : nil
         } catch {
             guard step.marker != nil, error.kind == .notFound else { throw error }
             return nil
@@ -105,6 +120,7 @@ package struct MassRemoval: Sendable {
             views: views,
             onlyContainer: onlyContainer
         ) { name, place async throws(RemovalRefusal) in
+            if place.view == .uploads, let upload = upload(of: step) { return upload }
             do throws(StorageError) {
                 switch try await gatherer.find(name, in: place) {
                 case .directory(let place), .file(let place, _): return place
@@ -128,6 +144,12 @@ package struct MassRemoval: Sendable {
             guard error.kind == .notFound, isKnown(file) else { throw RemovalRefusal(error) }
         }
         return RemovalTarget(address: file, directory: nil)
+    }
+
+    /// The upload that the step before was about.
+    private func upload(of step: RemovalStep) -> TreePlace? {
+        guard let directory = step.directory?.address else { return nil }
+        return gatherer.names.uploads(of: directory.name, in: directory.container).first?.place
     }
 
     private func isThere(
@@ -185,7 +207,9 @@ package struct MassRemoval: Sendable {
             let query = BlobQuery(container: container, prefix: target.address.name, includesMetadata: true)
             let page = try await store.listBlobs(query, after: marker.map { ListMarker($0) })
             var doomed = page.items.compactMap { item -> Doomed? in
-                guard case .blob(let name, let properties) = item, target.includes(name) else { return nil }
+                guard case .blob(let name, let properties) = item,
+                    target.includes(name, isDirectory: properties.marksDirectory(name))
+                else { return nil }
                 return Doomed(address: BlobAddress(container: container, name: name), properties: properties)
             }
             // The marker goes with the last of the names: until then the directory is one.

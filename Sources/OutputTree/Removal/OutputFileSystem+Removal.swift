@@ -19,7 +19,7 @@ extension OutputFileSystem {
         let found = try await removal.target(goingOnWith: step) { [self] in isUnsent($0) }
         guard let target = found else { return RemovalAnswer() }
         let (doomed, next) = try await removal.page(of: target, after: step.marker)
-        var answer = RemovalAnswer(next: next, directory: target.address.description)
+        var answer = RemovalAnswer(next: next, directory: RemovalDirectory(target.address))
         // With the last page: what was written meanwhile is among them.
         let unsent = next == nil ? unsentFiles(in: target, except: Set(doomed.map(\.address))) : []
         guard !step.isDryRun else {

@@ -12,8 +12,9 @@ package struct RemovalStep: Sendable, Codable, Equatable {
     package var atOnce: Int
     /// Where the step before ended; `nil` for the first.
     package var marker: String?
-    /// What the step before was about. By now the path may lead elsewhere: another upload has the name of one that is gone.
-    package var directory: String?
+    /// What the step before was about. By now the path may lead elsewhere: another upload has the name of one that is gone, or
+    /// nothing has it, since the blob went first that said its name.
+    package var directory: RemovalDirectory?
 
     package init(path: String, isRecursive: Bool, isDryRun: Bool, atOnce: Int, marker: String? = nil) {
         (self.path, self.isRecursive, self.isDryRun) = (path, isRecursive, isDryRun)
@@ -43,7 +44,17 @@ package struct RemovalAnswer: Sendable, Codable, Equatable {
     /// Where the next step begins; `nil` after the last one.
     package var next: String?
     /// For the next step.
-    package var directory: String?
+    package var directory: RemovalDirectory?
+}
+
+/// What all blobs in a directory that is removed have in common.
+package struct RemovalDirectory: Sendable, Codable, Equatable {
+    package var container: String
+    package var prefix: String
+
+    init(_ address: BlobAddress) { (container, prefix) = (address.container, address.name) }
+
+    var address: BlobAddress { BlobAddress(container: container, name: prefix) }
 }
 
 /// Why nothing is deleted.

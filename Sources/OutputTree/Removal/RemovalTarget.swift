@@ -13,12 +13,19 @@ package struct RemovalTarget: Sendable, Equatable {
     /// The blob that keeps the directory alive.
     var marker: BlobAddress? { directory?.markerBlob }
 
-    /// `tasks` lists the whole container, of which the job's own kinds are no task.
-    func includes(_ name: String) -> Bool {
+    /// Whether the store's directory holds what is no part of this target.
+    func sharesDirectory(_ address: BlobAddress) -> Bool { directory?.isPartial == true && address == marker }
+
+    /// `tasks` lists the whole container, of which the job's own kinds are no task; among a run's artifacts are not its
+    /// outputs, nor what says that there is a directory for them.
+    func includes(_ name: String, isDirectory: Bool = false) -> Bool {
         switch directory {
-        case .tasks: name.utf8.first != UInt8(ascii: "$")
-        case let place? where place.isPartial: place.path(to: name, views: .all) != nil
-        default: true
+        case .tasks: return name.utf8.first != UInt8(ascii: "$")
+        case let place? where place.isPartial:
+            guard isDirectory else { return place.path(to: name, views: .all) != nil }
+            let prefix = name.utf8.last == UInt8(ascii: "/") ? name : name + "/"
+            return place.path(to: prefix + "x", views: .all) != nil
+        default: return true
         }
     }
 }
@@ -71,6 +78,12 @@ enum RemovalCandidate: Sendable, Equatable {
                 (place, isFixed) = (next, true)
             case .impossible(let problem): throw RemovalRefusal(.notFound, "\(path): \(problem.reason)")
             }
+        }
+        if case .gathered = place, found == nil {
+            throw RemovalRefusal(
+                .forbidden,
+                "/\(path) is put together from several places: name what is in it, or the job to outputfs jobs rm"
+            )
         }
         // `projects` is a container, and one name is soon typed: whoever means it says containers/<name>.
         guard names.count > 1, let contents = place.contents ?? found?.blob else {

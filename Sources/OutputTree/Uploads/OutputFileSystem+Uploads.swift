@@ -5,20 +5,18 @@ import Glibc
 import OutputConventions
 import OutputViews
 
-/// Azure ML's uploads. One that its client has confirmed is referred to by jobs and assets, by its path: its bytes are
-/// never asked for again, and are not changed here.
+/// Azure ML's uploads. One that its client has confirmed is referred to by jobs and assets, by its path: what is known of it
+/// is good for an hour, and it is not changed here.
 ///
-/// Whether an upload is confirmed costs a request the first time. Of blobs that are in no folder of uploads their names say
-/// so, and nobody is asked.
+/// Whether an upload is confirmed costs a request the first time, and once an hour. Of blobs that are in no folder of uploads
+/// their names say so, and nobody is asked.
 extension OutputFileSystem {
     /// For how long what was learned of a file in a confirmed upload is good.
-    static let settledValidity = Duration.seconds(3600)
+    static let settledValidity = Gatherer.confirmationValidity
     /// How long an upload that was not confirmed is taken for that where confirmation would only save a request.
     private static let settlingPatience = Duration.seconds(60)
 
-    func uploadFolder(of address: BlobAddress) -> UploadFolder? {
-        gatherer.names.upload(of: address.name, in: address.container)
-    }
+    func isInUpload(_ address: BlobAddress) -> Bool { gatherer.names.isInUpload(address) }
 
     // MARK: What may be changed
 
@@ -26,10 +24,9 @@ extension OutputFileSystem {
     ///
     /// - Parameter address: of a blob, or of a directory by what its blobs' names begin with.
     func requireUnconfirmed(_ address: BlobAddress, _ operation: String) async throws(FileSystemError) {
-        guard let folder = uploadFolder(of: address) else { return }
         let upload: ConfirmedUpload?
         do throws(StorageError) {
-            upload = try await gatherer.upload(in: folder, validity: options.attributeValidity)
+            upload = try await gatherer.upload(of: address, validity: options.attributeValidity)
         } catch { throw failure(error, operation, address.description) }
         guard upload != nil else { return }
         throw refused(address, operation)
@@ -59,10 +56,14 @@ extension OutputFileSystem {
 
     /// Whether what was learned of a blob then is good for longer than of others, as far as that is known.
     func isSettled(_ address: BlobAddress, learnedAt: Duration) -> Bool {
-        guard let folder = uploadFolder(of: address), let upload = gatherer.knownUpload(in: folder) else {
-            return false
-        }
-        return learnedAt >= upload.askedAt
+        settledValidity(of: address, learnedAt: learnedAt) > .zero
+    }
+
+    /// For how long from now on what was learned of a blob then is good, because its upload is known to be confirmed; not more
+    /// than zero where nothing of that kind is known, or not any more.
+    func settledValidity(of address: BlobAddress, learnedAt: Duration) -> Duration {
+        guard let upload = gatherer.knownUpload(of: address), learnedAt >= upload.askedAt else { return .zero }
+        return min(learnedAt, upload.checkedAt) + Self.settledValidity - clock.monotonic()
     }
 
     func isSettled(_ node: FileNode) -> Bool {
@@ -72,16 +73,22 @@ extension OutputFileSystem {
         return !isOurs && isSettled(address, learnedAt: learnedAt)
     }
 
-    /// Whether the file can be opened for reading without asking the store which version there is. Where it is not known yet
-    /// whether its upload is confirmed, that is asked.
+    /// Whether the file can be opened for reading without asking the store which version there is. Where it is not known, or
+    /// not any more, whether its upload is confirmed, that is asked.
     func isSettled(_ node: FileNode, _ flags: OpenFlags) async -> Bool {
-        guard !flags.allowsWriting, !flags.truncates, let folder = uploadFolder(of: node.address) else { return false }
+        guard !flags.allowsWriting, !flags.truncates else { return false }
+        let address = node.address
         // Where that cannot be told, the file is asked for as others are.
-        guard let upload = try? await gatherer.upload(in: folder, validity: Self.settlingPatience) else { return false }
+        let upload = try? await gatherer.upload(
+            of: address,
+            validity: Self.settlingPatience,
+            confirmedValidity: Self.settledValidity
+        )
+        guard upload != nil else { return false }
         return node.withState { file in
-            guard file.learnedAt >= upload.askedAt, let facts = file.facts, !facts.isArchived, file.local == nil else {
-                return false
-            }
+            guard file.address == address, isSettled(address, learnedAt: file.learnedAt), let facts = file.facts,
+                !facts.isArchived, file.local == nil
+            else { return false }
             if file.reader == nil {
                 file.reader = BlobReader(cache: cache, blob: file.address, properties: facts.version)
             }
@@ -89,11 +96,19 @@ extension OutputFileSystem {
         }
     }
 
-    /// The store says otherwise: somebody took the upload away and made it anew. The next open asks.
-    func unsettle(_ node: FileNode) {
-        guard uploadFolder(of: node.address) != nil else { return }
-        node.withState { $0.learnedAt = .zero }
+    /// Before a file is asked for: whether its upload is still the confirmed one that it was an hour ago, if it was. Then one
+    /// request for the upload, and one for each file, are good for the next hour.
+    func renewConfirmation(of address: BlobAddress) async {
+        guard gatherer.wasConfirmed(address) else { return }
+        _ = try? await gatherer.upload(
+            of: address,
+            validity: Self.settlingPatience,
+            confirmedValidity: Self.settledValidity
+        )
     }
+
+    /// The store says otherwise of a blob: somebody took its upload away, or made it anew. The next open asks.
+    func unsettle(_ address: BlobAddress) { gatherer.forgetUploads(of: address) }
 
     // MARK: Attributes
 
@@ -108,7 +123,7 @@ extension OutputFileSystem {
     func uploadAttributes(of address: BlobAddress) async throws(FileSystemError) -> [(name: String, value: [UInt8])] {
         guard let uri = gatherer.names.uri(of: address.name, in: address.container) else { return [] }
         var attributes = [("uri", uri)]
-        if let folder = uploadFolder(of: address) {
+        if let folder = gatherer.names.uploads(of: address.name, in: address.container).first {
             let upload: ConfirmedUpload?
             do throws(StorageError) {
                 upload = try await gatherer.upload(in: folder, validity: options.attributeValidity)

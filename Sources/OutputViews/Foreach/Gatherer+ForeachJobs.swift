@@ -11,11 +11,15 @@ extension Gatherer {
         }
         let all = try await containers()
         foreachJobs.keep(Set(all.map(\.name)))
-        let answers = try await concurrently(all, atOnce: Self.requestsMax) { container throws(StorageError) in
+        let answers = try await concurrently(all, atOnce: Self.containersMax) { container throws(StorageError) in
             try await isForeachJob(container)
         }
         return zip(all, answers).filter(\.1).map { Self.foreachEntry($0.0.name) }
     }
+
+    /// Containers that are looked into at a time: half of the connections that there are as a rule. 50,000 of 20 ms take half a
+    /// minute.
+    private static let containersMax = 32
 
     private static func foreachEntry(_ container: String) -> GatheredEntry {
         GatheredEntry(container, directory: ForeachDirectory.job.place(in: container))
@@ -56,12 +60,12 @@ extension Gatherer {
         }
         do throws(StorageError) {
             let isJob = try await looksLikeForeachJob(container)
-            foreachJobs.note(container, nil, isJob: isJob, at: now())
+            foreachJobs.noteLook(container, isJob: isJob)
             return isJob
         } catch {
             switch error.kind {
             case .notFound, .containerBeingDeleted, .invalid:
-                foreachJobs.note(container, nil, isJob: false, at: now())
+                foreachJobs.noteLook(container, isJob: false)
                 return false
             default: throw error
             }

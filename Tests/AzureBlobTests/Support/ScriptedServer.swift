@@ -58,6 +58,9 @@ final class ScriptedServer: Sendable {
         guard listener >= 0, isReady else { throw Failure.noSocket }
         port = UInt16(bigEndian: address.sin_port)
         Self.thread { [listener, weak self] in
+            // Closed by who waits on it: another server's listener may get the number as soon as it is free, and must not
+            // be waited on here.
+            defer { Glibc.close(listener) }
             var connection = 0
             while true {
                 let descriptor = accept(listener, nil, nil)
@@ -80,10 +83,8 @@ final class ScriptedServer: Sendable {
 
     enum Failure: Error { case noSocket }
 
-    deinit {
-        shutdown(listener, Int32(SHUT_RDWR))
-        Glibc.close(listener)
-    }
+    /// Whoever waits for connections, or is about to, hears of it.
+    deinit { shutdown(listener, Int32(SHUT_RDWR)) }
 
     var received: [Received] { log.withLock { $0 } }
 

@@ -44,7 +44,7 @@ import Testing
             .sending(1 << 63 | 5),
             // No log has another blob's bytes.
             .log(nil, local: 0),
-            .syncing(size: 70),
+            .syncing(size: 70), .sendingWhole(md5: "XrY7u+Ae7tCTyyK7j1rNww=="), .resumed,
         ]
     }
 

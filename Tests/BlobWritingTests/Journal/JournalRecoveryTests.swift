@@ -142,6 +142,47 @@ struct JournalRecoveryTests {
         #expect(store.bytes(of: blob) == pattern(5000) + pattern(700, 3))
     }
 
+    @Test func `A commit without an answer is known as ours though the file was changed before anybody asked`()
+        async throws
+    {
+        let first = try scheduler()
+        let file = try DirtyFile(scheduler: first, blob: blob, base: nil, known: .absent)
+        _ = try file.write(pattern(500), at: 0)
+        store.failNext(.putBlob, count: 1, error: refused, takesEffect: true)
+        await #expect(throws: CommitError.self) { try await file.commit() }
+        first.journal.close()
+        let second = try scheduler()
+        let found = try #require(try recovered(second).first)
+        let local = DirtyFile(scheduler: second, recovered: found)
+        // A program has it open, and goes on at once.
+        _ = try local.write(pattern(100, 3), at: 200)
+        guard case .upload(let condition) = try await local.judge(known: found.replay.identity.known) else {
+            Issue.record("it passes for somebody else's")
+            return
+        }
+        try await local.commit(condition)
+        #expect(store.bytes(of: blob) == pattern(500).prefix(200) + pattern(100, 3) + pattern(500).suffix(200))
+        local.discard()
+    }
+
+    @Test func `No block of the process that follows has the id of one that may arrive late`() async throws {
+        store.failNext(.putBlockList, count: .max, error: refused)
+        for life in 0..<3 {
+            let scheduler = try scheduler()
+            let file =
+                if life == 0 {
+                    try DirtyFile(scheduler: scheduler, blob: blob, base: nil, known: .absent)
+                } else {
+                    DirtyFile(scheduler: scheduler, recovered: try #require(try recovered(scheduler).first))
+                }
+            _ = try file.write(pattern(5000, life), at: 0)
+            await #expect(throws: CommitError.self) { try await file.commit() }
+            #expect(store.uncommittedBlockCount(of: blob) == 5 * (life + 1))
+            await file.keepInJournal(nil)
+            scheduler.journal.close()
+        }
+    }
+
     @Test func `A blob that somebody else put there is a conflict`() async throws {
         let first = try scheduler()
         let file = try DirtyFile(scheduler: first, blob: blob, base: nil, known: .absent)

@@ -79,7 +79,7 @@ final class ManyBlobs: BlobStore {
 
     func createContainer(_: String, metadata: BlobMetadata) async throws(StorageError) -> BlobVersion { throw refusal }
     func setMetadata(_: BlobMetadata, ofContainer: String) async throws(StorageError) -> BlobVersion { throw refusal }
-    func deleteContainer(_: String) async throws(StorageError) { throw refusal }
+    func deleteContainer(_: String, unmodifiedSince: Int64?) async throws(StorageError) { throw refusal }
 
     func read(
         _: BlobRead,

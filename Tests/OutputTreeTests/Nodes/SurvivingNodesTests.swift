@@ -142,6 +142,8 @@ final class SurvivingNodesTests {
     private func plan(_ change: (inout FileState) -> Void, journal: Bool = true) throws -> String {
         switch try file(change, journal: journal).plan(nil) {
         case .clean: "clean"
+        case .sent: "sent"
+        case .stored: "stored"
         case .empty: "empty"
         case .goOn: "goOn"
         case .lost: "lost"

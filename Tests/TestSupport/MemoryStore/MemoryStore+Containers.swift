@@ -40,12 +40,16 @@ extension MemoryStore {
         }
     }
 
-    package func deleteContainer(_ name: String) async throws(StorageError) {
+    package func deleteContainer(_ name: String, unmodifiedSince: Int64?) async throws(StorageError) {
         try await perform(.deleteContainer, on: name) { [self] (failures) throws(StorageError) in
             try state.withLock { (state) throws(StorageError) in
-                guard state.containers.removeValue(forKey: name) != nil else {
+                guard let container = state.containers[name] else {
                     throw failures(.notFound, 404, "ContainerNotFound")
                 }
+                if let unmodifiedSince, container.version.lastModified > unmodifiedSince {
+                    throw failures(.conditionFailed, 412, "ConditionNotMet")
+                }
+                state.containers[name] = nil
                 state.blobs = state.blobs.filter { $0.key.container != name }
             }
         }
