@@ -167,7 +167,7 @@ struct JournalRecoveryTests {
 
     @Test func `No block of the process that follows has the id of one that may arrive late`() async throws {
         store.failNext(.putBlockList, count: .max, error: refused)
-        for life in 0..<3 {
+        for life in 0..<2 {
             let scheduler = try scheduler()
             let file =
                 if life == 0 {
