@@ -507,7 +507,7 @@ def held(server, *operations):
 
     control("PUT", "faults", [{"operation": operation, "effect": "hold"} for operation in operations])
     try:
-        yield lambda: wait_until(lambda: json.loads(control("GET", "held")) > 0, what="a request that is held")
+        yield lambda: wait_until(lambda: json.loads(control("GET", "held")) > 0, 30, "a request that is held")
     finally:
         control("DELETE", "faults")
 
