@@ -8,8 +8,7 @@ extension SourceFile {
         guard (isLink ? lstat(path, &status) : stat(path, &status)) == 0 else {
             throw .last(path, "went away meanwhile")
         }
-        let modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
-        guard UInt64(status.st_size) == byteCount, modified == modifiedNanoseconds else {
+        guard FileStamp(status) == stamp else {
             throw LocalFileError(path, "was changed here meanwhile; neither side was touched")
         }
     }

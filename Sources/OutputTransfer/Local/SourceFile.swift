@@ -15,7 +15,7 @@ final class SourceFile: Sendable {
     let path: String
     let byteCount: UInt64
     private let content: Content
-    private let stamp: FileStamp
+    let stamp: FileStamp
     private let mode: mode_t
 
     init(_ path: String) throws(LocalFileError) {
