@@ -507,7 +507,10 @@ def held(server, *operations, more=()):
 
     control("PUT", "faults", [{"operation": operation, "effect": "hold"} for operation in operations] + [*more])
     try:
-        yield lambda: wait_until(lambda: json.loads(control("GET", "held")) > 0, what="a request that is held")
+        # Asked seldom: questions without a pause keep the program's own requests waiting on a busy machine.
+        yield lambda: wait_until(
+            lambda: time.sleep(0.3) or json.loads(control("GET", "held")) > 0, 30, "a request that is held"
+        )
     finally:
         control("DELETE", "faults")
 

@@ -7,7 +7,7 @@ import Testing
 @testable import OutputTree
 
 /// Commits that no program waits for.
-@Suite("A commit behind a program's back", .timeLimit(.minutes(1)))
+@Suite("A commit behind a program's back", .timeLimit(.minutes(5)))
 struct BackgroundCommitTests {
     /// §3.4, with `--durability journal`: close has returned, and the file is opened again before it was sent.
     @Test func `does not send what another writer is in the middle of`() async throws {

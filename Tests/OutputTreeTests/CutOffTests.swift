@@ -9,7 +9,7 @@ import Testing
 @testable import OutputTree
 
 /// What a process was in the middle of when it was killed, and the next one goes on with (§5.6).
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct CutOffTests {
     private let lives = TwoLives()
     private let blob = BlobAddress(container: "data", name: "f")

@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// Folders made in the container of luisy's projects leave no blobs once there are files: SEMANTICS.md §1.14.
-@Suite("Markers of directories in luisy's container", .timeLimit(.minutes(1)))
+@Suite("Markers of directories in luisy's container", .timeLimit(.minutes(5)))
 struct PassingMarkerTests {
     private func with(_ body: @escaping @Sendable (TreeWorld) throws -> Void) async throws {
         try await onOwnThread {

@@ -6,7 +6,7 @@ import Testing
 @testable import OutputTree
 
 /// `outputfs rm` without a mount, by paths of which only the store and the configuration tell what they mean.
-@Suite("A mass delete by a gathered path", .timeLimit(.minutes(1)))
+@Suite("A mass delete by a gathered path", .timeLimit(.minutes(5)))
 struct RemovalByViewTests {
     private func step(_ path: String) -> RemovalStep {
         RemovalStep(path: path, isRecursive: true, isDryRun: false, atOnce: 4)

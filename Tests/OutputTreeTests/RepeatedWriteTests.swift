@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// An append that is sent again (§5.6), since the process that had it was killed, is there once.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct RepeatedWriteTests {
     private func withFile(_ body: @escaping @Sendable (TreeWorld, Int32) throws -> Void) async throws {
         try await onOwnThread {

@@ -11,7 +11,7 @@ import Testing
 @testable import OutputTree
 
 /// What the process that follows a killed one finds of changes of names that were under way.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct ResumingTests {
     private let lives = TwoLives()
     private var store: MemoryStore { lives.store }

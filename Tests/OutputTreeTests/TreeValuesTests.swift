@@ -161,7 +161,7 @@ import Testing
         #expect(!work.join())
     }
 
-    @Test(.timeLimit(.minutes(1))) func `what is told of the cancellation may look at the work`() async {
+    @Test(.timeLimit(.minutes(5))) func `what is told of the cancellation may look at the work`() async {
         let itself = Mutex<SharedWork<Int>?>(nil)
         let work = SharedWork { () async throws(FileSystemError) in
             await withTaskCancellationHandler {

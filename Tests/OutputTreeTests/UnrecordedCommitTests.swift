@@ -11,7 +11,7 @@ import Testing
 
 /// A process that is killed between the two places where it notes that a commit was answered: the journal has it, and the
 /// table of open files does not.
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(5)))
 struct UnrecordedCommitTests {
     private let lives = TwoLives()
     private let blob = BlobAddress(container: "data", name: "f")

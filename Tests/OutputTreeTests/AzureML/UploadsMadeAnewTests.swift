@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 /// Confirmed uploads that are taken away and made anew: SEMANTICS.md §1.12.
-@Suite("Uploads made anew", .timeLimit(.minutes(1)))
+@Suite("Uploads made anew", .timeLimit(.minutes(5)))
 struct UploadsMadeAnewTests {
     private static let path = "datastores/workspaceblobstore/LocalUpload/1/f"
     private static let address = BlobAddress(container: blobstore, name: "LocalUpload/1/f")

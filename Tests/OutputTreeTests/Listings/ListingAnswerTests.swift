@@ -7,7 +7,7 @@ import Testing
 @testable import OutputTree
 
 /// Asking for the next page of a listing before the last one is read.
-@Suite("Answers to List Blobs that are asked for ahead", .timeLimit(.minutes(1)))
+@Suite("Answers to List Blobs that are asked for ahead", .timeLimit(.minutes(5)))
 struct ListingAnswerTests {
     private let query = BlobQuery(container: "many", prefix: "d/", delimiter: "/")
 
