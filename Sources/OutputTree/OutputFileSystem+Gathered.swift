@@ -77,7 +77,11 @@ extension OutputFileSystem {
         do throws(StorageError) {
             for directory in try await gatherer.directories(behind: place) {
                 guard case .hierarchical = store.namespace(of: directory.container) else { continue }
-                do throws(StorageError) { try await store.removeDirectory(directory, recursively: false) } catch {
+                do throws(StorageError) {
+                    // The store would delete a file of that name as well.
+                    guard try await store.properties(of: directory).isDirectory else { continue }
+                    try await store.removeDirectory(directory, recursively: false)
+                } catch {
                     // Somebody put something there a moment ago, or it never was.
                     guard error.kind == .notEmpty || error.kind == .notFound else { throw error }
                 }

@@ -496,8 +496,8 @@ def test_settings_of_a_file_reach_the_commands_below_jobs(server, film, tmp_path
 
 
 @contextlib.contextmanager
-def held(server, *operations):
-    """Requests of this kind wait until the block is left."""
+def held(server, *operations, more=()):
+    """Requests of this kind wait until the block is left; `more` are rules of any kind."""
 
     def control(method, path, value=None):
         body = None if value is None else json.dumps(value).encode()
@@ -505,7 +505,7 @@ def held(server, *operations):
         with urllib.request.urlopen(request, timeout=10) as answer:
             return answer.read()
 
-    control("PUT", "faults", [{"operation": operation, "effect": "hold"} for operation in operations])
+    control("PUT", "faults", [{"operation": operation, "effect": "hold"} for operation in operations] + [*more])
     try:
         # Asked seldom: questions without a pause keep the program's own requests waiting on a busy machine.
         yield lambda: wait_until(
@@ -544,6 +544,23 @@ def test_a_job_into_which_somebody_writes_meanwhile_stays_and_is_named(server, s
     expected = {"new": "tasks/3/TaskOutput/begun.csv was written", "replaced": "JobOutput/sum.txt was written",
                 "removed": "something in it was replaced or removed"}
     assert f"jobs/film: {expected[change]} since it was looked at; it stays" in err
+
+
+def test_a_job_that_is_found_early_among_many_is_looked_at_again(server, service, busy):
+    first = service.create_container("job-a-first")
+    first.upload_blob("$JobOutput/a", b"x")
+    time.sleep(4.2)
+    listing = [{"operation": "List Containers", "effect": "shortPages", "entries": 1},
+               {"operation": "List Containers", "effect": "hold", "skip": 1}]
+    with held(server, more=listing) as wait:
+        process = started(server, "jobs", "rm", "--yes", "--older-than", "4s", "--kind", "batch")
+        wait()
+        # The job is looked into while the next containers are asked for.
+        time.sleep(3)
+        first.upload_blob("$JobOutput/late", b"x")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1 and first.exists() and busy.exists(), err
+    assert "jobs/a-first: JobOutput/late was written since it was looked at; it stays" in err
 
 
 def test_a_container_that_was_made_anew_stays(server, service, film):

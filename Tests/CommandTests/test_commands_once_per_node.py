@@ -34,11 +34,12 @@ class Ranks:
     def __init__(self, server, container, target):
         self.server, self.target = server, target
         self.source = f"containers/{container.container_name}/ckpt"
+        self.more = []
         self.running = {}
 
     def start(self, *ranks, variable="LOCAL_RANK"):
         for rank in ranks:
-            arguments = ["get", "--once-per-node", "--json", self.source, self.target]
+            arguments = ["get", "--once-per-node", "--json", self.source, *self.more, self.target]
             self.running[rank] = self.server.start(*arguments, **{variable: str(rank)})
 
     def end(self, rank):
@@ -102,6 +103,16 @@ def test_the_others_fail_with_the_leader(server, ranks):
     assert status == 1
     status, _, error = ranks.end(1)
     assert status == 1 and "local rank 0" in error and "ckpt/3" in error, error
+
+
+def test_the_others_end_with_the_status_of_the_leader(server, ranks):
+    ranks.more = [ranks.source + "/none-*"]
+    with server.holding("Get Blob"):
+        ranks.start(0)
+        wait_until(lambda: server.held() >= 5, 20, "that rank 0 fetches")
+        ranks.start(1)
+        has_looked(ranks.running[1])
+    assert [ranks.end(rank)[0] for rank in (0, 1)] == [66, 66]
 
 
 def test_when_the_leader_is_killed_another_one_takes_over(server, ranks):

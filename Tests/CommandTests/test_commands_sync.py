@@ -235,3 +235,13 @@ def test_bytes_that_were_there_already_were_not_moved(run, container, where, loc
     again = run("sync", "--upload", "--json", local, where)
     assert (json.loads(again.out)["bytes"], json.loads(again.out)["kept"]) == (0, 2)
     assert run("sync", "--upload", local, where).out == "nothing moved; 2 were there already\n"
+
+
+def test_bytes_are_those_that_went_and_not_those_that_were_there(run, container, where, local):
+    assert run("sync", "--both", local, where).status == 0
+    (local / "a").write_bytes(b"a" * 1000)
+    planned = json.loads(run("sync", "--both", "--dry-run", "--json", local, where).out)["planned"]
+    assert [(line["source"], line["bytes"]) for line in planned] == [("a", 1000)]
+    assert json.loads(run("sync", "--both", "--json", local, where).out)["bytes"] == 1000
+    container.upload_blob("a", b"there", overwrite=True)
+    assert json.loads(run("sync", "--both", "--json", local, where).out)["bytes"] == 5

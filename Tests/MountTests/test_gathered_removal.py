@@ -69,6 +69,14 @@ def files(names):
     return [name for name in names if not any(other.startswith(f"{name}/") for other in names)]
 
 
+def test_a_file_that_is_called_as_a_place_of_the_run_stays(scene):
+    scene.put(ARTIFACTS, "ExperimentRun/dcid.lone/outputs/f")
+    scene.put(BLOBSTORE, "azureml/lone")
+    scene.rm("runs/lone")
+    assert scene.names(ARTIFACTS, "lone") == [] and scene.names(BLOBSTORE, "lone") == ["azureml/lone"]
+    scene.server.blob(BLOBSTORE, "azureml/lone").delete_blob()
+
+
 def test_of_a_run_goes_what_is_in_its_folder(scene):
     scene.run("part")
     scene.rm("runs/part/artifacts")

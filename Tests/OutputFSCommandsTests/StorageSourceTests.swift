@@ -74,6 +74,10 @@ struct StorageSourceTests {
         #expect(kind(source.signIn) == kind(try resolve(.init(), environment).signIn))
         let byFile = try resolve(.init(account: "viaconnection", keyFile: "f"), environment, files: ["f": "b3RoZXI="])
         #expect(kind(byFile.signIn) == "key b3RoZXI=")
+        let elsewhere = try resolve(.init(account: "viaconnection", endpointSuffix: "core.example"), environment)
+        #expect(elsewhere.description == "https://viaconnection.blob.core.example")
+        let same = try resolve(.init(account: "viaconnection", endpointSuffix: "core.windows.net"), environment)
+        #expect(same.description == source.description)
         // One that cannot be read is nobody's.
         let broken = ["AZURE_STORAGE_CONNECTION_STRING": "AccountName", "AZURE_STORAGE_KEY": "a2V5"]
         #expect(kind(try resolve(.init(account: "farm"), broken).signIn) == "key a2V5")

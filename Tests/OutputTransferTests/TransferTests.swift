@@ -103,4 +103,27 @@ struct TransferTests {
         let result = await task.result
         #expect(throws: CancellationError.self) { try result.get() }
     }
+
+    /// The store would find the checksum wrong, and be asked again until the deadline of a commit.
+    @Test(arguments: [1, 300 << 10])
+    func `bytes that change between their checksum and their way end the request`(count: Int) throws {
+        try LocalFolder.make(local)
+        let path = "\(local)/changing"
+        try Self.write([UInt8](repeating: 1, count: count), to: path)
+        let source = try SourceFile(path)
+        let body = try source.body(0..<UInt64(count), nil)
+        let room = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 1)
+        defer { room.deallocate() }
+        func send() -> Int {
+            var sent = 0
+            while sent < count, let more = body.read(sent, room) { sent += more }
+            return sent
+        }
+        #expect(send() == count)
+        // Of the same length, and at a later time, whatever the file system's clock makes of so short a while.
+        try Self.write([UInt8](repeating: 2, count: count), to: path)
+        var times = [timespec(tv_sec: 0, tv_nsec: 0), timespec(tv_sec: 0, tv_nsec: 0)]
+        try #require(utimensat(AT_FDCWD, path, &times, 0) == 0)
+        #expect(send() < count)
+    }
 }

@@ -151,7 +151,7 @@ struct StorageSourceResolver {
         if credential == nil, let text = variable("AZURE_STORAGE_CONNECTION_STRING") {
             if !isNamedHere { return try connectionString(text, "AZURE_STORAGE_CONNECTION_STRING") }
             if named.endpoint == nil, let found = try? connectionString(text, "AZURE_STORAGE_CONNECTION_STRING"),
-                found.account.name == named.account
+                found.account.name == named.account, try isInNamedCloud(found.account)
             {
                 return found
             }
@@ -173,6 +173,12 @@ struct StorageSourceResolver {
             return Found(account: storage, secret: credential.secret, origin: .secretFile(credential.option))
         }
         return Found(account: storage, secret: try environmentSecret)
+    }
+
+    /// An account of the same name in another cloud than `--endpoint-suffix` says is another account.
+    private func isInNamedCloud(_ account: StorageAccount) throws(CommandFailure) -> Bool {
+        guard options.endpointSuffix != nil else { return true }
+        return try storageAccount(name: account.name, endpoint: nil).endpoint == account.endpoint
     }
 
     /// `--container-url`: a variable's, or a URL without a secret, which the command's other credentials open.

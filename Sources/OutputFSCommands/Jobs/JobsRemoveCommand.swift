@@ -78,8 +78,9 @@ struct JobsRemoveCommand: ParsableCommand {
             let jobs = JobRemoval(catalog: session.catalog, blobs: removal, atOnce: requests)
             for job in doomed {
                 try Task.checkCancellation()
-                // Of one job the plan is as new as another look would be.
-                if doomed.count > 1, let change = try await plan.change(since: job) {
+                // Of one job that was named the plan is as new as another look would be; one that is found among all
+                // may have been looked at hours ago.
+                if names.count != 1, let change = try await plan.change(since: job) {
                     report.failures.append(.init(path: job.job.path, reason: change))
                     continue
                 }

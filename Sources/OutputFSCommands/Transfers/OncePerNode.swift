@@ -46,7 +46,8 @@ struct OncePerNode {
         switch role {
         case .follow(let outcome):
             if let failure = outcome.failure {
-                throw CommandFailure(.failure, "\(outcome.by) was to fetch for this machine, and failed: \(failure)")
+                let status = outcome.status.flatMap { ExitStatus(rawValue: $0) } ?? .failure
+                throw CommandFailure(status, "\(outcome.by) was to fetch for this machine, and failed: \(failure)")
             }
             var summary = summary("fetched by \(outcome.by)")
             summary.kept = outcome.files
@@ -64,15 +65,19 @@ struct OncePerNode {
                     by: turn.name,
                     files: summary.files + summary.kept,
                     byteCount: summary.bytes,
-                    failure: failure
+                    failure: failure,
+                    status: summary.exitStatus.rawValue
                 )
             )
             summary.node = .init(rank: rank.number, role: "fetched for this machine")
             return summary
         } catch {
-            let text = (error as? CommandFailure)?.what ?? "\(error)"
+            let known = error as? CommandFailure
+            let text = known?.what ?? "\(error)"
             // The other error is what people are to see; who waits finds the lock free, and tries by itself.
-            try? turn.end(NodeOutcome(by: turn.name, files: 0, byteCount: 0, failure: text))
+            try? turn.end(
+                NodeOutcome(by: turn.name, files: 0, byteCount: 0, failure: text, status: known?.status.rawValue)
+            )
             throw error
         }
     }

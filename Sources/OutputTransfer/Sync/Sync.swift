@@ -38,6 +38,13 @@ package final class Sync: Sendable {
         var remote: TreeFile?
         /// Why it cannot be sent.
         var obstacle: String?
+
+        /// Of the side that goes over.
+        func byteCount(of decision: SyncDecision) -> UInt64 {
+            let sent = local.map { UInt64($0.byteCount) }
+            let fetched = remote?.properties.length
+            return (decision == .upload ? sent ?? fetched : fetched ?? sent) ?? 0
+        }
     }
 
     /// - Parameters:
@@ -140,15 +147,15 @@ package final class Sync: Sendable {
     // MARK: One name
 
     private func settle(_ pair: Pair) async {
-        let event: (TransferEvent.Kind) -> TransferEvent = { [target] kind in
+        var decision = SyncDecision.nothing
+        func event(_ kind: TransferEvent.Kind) -> TransferEvent {
             TransferEvent(
                 source: pair.name,
                 target: "/" + (target.path + [pair.name]).joined(separator: "/"),
-                byteCount: pair.remote?.properties.length ?? UInt64(pair.local?.byteCount ?? 0),
+                byteCount: pair.byteCount(of: decision),
                 kind: kind
             )
         }
-        var decision = SyncDecision.nothing
         do {
             try Task.checkCancellation()
             let known = state.withLock { $0.memory.files[NameBytes(pair.name)] }

@@ -100,7 +100,7 @@ extension SourceFile {
     ///
     /// It is read where it lies, a second time when it is sent (from the page cache by then): 8 MiB of memory for each
     /// block would cost a third more processor time, and 256 MiB.
-    fileprivate func body(_ range: Range<UInt64>, _ md5: WholeMD5?) throws(LocalFileError) -> UploadBody {
+    func body(_ range: Range<UInt64>, _ md5: WholeMD5?) throws(LocalFileError) -> UploadBody {
         var checksum = CRC64()
         try read(range) { piece in
             checksum.update(piece)
@@ -108,7 +108,11 @@ extension SourceFile {
         }
         return UploadBody(byteCount: range.count, checksum: .crc64(checksum.value)) { [self] offset, target in
             let piece = UnsafeMutableRawBufferPointer(rebasing: target.prefix(range.count - offset))
-            guard (try? read(into: piece, at: range.lowerBound + UInt64(offset))) != nil else { return nil }
+            do throws(LocalFileError) {
+                try read(into: piece, at: range.lowerBound + UInt64(offset))
+                // The store would refuse other bytes than the checksum's, and be asked again until the commit's deadline.
+                if offset + piece.count == range.count { try requireUnchanged() }
+            } catch { return nil }
             return piece.count
         }
     }
@@ -122,7 +126,7 @@ extension SourceFile {
 }
 
 /// The MD5 of bytes that come in order, from one thread after the other.
-private final class WholeMD5: Sendable {
+final class WholeMD5: Sendable {
     private let hasher = Mutex(MD5Hasher())
 
     func update(_ bytes: UnsafeRawBufferPointer) { hasher.withLock { $0.update(bytes) } }
