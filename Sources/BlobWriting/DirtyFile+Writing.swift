@@ -24,6 +24,8 @@ extension DirtyFile {
         }
         guard let begun else { return .busy }
         for task in begun.outdated { task.cancel() }
+        // A commit may have ended since: what comes behind it is a change again. No other one begins before this write ends.
+        try? journal?.willChange()
         var write = begun.write
         var (count, failure) = spool.write(bytes, at: offset)
         if count > 0, let refusal = record(range.lowerBound..<range.lowerBound + UInt64(count)), failure == nil {
@@ -116,6 +118,8 @@ extension DirtyFile {
         }
         guard let (oldSize, outdated) = begun else { return .busy }
         for task in outdated { task.cancel() }
+        // As of a write.
+        try? journal?.willChange()
         let result: Result<Void, LocalStoreError>
         do throws(LocalStoreError) { result = .success(try change(oldSize)) } catch { result = .failure(error) }
         let waiters = state.withLock { state in

@@ -80,7 +80,7 @@ extension OutputFileSystem {
                 () async throws(FileSystemError) in
                 let source = node.address
                 guard source != destination else { return true }
-                if try await endRename(of: node, to: replaced.node) { return true }
+                if flags.contains(.isRepeated), try await endRename(of: node, to: replaced.node) { return true }
                 // Another file got the name while this one waited: its lock is needed instead.
                 if let now = nodes.file(at: destination), now !== replaced.node { return false }
                 if node.withState({ $0.isUnlinked }) {
@@ -104,7 +104,8 @@ extension OutputFileSystem {
         }
     }
 
-    /// A rename is sent again whose copy stands: the process that had it was killed before the source was gone.
+    /// A rename is sent again whose copy stands: the process that had it was killed before the source was gone. Who asks anew,
+    /// after an error, means the source as it is, whatever was written to the copy since.
     private func endRename(of source: FileNode, to copy: FileNode?) async throws(FileSystemError) -> Bool {
         let (address, etag) = source.withState { ($0.address, $0.facts?.etag) }
         guard let copy, let etag,
@@ -115,6 +116,7 @@ extension OutputFileSystem {
         }
         copy.withState { $0.renamedFrom = nil }
         removeLocally(source)
+        await removePassingMarkers(above: copy.address)
         return true
     }
 

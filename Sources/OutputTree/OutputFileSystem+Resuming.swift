@@ -45,7 +45,7 @@ extension OutputFileSystem {
                 if opens.isEmpty { due.insert(file.node) }
             case .goOn(let entry):
                 journal[entry.name] = nil
-                goOn(&file.state, with: entry)
+                goOn(&file.state, with: entry, isClosed: opens.isEmpty)
                 if entry.duty == .publish || opens.isEmpty { due.insert(file.node) }
             case .stored(let entry):
                 journal[entry.name] = nil
@@ -83,10 +83,15 @@ extension OutputFileSystem {
     /// What the kernel may be about to ask for. What it has open is known better, and a slot that was used anew since has that.
     private func recalledFiles(besides known: [NodeID]) -> [(node: NodeID, inode: UInt64, state: FileState)] {
         var taken = Set(known.map(\.slotNumber))
-        let recalled = survivors?.entries(.lookup).compactMap { RecalledFile($0.bytes) } ?? []
-        return recalled.sorted { $0.node.rawValue > $1.node.rawValue }.compactMap { file in
-            taken.insert(file.node.slotNumber).inserted ? (file.node, file.inode, file.state) : nil
+        var recalled = survivors?.entries(.lookup).compactMap { RecalledFile($0.bytes) } ?? []
+        recalled.sort { $0.node.rawValue > $1.node.rawValue }
+        recalled.removeAll { !taken.insert($0.node.slotNumber).inserted }
+        // As of open files: of two versions under one name the later one has it, which the kernel asks for.
+        recalled.sort {
+            ($0.state.facts?.lastModified ?? .max, $0.node.rawValue)
+                < ($1.state.facts?.lastModified ?? .max, $1.node.rawValue)
         }
+        return recalled.map { ($0.node, $0.inode, $0.state) }
     }
 
     /// A file that nobody has written a byte to.
@@ -102,11 +107,11 @@ extension OutputFileSystem {
     }
 
     /// As `publish`, of a file that a program is in the middle of writing: its close decides.
-    private func goOn(_ file: inout FileState, with entry: RecoveredFile) {
+    private func goOn(_ file: inout FileState, with entry: RecoveredFile, isClosed: Bool) {
         let identity = entry.replay.identity
         // The rename was recorded of the file, and not in the journal.
         let hasMoved = identity.blob != file.address
-        if let base = identity.base, !hasMoved {
+        if let base = identity.base, !hasMoved || identity.source != nil {
             let properties = BlobProperties(
                 version: base.version,
                 length: base.length,
@@ -120,6 +125,8 @@ extension OutputFileSystem {
         let known: KnownName = hasMoved ? file.facts.map { .version($0.etag) } ?? .unknown : identity.known
         if hasMoved { local.move(to: file.address, version: file.facts?.version.version, known: known) }
         file.local = local
+        // It goes up with what it was closed with. A file that another mount left has that from the journal only.
+        if isClosed, entry.duty == .publish { file.properties = entry.properties }
         file.isPlacementPending = true
         file.hasWrites = true
         if known != .absent { file.coversStoredBlob = true }
@@ -245,7 +252,9 @@ extension SurvivingFile {
         guard entry.duty == .none else { return isAhead(of: entry) ? .stored(entry) : .goOn(entry) }
         // What follows a commit is in the journal before it is recorded here.
         guard state.facts == nil || state.isPlacementPending || state.hasWrites else { return .clean }
-        return entry.replay.committed.map { .sent(entry, $0) } ?? .lost
+        if let version = entry.replay.committed { return .sent(entry, version) }
+        // Renamed since, which both know: nothing that the journal has waits.
+        return state.facts == nil || state.isPlacementPending ? .lost : .clean
     }
 
     /// Whether the commit that the journal waits for was answered: the version that it made is recorded here, and nothing

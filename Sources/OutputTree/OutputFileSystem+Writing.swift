@@ -49,8 +49,14 @@ extension OutputFileSystem {
             let file = try fileHandle(handle).node
             let change = ContentChange(mode: mode, offset: offset, length: length)
             request.later { [self] () async throws(FileSystemError) in
-                try await whenWritable(file) { (local) throws(FileSystemError) in try change.apply(to: local) }
-                noteWrite(file)
+                var isChanged = false
+                try await whenWritable(file) { (local) throws(FileSystemError) in
+                    let count = local.changeCount
+                    defer { isChanged = local.changeCount != count }
+                    return try change.apply(to: local)
+                }
+                // Room that is asked for (FALLOC_FL_KEEP_SIZE) is no content: nothing in the journal would answer for it.
+                if isChanged { noteWrite(file) }
                 return Done()
             }
         } catch { request.fail(error) }
@@ -303,7 +309,8 @@ extension OutputFileSystem {
             file.facts = FileFacts(properties)
             file.learnedAt = now
             file.isPlacementPending = false
-            file.hasWrites = false
+            // Who waited for the commit may have written already: the process that follows must not take that for sent.
+            file.hasWrites = work.local.isDirty
             file.coversStoredBlob = false
             file.mustBeNew = false
             file.recovery = nil

@@ -92,22 +92,12 @@ extension OutputFileSystem {
     }
 
     private func publish(_ file: RecoveredFile) {
-        let (identity, headers) = (file.replay.identity, file.replay.headers ?? BlobHeaders())
+        let identity = file.replay.identity
         logger.notice("\(identity.blob), \(file.size) bytes, was closed and not uploaded: it is on its way now")
-        var properties = BlobProperties(
-            version: identity.base?.version ?? BlobVersion(etag: ETag(""), lastModified: file.replay.dueSince ?? 0),
-            length: identity.base?.length ?? file.size,
-            type: identity.base?.type ?? .block,
-            creationTime: file.replay.log?.creationTime
-        )
-        properties.contentType = headers.contentType
-        properties.contentLanguage = headers.contentLanguage
-        properties.contentDisposition = headers.contentDisposition
-        properties.cacheControl = headers.cacheControl
-        properties.metadata = headers.metadata
+        let properties = file.properties
         let now = clock.monotonic()
         var state = FileState(address: identity.blob, facts: nil, learnedAt: now)
-        let posix = PosixMetadata(headers.metadata)
+        let posix = PosixMetadata(properties.metadata)
         state.pending.modificationTime = posix.modificationTime ?? file.replay.dueSince.map { Timestamp(seconds: $0) }
         state.pending.permissions = posix.permissions
         state.pending.userID = posix.userID
@@ -211,6 +201,25 @@ extension OutputFileSystem {
             if isNews || file.lastFailure == nil { file.lastFailure = answer }
             if isNews { file.failedCommits += 1 }
         }
+    }
+}
+
+extension RecoveredFile {
+    /// Of the version that it builds on, with what is to be stored beside the bytes.
+    var properties: BlobProperties {
+        let (identity, headers) = (replay.identity, replay.headers ?? BlobHeaders())
+        var properties = BlobProperties(
+            version: identity.base?.version ?? BlobVersion(etag: ETag(""), lastModified: replay.dueSince ?? 0),
+            length: identity.base?.length ?? size,
+            type: identity.base?.type ?? .block,
+            creationTime: replay.log?.creationTime
+        )
+        properties.contentType = headers.contentType
+        properties.contentLanguage = headers.contentLanguage
+        properties.contentDisposition = headers.contentDisposition
+        properties.cacheControl = headers.cacheControl
+        properties.metadata = headers.metadata
+        return properties
     }
 }
 

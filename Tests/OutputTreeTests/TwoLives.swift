@@ -26,10 +26,17 @@ private final class Folders: Sendable {
 /// The first is not ended: what it would still do, a test must not ask of it.
 final class TwoLives: Sendable {
     let memory = Survivors.makeMemory()
-    let store = MemoryStore()
-    private let spool = TemporaryName()
-    private let folders = Folders()
+    let store: MemoryStore
+    private let spool: TemporaryName
+    private let folders: Folders
     private let logger = Logger(label: "suite") { _ in SwiftLogNoOpLogHandler() }
+
+    /// `mount`: one that was killed as a whole, and left its journal to this one, and nothing else.
+    init(after mount: TwoLives? = nil) {
+        store = mount?.store ?? MemoryStore()
+        spool = mount?.spool ?? TemporaryName()
+        folders = mount?.folders ?? Folders()
+    }
 
     deinit { close(memory) }
 
