@@ -184,7 +184,9 @@ struct FileState: Sendable {
             self.facts = newer
             learnedAt = startedAt
         case .replaced:
-            if hasUnsentContent { return .same }
+            // What this mount has in hand is no other file, nor is what it has just sent and not noted here yet: a second
+            // node would build on a version that this one's writers go on from.
+            if hasUnsentContent || local?.lastCommit?.version.etag == newer.etag { return .same }
         }
         return relation
     }
