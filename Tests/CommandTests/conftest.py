@@ -32,6 +32,12 @@ def run(server):
 
 
 @pytest.fixture
+def where(container):
+    """The path of a suite's own container."""
+    return f"containers/{container.container_name}"
+
+
+@pytest.fixture
 def place(tmp_path):
     """A directory to mount on, free again after the test."""
     mount_point = tmp_path / "outputs"

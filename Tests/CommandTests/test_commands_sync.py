@@ -32,11 +32,6 @@ def container(server):
 
 
 @pytest.fixture
-def where(container):
-    return f"containers/{container.container_name}"
-
-
-@pytest.fixture
 def local(tmp_path):
     folder = tmp_path / "local"
     (folder / "deep").mkdir(parents=True)

@@ -30,11 +30,6 @@ def container(server):
 
 
 @pytest.fixture
-def where(container):
-    return f"containers/{container.container_name}"
-
-
-@pytest.fixture
 def local(tmp_path):
     folder = tmp_path / "local"
     folder.mkdir()

@@ -91,6 +91,16 @@ package final class TreeWorld: World {
 
     package func letValidityPass() { clock.advance(by: options.attributeValidity + .milliseconds(1)) }
 
+    /// How many requests three rounds of `body` cost, each behind the time for which anything was known.
+    package func requestsOfThreeRounds(_ body: () throws -> Void) rethrows -> Int {
+        let before = store.counts.values.reduce(0, +)
+        for _ in 0..<3 {
+            try body()
+            letValidityPass()
+        }
+        return store.counts.values.reduce(0, +) - before
+    }
+
     /// As the other `end`, for a test that has no thread of its own: that one would keep one of the two threads of Swift's
     /// pool, and what it waits for, and all tests that run beside, the other.
     package func end() async { try? await onOwnThread { self.end() } }

@@ -16,7 +16,9 @@ final class Demo: Sendable {
     init(python: String?) throws(CommandFailure) {
         self.python = python
         let temporary = System.environment["TMPDIR"].flatMap { $0.hasPrefix("/") ? $0 : nil } ?? "/tmp"
-        var template = Array(Path.join(temporary, "outputfs-demo.XXXXXX").utf8CString)
+        // Six X, which mkdtemp(3) replaces.
+        let name = "outputfs-demo." + String(repeating: "X", count: 6)
+        var template = Array(Path.join(temporary, name).utf8CString)
         guard mkdtemp(&template) != nil else {
             throw CommandFailure(
                 .cannotCreate,

@@ -108,18 +108,10 @@ struct ConfirmedUploadTests {
             let first = try world.files.open(path, O_RDONLY, permissions: 0)
             #expect(try world.files.pread(first, count: 100, at: 0) == Array("confirmed".utf8))
             world.letValidityPass()
-            /// Those that the way to the file costs are the folder's.
-            func requests(_ body: () throws -> Void) rethrows -> Int {
-                let before = store.counts.values.reduce(0, +)
-                for _ in 0..<3 {
-                    try body()
-                    world.letValidityPass()
-                }
-                return store.counts.values.reduce(0, +) - before
-            }
-            let way = try requests { _ = try world.files.status(folder) }
-            #expect(try requests { _ = try world.files.readText(path) } == way)
-            #expect(try requests { _ = try world.files.status(path) } == way)
+            // What the way to the files costs is the folder's.
+            let way = try world.requestsOfThreeRounds { _ = try world.files.status(folder) }
+            #expect(try world.requestsOfThreeRounds { _ = try world.files.readText(path) } == way)
+            #expect(try world.requestsOfThreeRounds { _ = try world.files.status(path) } == way)
             try world.files.close(first)
         }
     }

@@ -119,17 +119,9 @@ struct UploadsMadeAnewTests {
             for descriptor in open { _ = try world.files.pread(descriptor, count: 1, at: 0) }
             for _ in 0..<2 {
                 world.clock.advance(by: .seconds(3600))
-                /// Those that the way to the files costs are the folder's.
-                func requests(_ body: () throws -> Void) rethrows -> Int {
-                    let before = store.counts.values.reduce(0, +)
-                    for _ in 0..<3 {
-                        try body()
-                        world.letValidityPass()
-                    }
-                    return store.counts.values.reduce(0, +) - before
-                }
-                let way = try requests { for _ in 0..<4 { _ = try world.files.status(folder) } }
-                let files = try requests {
+                // What the way to the files costs is the folder's.
+                let way = try world.requestsOfThreeRounds { for _ in 0..<4 { _ = try world.files.status(folder) } }
+                let files = try world.requestsOfThreeRounds {
                     for path in paths {
                         try world.files.close(try world.files.open(path, O_RDONLY, permissions: 0))
                         _ = try world.files.status(path)
